@@ -1,0 +1,1 @@
+"""What every variational autoencoder shares; knows no molecules, pixels or Gaussian processes."""

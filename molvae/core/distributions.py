@@ -1,0 +1,173 @@
+"""Posteriors, priors and likelihoods as objects.
+
+Every ``log_prob`` is in nats per example: summed over all dimensions of one example, normalising constants
+included. Shape letters: S samples, B examples, D latent dimensions. Randomness is an argument: pass a
+``torch.Generator`` to repeat a draw.
+
+To add one: write a class with the methods of :class:`Posterior`, :class:`Prior` or :class:`Likelihood`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from molvae.errors import InputError
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Posterior(Protocol):
+    """q(z|x) for a batch of B examples."""
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, D)"""
+
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        """(S, B, D), differentiable in the parameters of q."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(S, B, D) -> (S, B)"""
+
+
+class Prior(Protocol):
+    """p(z)."""
+
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        """(*shape, D)"""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(S, B, D) -> (S, B)"""
+
+    def kl_from(self, posterior: Posterior) -> Tensor | None:
+        """KL(q || p) of each example (B,) in closed form, or None where there is none."""
+
+
+class Likelihood(Protocol):
+    """p(x|z) for S x B latent points; ``x`` is whatever the decoder was built for."""
+
+    def log_prob(self, x: Any) -> Tensor:
+        """(S, B)"""
+
+    def sample(self, generator: torch.Generator | None = None) -> Any:
+        """One draw for each latent point."""
+
+    @property
+    def mode(self) -> Any:
+        """The most probable x, or the decoder's best approximation of it."""
+
+
+def standard_normal_like(reference: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    """N(0, 1) noise on the device of ``reference``; drawn where the generator lives, so that seeds mean the same."""
+    device = generator.device if generator is not None else reference.device
+    return torch.randn(shape, generator=generator, device=device, dtype=reference.dtype).to(reference.device)
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """N(mu, diag(sigma^2)), the posterior of Kingma & Welling 2013, section 3.
+
+    Attributes:
+        mu: (B, D)
+        log_var: (B, D), log sigma^2
+    """
+
+    mu: Tensor
+    log_var: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mu
+
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        # z = mu + sigma * eps (AEVB eq. 10, reparameterisation)
+        eps = standard_normal_like(self.mu, (samples, *self.mu.shape), generator)
+        return self.mu + torch.exp(0.5 * self.log_var) * eps
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return -0.5 * (LOG_2PI + self.log_var + (z - self.mu) ** 2 * torch.exp(-self.log_var)).sum(-1)
+
+
+@dataclass(frozen=True)
+class StandardNormal:
+    """p(z) = N(0, I) in D dimensions."""
+
+    dimension: int
+
+    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        return torch.randn((*shape, self.dimension), generator=generator)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return -0.5 * (LOG_2PI + z**2).sum(-1)
+
+    def kl_from(self, posterior: Posterior) -> Tensor | None:
+        if not isinstance(posterior, DiagonalGaussian):
+            return None
+        return kl_per_dimension(posterior).sum(-1)
+
+
+def kl_per_dimension(posterior: DiagonalGaussian) -> Tensor:
+    """KL(N(mu, sigma^2) || N(0, 1)) of each example and dimension, (B, D), AEVB appendix B."""
+    mu, log_var = posterior.mu, posterior.log_var
+    return -0.5 * (1 + log_var - mu**2 - log_var.exp())
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Independent binary pixels; ``logits`` (S, B, *event).
+
+    Grey values are refused: the density of a Bernoulli is defined for 0 and 1 only, so binarise the data
+    first (statically, or afresh at every step), and say which beside every number.
+    """
+
+    logits: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """x (B, *event) of zeros and ones -> (S, B).
+
+        Raises:
+            InputError: a value is neither 0 nor 1.
+        """
+        if not bool(((x == 0) | (x == 1)).all()):
+            raise InputError("a Bernoulli likelihood needs binary data: binarise grey values first")
+        # log p = x log s(l) + (1 - x) log s(-l) = x l - softplus(l)
+        return (x * self.logits - torch.nn.functional.softplus(self.logits)).flatten(2).sum(-1)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        return torch.bernoulli(self.logits.sigmoid(), generator=generator)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.sigmoid()
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.logits > 0).to(self.logits.dtype)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent real values N(mu, sigma^2); ``mu`` (S, B, *event), ``log_var`` broadcast to it."""
+
+    mu: Tensor
+    log_var: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """x (B, *event) -> (S, B)"""
+        log_var = self.log_var.expand_as(self.mu)
+        return -0.5 * (LOG_2PI + log_var + (x - self.mu) ** 2 * torch.exp(-log_var)).flatten(2).sum(-1)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        eps = standard_normal_like(self.mu, tuple(self.mu.shape), generator)
+        return self.mu + torch.exp(0.5 * self.log_var) * eps
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mu
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mu

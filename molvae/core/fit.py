@@ -1,0 +1,249 @@
+"""The only training loop. It knows a module, batches and an objective; pixels and molecules are the same to it.
+
+Everything that a step depends on is a function of (seed, step): the batches, the noise of z, the KL weight and the
+learning rate. A run killed at any moment therefore resumes from its last checkpoint and ends with the very
+weights of an uninterrupted one.
+"""
+
+import csv
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from molvae.core.checkpoint import atomic_path, load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from molvae.core.config import Config
+from molvae.core.device import choose_device, gains_from_bfloat16
+from molvae.core.schedules import warmup_cosine
+from molvae.errors import MolvaeError
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+Objective = Callable[[nn.Module, Any, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+"""(model, batch, step, generator) -> objective to maximise (B,) in nats per example, and further terms to log (B,)."""
+
+Validation = Callable[[nn.Module, int], dict[str, float]]
+"""(model in eval mode, step) -> numbers for the log."""
+
+
+class Batches(Protocol):
+    """A data set that can be gone through again and again, each epoch in an order of its own."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Any]: ...
+
+
+class FitConfig(Config):
+    """How to train."""
+
+    epochs: int = Field(20, ge=1)
+    """Passes over the data; the learning rate falls to its floor at the end of the last."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Peak of the schedule (Adam)."""
+    warmup_steps: int = Field(200, ge=0)
+    """Steps over which the learning rate rises."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay (AdamW)."""
+    clip_norm: float = Field(5.0, gt=0)
+    """Largest norm of the gradient."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of matrix products; ``auto`` takes bfloat16 where the processor gains from it."""
+    validate_every: int = Field(0, ge=0)
+    """Steps between validations; 0: after every epoch."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between checkpoints."""
+    patience: int = Field(0, ge=0)
+    """Stop after this many validations without a new best; 0: never."""
+    monitor: str = "objective"
+    """The validation number that decides which weights are best; larger is better."""
+    seed: int = 0
+    """Of the order of the batches and of the noise."""
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    objective: Objective,
+    config: FitConfig,
+    folder: Path,
+    validate: Validation | None = None,
+    device: str = "auto",
+    quiet: bool = False,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+) -> None:
+    """Train ``model`` in place and leave ``last.safetensors``, ``best.safetensors`` and ``metrics.csv`` in ``folder``.
+
+    If ``folder`` holds a checkpoint, training goes on from there. At the end the model has the best weights if
+    there was a validation, else the last.
+
+    Args:
+        model: module with parameters; moved to the device.
+        batches: training data; a batch has ``.to(device)``.
+        objective: what to maximise, see :data:`Objective`.
+        config: settings.
+        folder: where checkpoints and metrics go.
+        validate: called every ``validate_every`` steps; its ``config.monitor`` decides on the best weights.
+        device: ``auto`` or a torch device.
+        quiet: print no progress.
+        on_log: also told every logged row (TensorBoard).
+
+    Raises:
+        MolvaeError: the objective became NaN or infinite.
+    """
+    place = choose_device(device)
+    model.to(place)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    progress, pending = _Progress(), None
+    if (folder / LAST).is_file():
+        progress, pending = _resume(folder, model, optimizer)
+    log = _MetricsLog(folder / "metrics.csv", progress.step, quiet, on_log)
+    if pending:
+        log.sums, log.count = pending["sums"], pending["count"]
+    total = config.epochs * len(batches)
+    interval = config.validate_every or len(batches)
+    use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(place))
+    generator = torch.Generator()
+
+    while progress.step < total and not progress.stopped:
+        epoch, skip = divmod(progress.step, len(batches))
+        for batch in batches.epoch(epoch, skip):
+            model.train()
+            for group in optimizer.param_groups:
+                group["lr"] = warmup_cosine(progress.step, config.learning_rate, config.warmup_steps, total)
+            generator.manual_seed(config.seed * 1_000_003 + progress.step)
+            with torch.autocast(place.type, torch.bfloat16) if use_bfloat16 else nullcontext():
+                values, logged = objective(model, batch.to(place), progress.step, generator)
+            loss = -values.mean()
+            if not math.isfinite(loss.item()):
+                raise MolvaeError(
+                    f"the objective is {-loss.item()} at step {progress.step}: lower learning_rate or clip_norm; "
+                    f"the last good weights are in {folder / LAST}"
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+            optimizer.step()
+            progress.step += 1
+            log.add({"objective": values, **logged, "gradient_norm": norm}, len(values))
+
+            at_end = progress.step == total
+            if progress.step % interval == 0 or at_end:
+                row = log.means(progress.step, progress.step / len(batches), optimizer.param_groups[0]["lr"])
+                if validate is not None:
+                    model.eval()
+                    with torch.no_grad():
+                        row |= {f"valid_{name}": value for name, value in validate(model, progress.step).items()}
+                    _judge(progress, row[f"valid_{config.monitor}"], model, folder, config.patience)
+                log.write(row, total)
+                _save(folder, model, optimizer, progress)
+            elif progress.step % config.checkpoint_every == 0:
+                _save(folder, model, optimizer, progress, log.pending())
+            if progress.stopped or at_end:
+                break
+    if validate is not None and (folder / BEST).is_file():
+        model.load_state_dict(load_tensors(folder / BEST)[0])
+    model.eval()
+
+
+class _Progress:
+    """Where training stands; saved in the header of every checkpoint."""
+
+    def __init__(self, step: int = 0, best: float | None = None, worse: int = 0, stopped: bool = False) -> None:
+        self.step, self.best, self.worse, self.stopped = step, best, worse, stopped
+
+
+def _judge(progress: _Progress, value: float, model: nn.Module, folder: Path, patience: int) -> None:
+    if progress.best is None or value > progress.best:
+        progress.best, progress.worse = value, 0
+        save_tensors(folder / BEST, model.state_dict(), {"step": progress.step, "value": value})
+    else:
+        progress.worse += 1
+        progress.stopped = 0 < patience <= progress.worse
+
+
+def _save(
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: _Progress,
+    pending: dict[str, Any] | None = None,
+) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
+    save_tensors(folder / LAST, tensors, {**vars(progress), "pending": pending})
+
+
+def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[_Progress, dict[str, Any] | None]:
+    tensors, header = load_tensors(folder / LAST)
+    model.load_state_dict(_part(tensors, "model."))
+    restore_optimizer(optimizer, _part(tensors, "optimizer."))
+    pending = header.pop("pending")
+    return _Progress(**header), pending
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+class _MetricsLog:
+    """Means since the last row, rows as CSV and as lines on stderr."""
+
+    def __init__(
+        self, path: Path, step: int, quiet: bool, on_log: Callable[[int, dict[str, float]], None] | None
+    ) -> None:
+        self.path, self.quiet, self.on_log = path, quiet, on_log
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.started = self.shown = time.monotonic()
+        self.rows = [row for row in self._read() if float(row["step"]) <= step]  # what came after the checkpoint goes
+
+    def _read(self) -> list[dict[str, str]]:
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def add(self, terms: dict[str, Tensor], examples: int) -> None:
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach().mean()) * examples
+        self.count += examples
+        if not self.quiet and time.monotonic() - self.shown > 15:
+            self.shown = time.monotonic()
+            rate = self.count / (self.shown - self.started)
+            means = "  ".join(f"{name} {value / self.count:.3f}" for name, value in self.sums.items())
+            print(f"  {self.count} examples, {rate:.0f}/s  {means}", file=sys.stderr, flush=True)
+
+    def pending(self) -> dict[str, Any]:
+        return {"sums": self.sums, "count": self.count}
+
+    def means(self, step: int, epoch: float, learning_rate: float) -> dict[str, float]:
+        seconds = time.monotonic() - self.started
+        row = {"step": step, "epoch": round(epoch, 4), "learning_rate": learning_rate}
+        row |= {"examples_per_second": self.count / seconds}
+        row |= {f"train_{name}": value / self.count for name, value in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return row
+
+    def write(self, row: dict[str, float], total: int) -> None:
+        self.rows.append({name: f"{value:.6g}" for name, value in row.items()})
+        columns = list(dict.fromkeys(name for known in self.rows for name in known))
+        with atomic_path(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        if not self.quiet:
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+            print(f"step {row['step']} of {total}  {shown}", file=sys.stderr, flush=True)
+        if self.on_log is not None:
+            self.on_log(int(row["step"]), row)
+        self.started = self.shown = time.monotonic()

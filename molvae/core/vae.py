@@ -1,0 +1,77 @@
+"""The variational autoencoder: an encoder, a prior and a decoder, and the terms that every objective is made of.
+
+    q  = encoder(x)        posterior    rsample, log_prob, mean
+    p  = prior             p(z)         sample, log_prob
+    px = decoder(z)        likelihood   log_prob(x), sample, mode
+
+What x is (pixels, a batch of token sequences) is between encoder and decoder; nothing here looks inside.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from molvae.core.distributions import Likelihood, Posterior, Prior
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What objectives are functions of; S samples of z for each of B examples, in nats per example.
+
+    Attributes:
+        log_px: (S, B) log p(x|z)
+        log_pz: (S, B) log p(z)
+        log_qz: (S, B) log q(z|x)
+        kl: (B,) KL(q(z|x) || p(z)) in closed form, or None
+        q: the posterior
+        px: the likelihood
+        z: (S, B, D)
+        aux: further terms of the joint objective by name, each (B,) in nats per example
+    """
+
+    log_px: Tensor
+    log_pz: Tensor
+    log_qz: Tensor
+    kl: Tensor | None
+    q: Posterior
+    px: Likelihood
+    z: Tensor
+    aux: dict[str, Tensor] = field(default_factory=dict)
+
+
+class VAE(nn.Module):
+    """Encoder + prior + decoder (Kingma & Welling 2013; Rezende et al. 2014).
+
+    Args:
+        encoder: module, x -> :class:`~molvae.core.distributions.Posterior`
+        prior: p(z)
+        decoder: module, z (S, B, D) -> :class:`~molvae.core.distributions.Likelihood`
+    """
+
+    def __init__(self, encoder: nn.Module, prior: Prior, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.prior = prior
+        self.decoder = decoder
+
+    def terms(self, x: Any, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
+        """Draw S samples z ~ q(z|x) and evaluate every term of the variational bounds."""
+        q: Posterior = self.encoder(x)
+        z = q.rsample(samples, generator)
+        px: Likelihood = self.decoder(z)
+        return Terms(
+            log_px=px.log_prob(x),
+            log_pz=self.prior.log_prob(z),
+            log_qz=q.log_prob(z),
+            kl=self.prior.kl_from(q),
+            q=q,
+            px=px,
+            z=z,
+            aux=self.auxiliary(x, z),
+        )
+
+    def auxiliary(self, x: Any, z: Tensor) -> dict[str, Tensor]:
+        """Further log-likelihood terms of the joint objective, each (B,); a plain VAE has none."""
+        return {}

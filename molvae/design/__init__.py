@@ -1,0 +1,1 @@
+"""The one place where chemistry meets search: candidates, oracle, validation, campaign."""

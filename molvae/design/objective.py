@@ -1,0 +1,310 @@
+"""What a campaign optimises: an arithmetic expression over named properties, such as ``5*QED - SAS``.
+
+The text is parsed by :mod:`ast` into a tree of our own that can hold nothing but numbers, names, arithmetic and
+a handful of functions; no text of the user is ever executed. The same tree works on floats (one molecule), on
+numpy arrays (a table) and on torch tensors (gradients through the property predictor).
+"""
+
+import ast
+import difflib
+import functools
+import operator
+import sys
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+
+import numpy as np
+
+from molvae.errors import ConfigError
+
+Value = TypeVar("Value")
+Direction = Literal["max", "min"]
+
+MAX_LENGTH = 1000  # characters; a longer text is no formula that a person wrote
+MAX_DEPTH = 100  # nested operations, far below the recursion limit of Python
+
+
+@dataclass(frozen=True)
+class Number:
+    """A constant, always finite."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Name:
+    """A property, looked up when the objective is evaluated."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operator or function of the table below, applied to its arguments."""
+
+    operation: str
+    arguments: tuple["Node", ...]
+
+
+Node = Number | Name | Operation
+
+
+class _Operation(NamedTuple):
+    """How to compute an operation; ``library`` is numpy or torch, whichever the arguments belong to."""
+
+    fewest: int
+    most: int | None
+    apply: Callable[..., Any]
+
+
+def _gauss(library: Any, x: Any, mu: Any, sigma: Any) -> Any:
+    return library.exp(-0.5 * ((x - mu) / sigma) ** 2)
+
+
+_FUNCTIONS: dict[str, _Operation] = {
+    "abs": _Operation(1, 1, lambda library, x: library.abs(x)),
+    "min": _Operation(2, None, lambda library, *values: functools.reduce(library.minimum, values)),
+    "max": _Operation(2, None, lambda library, *values: functools.reduce(library.maximum, values)),
+    "exp": _Operation(1, 1, lambda library, x: library.exp(x)),
+    "log": _Operation(1, 1, lambda library, x: library.log(x)),
+    "log10": _Operation(1, 1, lambda library, x: library.log10(x)),
+    "sqrt": _Operation(1, 1, lambda library, x: library.sqrt(x)),
+    "sigmoid": _Operation(1, 1, lambda library, x: 1.0 / (1.0 + library.exp(-x))),
+    "clip": _Operation(3, 3, lambda library, x, low, high: library.minimum(library.maximum(x, low), high)),
+    "gauss": _Operation(3, 3, _gauss),
+}
+_ARITHMETIC: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+    ast.UAdd: "positive",
+    ast.USub: "negative",
+}
+_OPERATIONS: dict[str, _Operation] = _FUNCTIONS | {
+    "+": _Operation(2, 2, lambda _, a, b: operator.add(a, b)),
+    "-": _Operation(2, 2, lambda _, a, b: operator.sub(a, b)),
+    "*": _Operation(2, 2, lambda _, a, b: operator.mul(a, b)),
+    "/": _Operation(2, 2, lambda _, a, b: operator.truediv(a, b)),
+    "**": _Operation(2, 2, lambda _, a, b: operator.pow(a, b)),
+    "positive": _Operation(1, 1, lambda _, a: operator.pos(a)),
+    "negative": _Operation(1, 1, lambda _, a: operator.neg(a)),
+}
+FUNCTIONS: tuple[str, ...] = tuple(_FUNCTIONS)
+"""The functions that an objective may call: ``min`` and ``max`` of two or more, ``clip(x, low, high)``,
+``gauss(x, mu, sigma)`` = exp(-((x - mu)/sigma)^2 / 2), ``sigmoid(x)`` = 1/(1 + exp(-x)), natural ``log``."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A formula over properties and the direction in which it is better.
+
+    Objectives are equal when formula and direction are, however they were spaced. ``str(objective)`` is the
+    formula in a normal form that parses to an equal objective.
+    """
+
+    tree: Node
+    direction: Direction
+    text: str = field(compare=False)
+
+    @classmethod
+    def parse(cls, text: str, direction: str = "max", strict: bool = True) -> Self:
+        """Read a formula.
+
+        Args:
+            text: for example ``"5*QED - SAS"`` or ``"min(QED, 0.9) - abs(logP - 2)/3"``.
+            direction: ``"max"`` or ``"min"``.
+            strict: names must be properties that molvae computes. Pass ``False`` if an oracle of the user answers
+                with names of its own; they are then checked when its answers arrive.
+
+        Raises:
+            ConfigError: the text is no formula (shows where), or names something unknown (gives the nearest known).
+        """
+        if direction not in ("max", "min"):
+            raise ConfigError(f"the direction of an objective is 'max' or 'min', not {direction!r}")
+        if len(text) > MAX_LENGTH:
+            raise ConfigError(f"an objective has at most {MAX_LENGTH} characters; this one has {len(text)}")
+        text = " ".join(text.split())
+        source = _parse_syntax(text)
+        tree = _Builder(text, _registry() if strict else None).build(source, 0)
+        if next(_names(tree), None) is None:
+            raise ConfigError(f"the objective {text!r} names no property, so every molecule would score the same")
+        return cls(tree=tree, direction="max" if direction == "max" else "min", text=ast.unparse(source))
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The names in the formula, in the order in which they first appear."""
+        return tuple(dict.fromkeys(_names(self.tree)))
+
+    @property
+    def sign(self) -> int:
+        """+1 if more is better, -1 if less is; the oracle alone applies it."""
+        return 1 if self.direction == "max" else -1
+
+    def evaluate(self, values: Mapping[str, Value]) -> Value:
+        """Compute the formula, in the user's sign.
+
+        Args:
+            values: one entry for each of :attr:`properties`: all floats, or arrays or tensors of shapes that
+                broadcast. Further entries are ignored.
+
+        Returns:
+            A float, a float64 array or a tensor; NaN or infinity where the formula is undefined (``log(-1)``, ``1/0``).
+
+        Raises:
+            ConfigError: a property is missing from ``values``.
+        """
+        missing = [name for name in self.properties if name not in values]
+        if missing:
+            raise ConfigError(
+                f"the objective {self.text!r} needs {_listing(missing)}, but only {_listing(values) or 'nothing'} is known"
+            )
+        given: dict[str, Any] = {name: values[name] for name in self.properties}
+        torch = sys.modules.get("torch")  # where there is a tensor, torch has been imported
+        like = next((v for v in given.values() if torch is not None and isinstance(v, torch.Tensor)), None)
+        if torch is not None and like is not None:
+            dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
+            as_value = functools.partial(torch.as_tensor, dtype=dtype, device=like.device)
+            result: Any = _compute(self.tree, {k: as_value(v) for k, v in given.items()}, as_value, torch)
+            return result
+        with np.errstate(all="ignore"):
+            # np.float64 scalars, not floats: 1/0 is inf, a huge power is inf, and (-8)**0.5 is NaN, never complex
+            arrays = {name: np.asarray(value, dtype=np.float64)[()] for name, value in given.items()}
+            result = _compute(self.tree, arrays, np.float64, np)
+        return result if np.ndim(result) else float(result)  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _compute(node: Node, values: Mapping[str, Any], constant: Callable[[float], Any], library: Any) -> Any:
+    match node:
+        case Number(value):
+            return constant(value)
+        case Name(name):
+            return values[name]
+        case Operation(operation, arguments):
+            return _OPERATIONS[operation].apply(
+                library, *(_compute(argument, values, constant, library) for argument in arguments)
+            )
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.name
+    elif isinstance(node, Operation):
+        for argument in node.arguments:
+            yield from _names(argument)
+
+
+def _parse_syntax(text: str) -> ast.expr:
+    """Python's own parser, with its failures turned into ours."""
+    if not text:
+        raise ConfigError("the objective is empty; give a formula such as '5*QED - SAS'")
+    if "#" in text:
+        raise _error("an objective cannot hold a comment", text, text.index("#"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # '0or 1' and '\d' only warn
+            return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        position = min(max((error.offset or 1) - 1, 0), len(text))
+        raise _error(f"the objective is no formula ({error.msg})", text, position) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _error(f"the objective is no formula ({error or type(error).__name__})", text, 0) from None
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Copies the allowed part of a Python syntax tree into ours and refuses the rest."""
+
+    text: str
+    known: Collection[str] | None
+
+    def build(self, node: ast.expr, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise self.error(f"the objective nests more than {MAX_DEPTH} operations", node)
+        match node:
+            case ast.Constant(value=bool()):
+                pass
+            case ast.Constant(value=int() | float() as value):
+                return self.number(value, node)
+            case ast.Name(id=name):
+                return self.name(name, node)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _ARITHMETIC:
+                return self.operation(_ARITHMETIC[type(op)], [operand], node, depth)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                return self.operation(_ARITHMETIC[type(op)], [left, right], node, depth)
+            case ast.BinOp(op=ast.BitXor()):
+                raise self.error("write ** for a power, not ^", node)
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self.call(name, arguments, node, depth)
+        raise self.error(
+            "only numbers, property names, + - * / ** ( ) and the functions "
+            f"{', '.join(FUNCTIONS)} are allowed in an objective",
+            node,
+        )
+
+    def number(self, value: float, node: ast.expr) -> Number:
+        try:
+            return self.finite(Number(float(value)), node)
+        except OverflowError:
+            raise self.error("this number is too large", node) from None
+
+    def name(self, name: str, node: ast.expr) -> Name:
+        if name in _FUNCTIONS:
+            raise self.error(f"{name} is a function: write {name}(...)", node)
+        if self.known is not None and name not in self.known:
+            raise self.error(f"unknown property {name!r}{_nearest(name, self.known)}", node)
+        return Name(name)
+
+    def call(self, name: str, arguments: list[ast.expr], node: ast.expr, depth: int) -> Node:
+        if name not in _FUNCTIONS:
+            raise self.error(f"unknown function {name!r}{_nearest(name, FUNCTIONS)}", node)
+        fewest, most, _ = _FUNCTIONS[name]
+        if len(arguments) < fewest or (most is not None and len(arguments) > most):
+            wanted = f"{fewest} or more" if most is None else str(fewest)
+            raise self.error(f"{name} takes {wanted} arguments, not {len(arguments)}", node)
+        return self.operation(name, arguments, node, depth)
+
+    def operation(self, operation: str, arguments: list[ast.expr], node: ast.expr, depth: int) -> Node:
+        return self.finite(Operation(operation, tuple(self.build(part, depth + 1) for part in arguments)), node)
+
+    def finite(self, node: Any, source: ast.expr) -> Any:
+        """Refuse a part that is constant and has no finite value, such as ``1/0`` or ``9**9**9``."""
+        if isinstance(node, Name) or next(_names(node), None) is not None:
+            return node
+        with np.errstate(all="ignore"):
+            if not np.isfinite(_compute(node, {}, np.float64, np)):
+                raise self.error("this part has no finite value", source)
+        return node
+
+    def error(self, message: str, node: ast.expr) -> ConfigError:
+        # ast counts bytes of UTF-8, the user counts characters
+        before = self.text.encode("utf-8", "replace")[: node.col_offset]
+        return _error(message, self.text, len(before.decode("utf-8", "ignore")))
+
+
+def _error(message: str, text: str, position: int) -> ConfigError:
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return ConfigError(f"{message}, at position {position}:\n    {shown}\n    {' ' * position}^")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """A hint at what was meant; capitals count for nothing, as ``qed`` means ``QED``."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def _listing(names: Collection[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _registry() -> Collection[str]:
+    from molvae.molecules.properties import PROPERTIES  # imports rdkit, which a worker without RDKit work never needs
+
+    return tuple(PROPERTIES)

@@ -1,0 +1,413 @@
+"""The memory of a campaign on disk: ``campaign.sqlite`` in the run folder.
+
+Every write is one transaction that is on the disk before the call returns, so that a run killed at any moment has
+all that it has paid for. The file uses SQLite's rollback journal, not WAL, with ``synchronous=EXTRA``:
+
+- a SIGKILL between any two instructions leaves either the old or the new state, in both modes; EXTRA also syncs
+  the folder after the journal is deleted, so that a power cut cannot bring a committed transaction back undone;
+- WAL needs shared memory, which network file systems (where run folders of a cluster lie) do not offer, and a
+  reader of a WAL database must be able to write beside it;
+- the price, a few milliseconds for each answer, is small beside any oracle.
+
+One process at a time may write. It holds a POSIX lock on ``campaign.sqlite.lock``, which the kernel drops with the
+process, however that ends; forked children do not inherit it. Reading is possible at any time.
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from molvae.errors import RunFolderError
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x6D6C7661  # "mlva": tells our files from other people's SQLite files
+_SCHEMA = (
+    """CREATE TABLE evaluations (
+        call INTEGER PRIMARY KEY, smiles TEXT NOT NULL UNIQUE, score REAL, properties TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('ok', 'failed')), error TEXT, seconds REAL NOT NULL,
+        origin TEXT NOT NULL, step INTEGER NOT NULL)""",
+    """CREATE TABLE candidates (
+        id INTEGER PRIMARY KEY, step INTEGER NOT NULL, slot INTEGER NOT NULL, z BLOB, smiles TEXT,
+        status TEXT NOT NULL CHECK (status IN ('valid', 'invalid', 'duplicate', 'known', 'filtered')), reason TEXT,
+        votes INTEGER, predicted_mean REAL, predicted_std REAL, acquisition REAL, feasibility REAL,
+        UNIQUE (step, slot))""",
+    "CREATE TABLE steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL, seconds REAL NOT NULL)",
+)
+_TABLES = ("candidates", "evaluations", "steps")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One answer of the oracle; the columns of the table ``evaluations``.
+
+    Attributes:
+        call: number of the oracle call, from 1.
+        smiles: canonical SMILES.
+        score: in the user's sign; ``None`` if the answer failed.
+        properties: further numbers; ``None`` where undefined.
+        error: why there is no score; ``None`` if there is one.
+        seconds: what the answer took.
+        origin: ``"start"`` or the name of the strategy that proposed the molecule.
+        step: step of the campaign.
+    """
+
+    call: int
+    smiles: str
+    score: float | None
+    properties: Mapping[str, float | None]
+    error: str | None
+    seconds: float
+    origin: str
+    step: int
+
+    @property
+    def status(self) -> str:
+        """``"ok"`` or ``"failed"``."""
+        return "failed" if self.score is None else "ok"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposal of a step, with what became of it; the columns of the table ``candidates``.
+
+    Attributes:
+        slot: place in the batch, from 0.
+        smiles: canonical SMILES, or the decoded text if it is no molecule, or ``None``.
+        status: ``valid``, ``invalid``, ``duplicate``, ``known`` or ``filtered``.
+        z: the latent point, shape (latent_size,), or ``None`` for strategies that have none.
+        reason: why it was refused.
+        votes: how many of the decodings of ``z`` gave this molecule.
+        predicted_mean, predicted_std, acquisition, feasibility: what the search believed.
+    """
+
+    slot: int
+    smiles: str | None
+    status: str
+    z: np.ndarray | None = field(default=None, compare=False)
+    reason: str | None = None
+    votes: int | None = None
+    predicted_mean: float | None = None
+    predicted_std: float | None = None
+    acquisition: float | None = None
+    feasibility: float | None = None
+
+
+class CampaignStore:
+    """The file ``campaign.sqlite``: oracle answers, candidates and steps.
+
+    Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, path: Path | str, read_only: bool = False) -> None:
+        """Open the file; create it, empty, if it does not exist.
+
+        Args:
+            path: the file.
+            read_only: for reports; takes no lock, and a missing file is an error.
+
+        Raises:
+            RunFolderError: the file is damaged, no campaign of ours, of a newer version, cannot be created, or
+                another process is writing to it.
+        """
+        self.path = Path(path)
+        self.read_only = read_only
+        if read_only and not self.path.is_file():
+            raise RunFolderError(f"no campaign in {self.path.parent}: {self.path.name} is missing")
+        self._lock = None if read_only else _lock(self.path)
+        try:
+            self._connection = self._connect()
+        except BaseException:
+            _unlock(self._lock)
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        # A reader opens for writing too, if it can: only so can SQLite roll back the transaction of a killed writer.
+        mode = "rw" if self.read_only else "rwc"
+        with self._explained("open"):
+            connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30.0
+            )
+        try:
+            with self._explained("open"):
+                connection.execute("PRAGMA trusted_schema=OFF")  # a hostile file must not run functions
+                connection.execute("PRAGMA synchronous=EXTRA")
+                if self.read_only:
+                    connection.execute("PRAGMA query_only=ON")
+                self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        problems = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+        if problems != ["ok"]:
+            raise RunFolderError(f"{self.path} is damaged ({problems[0]}); restore it from a copy, or use a new folder")
+        # triggers and views count too: they are not ours, and a trigger would act on what we write
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
+        tables = [name for name in names if not name.startswith("sqlite_")]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        if not tables and not version and not application and not self.read_only:
+            # also a file of length 0, left by a process that was killed before this very transaction
+            with _transaction(connection):
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            return
+        if application != _APPLICATION_ID:
+            raise RunFolderError(f"{self.path} is an SQLite file, but no campaign of molvae; choose another folder")
+        if version > SCHEMA_VERSION:
+            raise RunFolderError(
+                f"{self.path} was written by a newer molvae (schema {version}; this one knows {SCHEMA_VERSION}): upgrade molvae"
+            )
+        if version != SCHEMA_VERSION or tables != list(_TABLES):
+            raise RunFolderError(f"{self.path} is damaged (schema {version} with tables {', '.join(tables) or 'none'})")
+
+    def record_evaluation(self, evaluation: Evaluation) -> None:
+        """Store one answer, durably.
+
+        Raises:
+            RunFolderError: the molecule or the call number is stored already, or the disk is full.
+        """
+        e = evaluation
+        properties = _to_json({name: _finite(value) for name, value in e.properties.items()})
+        row = (e.call, e.smiles, _finite(e.score), properties, e.status, e.error, float(e.seconds), e.origin, e.step)
+        self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+
+    def record_candidates(self, step: int, candidates: Iterable[Candidate]) -> None:
+        """Store the whole batch of a step in one transaction: all of it or nothing.
+
+        Raises:
+            RunFolderError: a slot of this step is stored already, or the disk is full.
+        """
+        rows = []
+        for c in candidates:
+            z = None if c.z is None else np.ascontiguousarray(c.z, dtype="<f8").tobytes()
+            numbers = [_finite(n) for n in (c.predicted_mean, c.predicted_std, c.acquisition, c.feasibility)]
+            votes = None if c.votes is None else int(c.votes)
+            rows.append((int(step), int(c.slot), z, c.smiles, c.status, c.reason, votes, *numbers))
+        columns = "step, slot, z, smiles, status, reason, votes, predicted_mean, predicted_std, acquisition, feasibility"
+        self._write(f"INSERT INTO candidates ({columns}) VALUES ({', '.join('?' * 11)})", rows)
+
+    def record_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
+        """Store that a step is complete, with the state from which the next one starts.
+
+        Args:
+            step: its number.
+            state: anything that JSON can hold; floats come back bit for bit, NaN and infinity too.
+            seconds: what the step took.
+
+        Raises:
+            RunFolderError: the step is stored already, or the disk is full.
+        """
+        self._write("INSERT INTO steps VALUES (?, ?, ?)", [(int(step), _to_json(state), float(seconds))])
+
+    def evaluation(self, smiles: str) -> Evaluation | None:
+        """The stored answer for a canonical SMILES, or ``None``."""
+        rows = self._read("SELECT * FROM evaluations WHERE smiles = ?", (_clean(smiles),))
+        return self._to_evaluation(rows[0]) if rows else None
+
+    def answers(self) -> list[Evaluation]:
+        """All stored answers, by call."""
+        return [self._to_evaluation(row) for row in self._read("SELECT * FROM evaluations ORDER BY call")]
+
+    def last_step(self) -> int | None:
+        """The number of the last complete step, or ``None``."""
+        step: int | None = self._read("SELECT max(step) FROM steps")[0][0]
+        return step
+
+    def evaluations(self, expand: bool = False) -> pd.DataFrame:
+        """The table of answers, by call.
+
+        Args:
+            expand: give each property a column of its own, in place of the column ``properties`` of dicts. A
+                property that is named like another column is left out.
+        """
+        answers = self.answers()
+        rows = [{f.name: getattr(e, f.name) for f in fields(Evaluation)} | {"status": e.status} for e in answers]
+        columns = ["call", "smiles", "score", "properties", "status", "error", "seconds", "origin", "step"]
+        table = _table(rows, columns)
+        if expand:
+            names = dict.fromkeys(name for e in answers for name in e.properties if name not in columns)
+            place = columns.index("properties")
+            table = table.drop(columns="properties")
+            for offset, name in enumerate(names):
+                values = np.array([_or_nan(e.properties.get(name)) for e in answers], dtype=np.float64)
+                table.insert(place + offset, name, values)
+        return table
+
+    def candidates(self, step: int | None = None) -> pd.DataFrame:
+        """The table of candidates, by step and slot; ``z`` holds float64 arrays or ``None``.
+
+        Args:
+            step: only those of this step.
+        """
+        where, parameters = ("", ()) if step is None else ("WHERE step = ?", (int(step),))
+        columns = ["id", "step", "slot", *(f.name for f in fields(Candidate) if f.name != "slot")]
+        names = ", ".join(columns)
+        rows = self._read(f"SELECT {names} FROM candidates {where} ORDER BY step, slot", parameters)
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        for record in records:
+            record["z"] = self._to_array(record["z"])
+        order = ["id", "step", "slot", "z", "smiles", "status", "reason", "votes"]
+        return _table(records, [*order, "predicted_mean", "predicted_std", "acquisition", "feasibility"])
+
+    def steps(self) -> pd.DataFrame:
+        """The table of complete steps; ``state`` holds dicts."""
+        rows = self._read("SELECT step, state, seconds FROM steps ORDER BY step")
+        records = [{"step": step, "state": self._from_json(state), "seconds": seconds} for step, state, seconds in rows]
+        return _table(records, ["step", "state", "seconds"])
+
+    def close(self) -> None:
+        """Close the file and release the lock."""
+        self._connection.close()
+        _unlock(self._lock)
+        self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        cleaned = [tuple(_clean(value) if isinstance(value, str) else value for value in row) for row in rows]
+        with self._explained("write to"), _transaction(self._connection):
+            self._connection.executemany(statement, cleaned)
+
+    def _read(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._explained("read"):
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def _to_evaluation(self, row: tuple[Any, ...]) -> Evaluation:
+        call, smiles, score, properties, _, error, seconds, origin, step = row
+        return Evaluation(call, smiles, score, self._from_json(properties), error, seconds, origin, step)
+
+    def _from_json(self, text: str) -> dict[str, Any]:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise RunFolderError(f"{self.path} is damaged: {text[:60]!r} is not a JSON object")
+        return value
+
+    def _to_array(self, blob: bytes | None) -> np.ndarray | None:
+        if blob is None:
+            return None
+        if not isinstance(blob, bytes) or len(blob) % 8:
+            raise RunFolderError(f"{self.path} is damaged: a latent point is not a row of 8-byte numbers")
+        return np.frombuffer(blob, dtype="<f8").astype(np.float64)
+
+    @contextlib.contextmanager
+    def _explained(self, action: str) -> Iterator[None]:
+        """Turn SQLite's errors into ours, with the file and what to do."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # a mistake in our code, such as a write after close()
+        except sqlite3.IntegrityError as error:
+            raise RunFolderError(f"{self.path} holds this row already, or refuses it: {error}") from None
+        except sqlite3.OperationalError as error:
+            raise RunFolderError(f"cannot {action} {self.path}: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise RunFolderError(
+                f"{self.path} is damaged or no campaign ({error}); restore it from a copy, or use a new folder"
+            ) from None
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _lock(path: Path) -> IO[str]:
+    """Take the writer's lock, on a file beside ``path`` that is removed again by :func:`_unlock`."""
+    name = path.with_name(path.name + ".lock")
+    try:
+        while True:
+            handle = open(name, "a+", encoding="utf-8")  # noqa: SIM115 - held open as long as the lock
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                handle.seek(0)
+                owner = handle.read(100).strip()
+                handle.close()
+                raise RunFolderError(
+                    f"{path} is being written by another process ({owner or 'unknown'}); wait for it, or end it"
+                ) from None
+            # the previous owner may have removed the file between our open and our lock
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle.fileno()), name.stat()):
+                    break
+            handle.close()
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {os.uname().nodename}\n")
+        handle.flush()
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(f"cannot write in {path.parent}: {error.strerror}") from None
+    return handle
+
+
+def _unlock(handle: IO[str] | None) -> None:
+    if handle is not None and not handle.closed:
+        with contextlib.suppress(OSError):
+            os.unlink(handle.name)  # while the lock is held: see _lock
+        handle.close()
+
+
+def _to_json(value: Any) -> str:
+    """One text for one value, whatever the order in which its keys were set."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which hostile names may hold, have no UTF-8 and would be refused by SQLite."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+_DTYPES: dict[str, Any] = {name: "int64" for name in ("call", "id", "step", "slot")} | {
+    name: "float64"
+    for name in ("score", "seconds", "predicted_mean", "predicted_std", "acquisition", "feasibility")
+}
+
+
+def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """A table whose dtypes do not depend on what the rows happen to hold; missing text is ``None``."""
+    return pd.DataFrame(
+        {
+            name: pd.Series(
+                [row[name] for row in rows], dtype="Int64" if name == "votes" else _DTYPES.get(name, object)
+            )
+            for name in columns
+        }
+    )

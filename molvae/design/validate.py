@@ -1,0 +1,201 @@
+"""From strings to molecules that RDKit vouches for: each with a verdict, and each refusal with its reason."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem
+
+from molvae.errors import CheckpointError
+from molvae.molecules.filters import Filters
+from molvae.molecules.parsing import parse_smiles
+from molvae.molecules.properties import compute
+
+ALERT_CATALOGS = ("PAINS", "BRENK")
+COLUMNS = ("input", "smiles", "valid", "status", "reason", "novel", "alerts", "lipinski_violations")
+
+# Lipinski et al. 1997, the rule of five: at most these
+_LIPINSKI = {"MW": 500.0, "logP": 5.0, "HBD": 5.0, "HBA": 10.0}
+
+
+class Validator:
+    """Judges candidates.
+
+    The verdicts, of which the first that applies is given:
+
+    - ``invalid``: no SMILES, or a molecule that RDKit does not sanitise;
+    - ``duplicate``: the same molecule stands further up, or was seen before;
+    - ``filtered``: refused by the filters (elements, charge, alerts, SMARTS, ...);
+    - ``known``: in the training set, if novelty is required;
+    - ``valid``: none of these.
+    """
+
+    def __init__(
+        self,
+        known: Container[str] | None,
+        filters: Filters,
+        require_novel: bool = False,
+        alert_catalogs: Sequence[str] = ALERT_CATALOGS,
+    ) -> None:
+        """Set up.
+
+        Args:
+            known: canonical SMILES of the training set, or ``None`` if it is not known.
+            filters: which molecules are acceptable.
+            require_novel: refuse what is in the training set, instead of only reporting it.
+            alert_catalogs: structural alerts to report; they refuse nothing, unless the filters name them as well.
+        """
+        self._known = known
+        self._filters = filters
+        self._require_novel = require_novel
+        self._alert_catalogs = tuple(alert_catalogs)
+
+    def validate(self, strings: Sequence[str], seen: Container[str] = frozenset()) -> pd.DataFrame:
+        """Judge each string.
+
+        Args:
+            strings: candidates, of any origin.
+            seen: canonical SMILES that are no news, such as those already scored.
+
+        Returns:
+            One row for each string, in its order: ``input``, ``smiles`` (canonical, ``None`` if invalid), ``valid``
+            (whether it is a molecule, which refused ones may well be), ``status``, ``reason`` (``""`` if valid),
+            ``novel`` (a molecule that is not in the training set), ``alerts`` (joined by ``"; "``),
+            ``lipinski_violations`` (0 to 4, missing if invalid).
+        """
+        first: dict[str, int] = {}
+        rows = [self._judge(text, seen, first, row) for row, text in enumerate(strings)]
+        table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+        return table.astype({"valid": bool, "novel": bool, "lipinski_violations": "Int64"})
+
+    def _judge(self, text: str, seen: Container[str], first: dict[str, int], row: int) -> dict[str, object]:
+        molecule, reason = parse_smiles(text)
+        if molecule is None:
+            return {
+                "input": text,
+                "smiles": None,
+                "valid": False,
+                "status": "invalid",
+                "reason": reason,
+                "novel": False,
+                "alerts": "",
+                "lipinski_violations": None,
+            }
+        smiles = Chem.MolToSmiles(molecule)
+        novel = self._known is None or smiles not in self._known
+        status, reason = self._verdict(molecule, smiles, novel, seen, first)
+        first.setdefault(smiles, row)
+        return {
+            "input": text,
+            "smiles": smiles,
+            "valid": True,
+            "status": status,
+            "reason": reason,
+            "novel": novel,
+            "alerts": "; ".join(self._filters.alerts(molecule, self._alert_catalogs)),
+            "lipinski_violations": lipinski_violations(molecule),
+        }
+
+    def _verdict(
+        self, molecule: Chem.Mol, smiles: str, novel: bool, seen: Container[str], first: dict[str, int]
+    ) -> tuple[str, str]:
+        if smiles in first:
+            return "duplicate", f"same molecule as row {first[smiles] + 1} of this list"
+        if smiles in seen:
+            return "duplicate", "seen before"
+        refusals = self._filters.reasons(molecule)
+        if refusals:
+            return "filtered", "; ".join(refusals)
+        if self._require_novel and not novel:
+            return "known", "in the training set"
+        return "valid", ""
+
+
+def lipinski_violations(molecule: Chem.Mol) -> int:
+    """How many of the four rules of Lipinski et al. (1997) a molecule breaks."""
+    values = compute(molecule, list(_LIPINSKI))
+    return sum(values[name] > limit for name, limit in _LIPINSKI.items())
+
+
+class KnownMolecules:
+    """A set of molecules that knows only hashes: 8 bytes for each, on disk, read on demand.
+
+    A model ships its training set in this form, to tell what is novel. Molecules are canonical SMILES. A molecule
+    that is not in a set of n is taken for one of it with probability n / 2^64, about 1e-14 for ZINC250k.
+    """
+
+    def __init__(self, hashes: np.ndarray) -> None:
+        """Wrap sorted, distinct hashes, shape (n,), dtype uint64; see :meth:`build` and :meth:`load`."""
+        self._hashes = hashes
+
+    @classmethod
+    def build(cls, smiles: Iterable[str], path: Path | str | None = None) -> "KnownMolecules":
+        """Hash molecules and, if a path is given, write them to a ``.npy`` file in one atomic step.
+
+        Raises:
+            CheckpointError: the file cannot be written.
+        """
+        hashes = np.unique(np.fromiter((_hash(text) for text in smiles), dtype="<u8"))
+        if path is None:
+            return cls(hashes)
+        path = Path(path)
+        try:
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    np.save(file, hashes, allow_pickle=False)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(temporary, 0o666 & ~_umask())
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise CheckpointError(f"cannot write {path}: {error.strerror}") from None
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "KnownMolecules":
+        """Map a file of :meth:`build` into memory.
+
+        Raises:
+            CheckpointError: the file is missing, truncated, or not of this kind.
+        """
+        try:
+            hashes = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise CheckpointError(f"no such file: {path}") from None
+        except (OSError, ValueError, EOFError) as error:
+            raise CheckpointError(f"{path} is damaged or no set of known molecules: {error}") from None
+        if not isinstance(hashes, np.ndarray) or hashes.dtype != np.dtype("<u8") or hashes.ndim != 1:
+            raise CheckpointError(f"{path} is no set of known molecules: it must hold one row of 64-bit hashes")
+        if not bool(np.all(hashes[1:] > hashes[:-1])):
+            raise CheckpointError(f"{path} is damaged: its hashes are not in order")
+        return cls(hashes)
+
+    def __contains__(self, smiles: object) -> bool:
+        if not isinstance(smiles, str):
+            return False
+        key = np.uint64(_hash(smiles))
+        place = int(np.searchsorted(self._hashes, key))
+        return place < len(self._hashes) and bool(self._hashes[place] == key)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+
+def _hash(smiles: str) -> int:
+    # not Python's hash(): that one differs from process to process
+    digest = hashlib.blake2b(smiles.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,71 @@
+"""Property predictor: a head on z, trained jointly with the autoencoder (Gomez-Bombarelli et al. 2018)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from molvae.core.distributions import LOG_2PI
+
+
+@dataclass(frozen=True)
+class PropertyPrediction:
+    """N(mean, std^2) of each property, in the property's own units; each (..., K)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+class PropertyPredictor(nn.Module):
+    """z -> a normal distribution for each of K properties.
+
+    The scaling of the properties is part of the module (buffers), so it travels with the weights and every
+    prediction is in the user's units.
+
+    Args:
+        latent_size: D
+        names: the K properties.
+        hidden_size: width of the two hidden layers.
+    """
+
+    def __init__(self, latent_size: int, names: tuple[str, ...], hidden_size: int = 256) -> None:
+        super().__init__()
+        self.names = names
+        self.layers = nn.Sequential(
+            nn.Linear(latent_size, hidden_size),
+            nn.GELU(),
+            nn.Linear(hidden_size, hidden_size),
+            nn.GELU(),
+            nn.Linear(hidden_size, 2 * len(names)),
+        )
+        self.register_buffer("location", torch.zeros(len(names)))
+        self.register_buffer("scale", torch.ones(len(names)))
+
+    def set_scaling(self, properties: Tensor) -> None:
+        """Take mean and standard deviation from the training data (n, K); NaN are passed over."""
+        known = torch.where(properties.isnan(), 0.0, properties).double()
+        count = (~properties.isnan()).sum(0).clamp(min=1)
+        mean = known.sum(0) / count
+        centred = torch.where(properties.isnan(), 0.0, properties - mean)
+        self.location.copy_(mean)
+        self.scale.copy_((centred.square().sum(0) / count).sqrt().clamp(min=1e-6))
+
+    def forward(self, z: Tensor) -> PropertyPrediction:
+        """z (..., D) -> prediction (..., K) in real units."""
+        mean, log_std = self._standardised(z)
+        return PropertyPrediction(mean * self.scale + self.location, log_std.exp() * self.scale)
+
+    def log_prob(self, z: Tensor, properties: Tensor) -> Tensor:
+        """log p(y|z) of standardised properties in nats, averaged over samples: z (S, B, D), y (B, K) -> (B,).
+
+        An unknown property (NaN) contributes nothing.
+        """
+        mean, log_std = self._standardised(z)
+        target = (properties - self.location) / self.scale
+        density = -0.5 * (LOG_2PI + 2 * log_std + ((target.nan_to_num() - mean) * torch.exp(-log_std)) ** 2)
+        return torch.where(target.isnan(), 0.0, density).sum(-1).mean(0)
+
+    def _standardised(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_std = self.layers(z).float().chunk(2, -1)
+        # bounded: a standard deviation far below what the data carry would let one molecule rule the gradient
+        return mean, 4.0 * torch.tanh(log_std / 4.0)

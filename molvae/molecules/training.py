@@ -1,0 +1,181 @@
+"""Train a molecular VAE on SMILES: the recipe's settings, the joint objective and the validation of a run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from molvae.core.config import Config
+from molvae.core.evaluate import evaluate_bounds
+from molvae.core.fit import FitConfig, Objective, fit
+from molvae.core.objectives import joint
+from molvae.core.schedules import cyclical, linear_warmup
+from molvae.errors import InputError
+from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
+from molvae.molecules.parsing import canonical
+from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
+from molvae.molecules.vocabulary import Vocabulary
+
+
+class ObjectiveConfig(Config):
+    """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
+
+    beta: float = Field(0.05, ge=0)
+    """Weight of the KL term at the end of its schedule."""
+    beta_schedule: Literal["linear", "cyclical", "constant"] = "linear"
+    """How it gets there: a rise from zero, saw teeth, or at once."""
+    beta_start: int = Field(0, ge=0)
+    """Step at which the rise begins."""
+    beta_steps: int = Field(10_000, ge=1)
+    """Length of the rise, or of one saw tooth."""
+    property_weight: float = Field(1.0, ge=0)
+    """Weight of the property predictor's log-likelihood."""
+
+    def kl_weight(self, step: int) -> float:
+        """beta at a step."""
+        if self.beta_schedule == "linear":
+            return linear_warmup(step, self.beta, self.beta_start, self.beta_steps)
+        if self.beta_schedule == "cyclical":
+            return cyclical(step, self.beta, self.beta_steps)
+        return self.beta
+
+
+class ValidationConfig(Config):
+    """What is measured on held-out molecules while training."""
+
+    molecules: int = Field(1000, ge=1)
+    """Held-out molecules for reconstruction, KL and property error."""
+    prior_samples: int = Field(500, ge=1)
+    """Points of the prior that are decoded greedily, without mask."""
+
+
+class TrainConfig(Config):
+    """One training run."""
+
+    batch_size: int = Field(128, ge=1)
+    """Molecules a step."""
+    max_length: int | None = None
+    """Longest molecule in tokens; default: a tenth above the longest in the training data."""
+    model: MoleculeVAEConfig = MoleculeVAEConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    fit: FitConfig = FitConfig()
+    validation: ValidationConfig = ValidationConfig()
+
+
+@dataclass(frozen=True)
+class MoleculeData:
+    """Canonical SMILES and their properties (n, K), in the order of the model's property names."""
+
+    smiles: Sequence[str]
+    properties: np.ndarray
+
+
+def joint_objective(config: ObjectiveConfig) -> Objective:
+    """The objective of the training loop for these settings."""
+    weights = {"properties": config.property_weight} if config.property_weight > 0 else {}
+
+    def objective(
+        model: nn.Module, batch: TokenBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(model, MoleculeVAE)
+        terms = model.terms(batch, 1, generator)
+        beta = config.kl_weight(step)
+        kl = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
+        logged = {"reconstruction": terms.log_px.mean(0), "kl": kl, "beta": torch.tensor(beta), **terms.aux}
+        return joint(terms, beta, weights), logged
+
+    return objective
+
+
+def train(
+    config: TrainConfig,
+    training: MoleculeData,
+    held_out: MoleculeData,
+    folder: Path,
+    device: str = "auto",
+    quiet: bool = False,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+) -> MoleculeVAE:
+    """Train, or go on training, and return the model with its best weights.
+
+    Args:
+        config: all settings.
+        training: what to learn from; the vocabulary is built from it.
+        held_out: for validation only.
+        folder: checkpoints and metrics; a run killed there resumes from there.
+        device: ``auto`` or a torch device.
+        quiet: print no progress.
+        on_log: told every row of metrics.
+
+    Raises:
+        InputError: there is nothing to train on.
+    """
+    if len(training.smiles) == 0:
+        raise InputError("no molecule is left to train on: see the reject file for the reasons")
+    vocabulary = Vocabulary.build(training.smiles, config.max_length)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
+        model = MoleculeVAE(config.model, vocabulary)
+    dataset, _ = MoleculeDataset.build(training.smiles, vocabulary, training.properties)
+    model.predictor.set_scaling(torch.from_numpy(training.properties))
+    batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
+    validate = Validator(config.validation, held_out, vocabulary, config.objective, config.fit.seed)
+    fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    return model
+
+
+class Validator:
+    """Reconstruction, KL, active units, validity and property error on held-out molecules.
+
+    Args:
+        config: how much to measure.
+        held_out: molecules that were not trained on; the first ``config.molecules`` that fit the vocabulary.
+        vocabulary: the model's.
+        objective: its final KL weight makes the number by which the best weights are chosen.
+        seed: of the prior samples, the same at every validation.
+    """
+
+    def __init__(
+        self,
+        config: ValidationConfig,
+        held_out: MoleculeData,
+        vocabulary: Vocabulary,
+        objective: ObjectiveConfig,
+        seed: int,
+    ) -> None:
+        smiles = list(held_out.smiles[: config.molecules])
+        self.dataset, refused = MoleculeDataset.build(
+            smiles, vocabulary, np.asarray(held_out.properties[: config.molecules])
+        )
+        self.smiles = [text for row, text in enumerate(smiles) if row not in refused]
+        if not self.smiles:
+            raise InputError("no held-out molecule fits the vocabulary of the training data: check the held-out file")
+        self.config, self.objective, self.seed = config, objective, seed
+
+    def __call__(self, model: nn.Module, step: int) -> dict[str, float]:
+        """Measure; (model in eval mode, step) -> numbers, ``objective`` among them."""
+        assert isinstance(model, MoleculeVAE)
+        rows = np.array_split(np.arange(len(self.smiles)), max(1, len(self.smiles) // 250))
+        batches = [self.dataset.batch(part).to(model.device) for part in rows]
+        values = evaluate_bounds(model, batches, seed=self.seed)
+        values["objective"] = values["reconstruction"] - self.objective.beta * values["kl"]
+
+        z = model.encode(self.smiles, canonicalise=False)
+        rebuilt, _ = model.generate(z, mask="none")
+        values["reconstructed"] = float(np.mean([a == b for a, b in zip(rebuilt, self.smiles, strict=True)]))
+        points = model.prior.sample((self.config.prior_samples,), torch.Generator().manual_seed(self.seed))
+        drawn, _ = model.generate(points, mask="none")
+        values["prior_validity"] = float(np.mean([canonical(smiles) is not None for smiles in drawn]))
+
+        predicted = model.predict(z)
+        properties = self.dataset.properties
+        if properties is not None and self.objective.property_weight > 0:
+            for place, name in enumerate(model.predictor.names):
+                error = np.abs(predicted[name].to_numpy() - properties[:, place])
+                values[f"{name}_mae"] = float(np.nanmean(error))
+        return values

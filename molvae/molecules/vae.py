@@ -1,0 +1,350 @@
+"""The molecular variational autoencoder: what users hold in their hands.
+
+    model = MoleculeVAE.from_pretrained("zinc250k")
+    z = model.encode(["CCO", "c1ccccc1"])
+    table = model.decode(z, n_decodings=50)
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from molvae.core.checkpoint import load_model_folder, save_model_folder
+from molvae.core.config import Config
+from molvae.core.device import choose_device
+from molvae.core.distributions import StandardNormal
+from molvae.core.sampling import interpolate
+from molvae.core.vae import VAE
+from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning, TokenError
+from molvae.molecules.consensus import decode_table
+from molvae.molecules.dataset import MoleculeDataset, TokenBatch
+from molvae.molecules.decoder import RecurrentDecoder
+from molvae.molecules.decoding import Generated, generate
+from molvae.molecules.encoder import ConvolutionalEncoder
+from molvae.molecules.grammar import SmilesGrammar
+from molvae.molecules.parsing import parse_smiles
+from molvae.molecules.predictor import PropertyPredictor
+from molvae.molecules.smiles import abbreviate
+from molvae.molecules.vocabulary import Vocabulary
+from molvae.weights import weights_folder
+
+Mask = Literal["none", "syntax", "valence"]
+
+
+class MoleculeVAEConfig(Config):
+    """The shape of a molecular VAE."""
+
+    latent_size: int = Field(64, ge=1)
+    """Dimensions of z."""
+    embedding_size: int = Field(64, ge=1)
+    """Width of the token embedding of the encoder."""
+    channels: int = Field(256, ge=1)
+    """Width of the encoder's convolutions."""
+    narrow_channels: int = Field(32, ge=1)
+    """Width of the encoder where it is flattened."""
+    dense_size: int = Field(512, ge=1)
+    """Width of the encoder's dense layer."""
+    dilations: tuple[int, ...] = (1, 2, 4)
+    """One residual block each."""
+    hidden_size: int = Field(512, ge=1)
+    """Width of the GRU decoder."""
+    predictor_size: int = Field(256, ge=1)
+    """Width of the property predictor."""
+    properties: tuple[str, ...] = ("QED", "SAS", "logP")
+    """What the predictor learns."""
+
+
+class MoleculeVAE(VAE):
+    """CNN encoder, GRU decoder, N(0, I) prior and a property predictor on z.
+
+    Follows Gomez-Bombarelli et al. 2018. The joint objective is E[log p(x|z)] - beta KL + w log p(y|z), all in
+    nats per molecule.
+
+    Args:
+        config: its shape.
+        vocabulary: its tokens.
+        card: what the model folder's README says, kept when the model is saved again.
+    """
+
+    encoder: ConvolutionalEncoder
+    decoder: RecurrentDecoder
+    prior: StandardNormal
+
+    def __init__(self, config: MoleculeVAEConfig, vocabulary: Vocabulary, card: str = "") -> None:
+        super().__init__(
+            ConvolutionalEncoder(
+                len(vocabulary),
+                vocabulary.max_length,
+                config.latent_size,
+                config.embedding_size,
+                config.channels,
+                config.narrow_channels,
+                config.dense_size,
+                config.dilations,
+            ),
+            StandardNormal(config.latent_size),
+            RecurrentDecoder(len(vocabulary), config.latent_size, config.hidden_size, vocabulary.max_length),
+        )
+        self.predictor = PropertyPredictor(config.latent_size, config.properties, config.predictor_size)
+        self.config = config
+        self.vocabulary = vocabulary
+        self.card = card
+        self.folder: Path | None = None
+
+    def auxiliary(self, x: TokenBatch, z: Tensor) -> dict[str, Tensor]:
+        """log p(y|z) of the standardised properties."""
+        if x.properties is None:
+            return {}
+        return {"properties": self.predictor.log_prob(z, x.properties)}
+
+    # --- folders -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> "MoleculeVAE":
+        """Load a shipped model by name, or any model folder.
+
+        Raises:
+            CheckpointError: no such model, or its folder is incomplete, damaged or altered.
+        """
+        folder = weights_folder(name_or_folder)
+        tensors, settings = load_model_folder(folder)
+        if settings.get("kind") != "molecule-vae":
+            raise CheckpointError(f"{folder} holds a {settings.get('kind')!r}, not a molecule-vae")
+        vocabulary = Vocabulary.from_json((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        card = folder / "README.md"
+        model = cls(
+            MoleculeVAEConfig.create(settings["model"]),
+            vocabulary,
+            card.read_text(encoding="utf-8") if card.is_file() else "",
+        )
+        try:
+            model.load_state_dict({key: value.float() for key, value in tensors.items()})
+        except RuntimeError:
+            raise CheckpointError(f"the weights in {folder} do not fit its config.json: get the folder again") from None
+        model.folder = folder
+        return model.to(choose_device(device)).eval()
+
+    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
+        """Write a model folder (safetensors, config, vocabulary, card); ``half`` stores float16 weights."""
+        state = {name: value.half() if half else value for name, value in self.state_dict().items()}
+        settings = {"kind": "molecule-vae", "model": self.config.model_dump(mode="json")}
+        texts = {"vocabulary.json": self.vocabulary.to_json(), "README.md": self.card}
+        save_model_folder(Path(folder), state, settings, texts)
+
+    # --- molecules to latent space --------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        smiles: Sequence[str],
+        canonicalise: bool = True,
+        sample: bool = False,
+        generator: torch.Generator | None = None,
+        batch_size: int = 512,
+    ) -> Tensor:
+        """Molecules to latent points.
+
+        Args:
+            smiles: n SMILES.
+            canonicalise: rewrite each as RDKit's canonical SMILES first, as the model has learnt them.
+            sample: draw z ~ q(z|x) instead of the posterior mean.
+            generator: randomness of the draw.
+            batch_size: molecules at a time.
+
+        Returns:
+            (n, D) float32 on the CPU; the row of a molecule that cannot be encoded is NaN, and an
+            :class:`~molvae.errors.InvalidMoleculeWarning` names it.
+
+        Raises:
+            InputError: a single string was given instead of a list.
+        """
+        z, problems = self.encode_with_errors(smiles, canonicalise, sample, generator, batch_size)
+        if problems:
+            shown = "; ".join(f"row {row}: {reason}" for row, reason in list(problems.items())[:5])
+            more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+            warnings.warn(
+                f"{len(problems)} of {len(smiles)} molecules could not be encoded (NaN): {shown}{more}",
+                InvalidMoleculeWarning,
+                stacklevel=2,
+            )
+        return z
+
+    @torch.inference_mode()
+    def encode_with_errors(
+        self,
+        smiles: Sequence[str],
+        canonicalise: bool = True,
+        sample: bool = False,
+        generator: torch.Generator | None = None,
+        batch_size: int = 512,
+    ) -> tuple[Tensor, dict[int, str]]:
+        """As :meth:`encode`, but returns the reasons by row number instead of warning."""
+        if isinstance(smiles, str):
+            raise InputError("encode takes a list of SMILES: write [smiles] for a single one")
+        strings, problems = list(smiles), {}
+        if canonicalise:
+            strings, problems = _canonical_strings(strings)
+        good = [row for row in range(len(strings)) if row not in problems]
+        dataset, refused = MoleculeDataset.build([strings[row] for row in good], self.vocabulary)
+        problems |= {good[row]: reason for row, reason in refused.items()}
+        kept = np.array([row for number, row in enumerate(good) if number not in refused], dtype=np.int64)
+        z = torch.full((len(strings), self.config.latent_size), torch.nan)
+        # neighbours in length share a batch; the places are restored by `kept[rows]`
+        order = np.argsort(dataset.lengths(), kind="stable")
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            q = self.encoder(dataset.batch(rows).to(self.device))
+            points = q.rsample(1, generator)[0] if sample else q.mean
+            z[torch.from_numpy(kept[rows])] = points.cpu()
+        return z, dict(sorted(problems.items()))
+
+    @torch.inference_mode()
+    def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
+        """Properties at latent points (n, D): for each its mean and, as ``<name>_std``, its uncertainty, in real units."""
+        prediction = self.predictor(self._points(z))
+        columns: dict[str, Any] = {}
+        for place, name in enumerate(self.predictor.names):
+            columns[name] = prediction.mean[:, place].cpu().numpy()
+            columns[f"{name}_std"] = prediction.std[:, place].cpu().numpy()
+        return pd.DataFrame(columns)
+
+    # --- latent space to molecules ------------------------------------------------------------------------------
+
+    def grammar(self, mask: Mask) -> "_GrammarFactory | None":
+        """The constraint for decoding: none, well-formed SMILES, or well-formed with sane valences and aromaticity."""
+        return None if mask == "none" else _GrammarFactory(self.vocabulary, mask)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        z: Tensor | np.ndarray,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        mask: Mask = "valence",
+        generator: torch.Generator | None = None,
+        batch_size: int = 1024,
+    ) -> tuple[list[str], np.ndarray]:
+        """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit."""
+        strings: list[str] = []
+        log_prob: list[np.ndarray] = []
+        constraint = self.grammar(mask)
+        for points in self._points(z).split(batch_size):
+            made: Generated = generate(self.decoder, points, temperature, top_p, generator, constraint)
+            strings += [self.vocabulary.decode(row) for row in made.tokens.tolist()]
+            log_prob.append(made.log_prob.cpu().numpy())
+        return strings, np.concatenate(log_prob) if log_prob else np.empty(0)
+
+    def decode(
+        self,
+        z: Tensor | np.ndarray,
+        n_decodings: int = 50,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        mask: Mask = "valence",
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """The molecule that each latent point stands for: many decodings, the most frequent valid one wins.
+
+        One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding.
+
+        Args:
+            z: (n, D); a NaN row gives an invalid row.
+            n_decodings: decodings for each point.
+            temperature: of the sampled ones.
+            top_p: nucleus of the sampled ones.
+            mask: ``valence`` (default), ``syntax`` or ``none``.
+            seed: of the sampling.
+
+        Returns:
+            n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
+            largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
+        """
+        return decode_table(self, z, n_decodings, temperature, top_p, mask, seed)
+
+    def sample(self, n: int, n_decodings: int = 1, mask: Mask = "valence", seed: int = 0) -> pd.DataFrame:
+        """Molecules at n points drawn from the prior, as :meth:`decode` returns them."""
+        z = self.prior.sample((n,), torch.Generator().manual_seed(seed))
+        return self.decode(z, n_decodings=n_decodings, mask=mask, seed=seed)
+
+    def interpolate(
+        self,
+        start: str,
+        end: str,
+        steps: int = 12,
+        method: Literal["lerp", "slerp"] = "slerp",
+        n_decodings: int = 50,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Molecules along a path between two others.
+
+        Args:
+            start, end: SMILES.
+            steps: points on the path, both ends included.
+            method: straight line or great circle (Shoemake 1985; White 2016).
+            n_decodings: decodings for each point.
+            seed: of the decoding.
+
+        Returns:
+            ``steps`` rows: ``t`` from 0 to 1, then as :meth:`decode`, then the predicted properties.
+
+        Raises:
+            InputError: an end cannot be encoded.
+        """
+        z, problems = self.encode_with_errors([start, end])
+        if problems:
+            raise InputError(f"cannot interpolate: {'; '.join(problems.values())}")
+        t = torch.linspace(0, 1, steps)
+        path = interpolate(z[0], z[1], t, method)
+        table = self.decode(path, n_decodings=n_decodings, seed=seed)
+        table.insert(0, "t", t.numpy())
+        return pd.concat([table, self.predict(path)], axis=1)
+
+    def _points(self, z: Tensor | np.ndarray) -> Tensor:
+        points = torch.as_tensor(z, dtype=torch.float32, device=self.device)
+        if points.ndim != 2 or points.shape[1] != self.config.latent_size:
+            raise InputError(f"latent points must have shape (n, {self.config.latent_size}), not {tuple(points.shape)}")
+        return points
+
+
+class _GrammarFactory:
+    """Binds the level, so that decoding need not know what levels there are."""
+
+    def __init__(self, vocabulary: Vocabulary, level: str) -> None:
+        self.grammar = SmilesGrammar(vocabulary.tokens, vocabulary.max_length)
+        self.level = level
+
+    def start(self) -> Any:
+        return self.grammar.start(level=self.level)
+
+
+def _canonical_strings(strings: list[str]) -> tuple[list[str], dict[int, str]]:
+    """Canonical SMILES; the reason for each row that RDKit refuses."""
+    from rdkit import Chem
+
+    out, problems = [], {}
+    for row, smiles in enumerate(strings):
+        mol, reason = parse_smiles(smiles)
+        if mol is None:
+            problems[row] = f"{abbreviate(str(smiles))!r}: {reason}"
+        out.append("" if mol is None else Chem.MolToSmiles(mol))
+    return out, problems
+
+
+def batches_of(rows: int, size: int) -> Iterator[slice]:
+    """Slices that cover ``rows`` rows, ``size`` at a time."""
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
+
+
+__all__ = ["Mask", "MoleculeVAE", "MoleculeVAEConfig", "TokenError"]

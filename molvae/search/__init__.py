@@ -1,0 +1,1 @@
+"""Maximise a black box over a region of R^d; knows no chemistry."""

@@ -1,0 +1,26 @@
+"""Models that ship with the package, each trained by the recipe that its card names."""
+
+from pathlib import Path
+
+from molvae.errors import CheckpointError
+
+_HERE = Path(__file__).parent
+
+
+def shipped_models() -> list[str]:
+    """Names that :meth:`MoleculeVAE.from_pretrained` knows."""
+    return sorted(path.parent.name for path in _HERE.glob("*/config.json"))
+
+
+def weights_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a shipped model, or the folder itself.
+
+    Raises:
+        CheckpointError: neither a shipped name nor a folder.
+    """
+    name = str(name_or_folder)
+    if name in shipped_models():
+        return _HERE / name
+    if Path(name).is_dir():
+        return Path(name)
+    raise CheckpointError(f"no model {name!r}: give a folder, or one of the shipped models: {', '.join(shipped_models())}")
