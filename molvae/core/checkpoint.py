@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,11 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def save_model_folder(
-    folder: Path, tensors: Mapping[str, Tensor], settings: Mapping[str, Any], texts: Mapping[str, str]
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    settings: Mapping[str, Any],
+    texts: Mapping[str, str],
+    extra_files: Sequence[str] = (),
 ) -> None:
     """Write a model folder; ``config.json`` comes last, so a folder with one is complete.
 
@@ -82,13 +86,14 @@ def save_model_folder(
         tensors: the weights.
         settings: what it takes to build the model again (JSON).
         texts: further text files by name.
+        extra_files: files in the folder whose checksums are to be kept too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)
     save_tensors(folder / WEIGHTS, tensors)
     for name, text in texts.items():
         write_text(folder / name, text)
-    seal(folder, settings, [WEIGHTS, *texts])
+    seal(folder, settings, [WEIGHTS, *texts, *extra_files])
 
 
 def seal(folder: Path, settings: Mapping[str, Any], names: list[str]) -> None:

@@ -229,7 +229,7 @@ class _MetricsLog:
     def means(self, step: int, epoch: float, learning_rate: float) -> dict[str, float]:
         seconds = time.monotonic() - self.started
         row = {"step": step, "epoch": round(epoch, 4), "learning_rate": learning_rate}
-        row |= {"examples_per_second": self.count / seconds}
+        row |= {"seconds": seconds, "examples_per_second": self.count / seconds}
         row |= {f"train_{name}": value / self.count for name, value in self.sums.items()}
         self.sums, self.count = {}, 0
         return row

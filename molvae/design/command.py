@@ -67,7 +67,9 @@ def parse_payload(output: bytes, count: int) -> dict[str, list[float]]:
         payload = answer["payload"]
         if answer.get("version") != 1:
             raise CommandFailed(f"the command answered with version {answer.get('version')!r} of the format, not 1")
-        columns = {name: [as_number(value, f"{name!r} holds a") for value in column] for name, column in payload.items()}
+        columns = {
+            name: [as_number(value, f"{name!r} holds a") for value in column] for name, column in payload.items()
+        }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         start = output[:80].decode("utf-8", "replace")
         raise CommandFailed(

@@ -131,6 +131,9 @@ class CampaignStore:
             raise
 
     def _connect(self) -> sqlite3.Connection:
+        size = self.path.stat().st_size if self.path.is_file() else 0
+        if 0 < size < 512:  # shorter than any page: SQLite would take it for empty and write over it
+            raise RunFolderError(f"{self.path} is damaged or no campaign ({size} bytes); use a new folder")
         # A reader opens for writing too, if it can: only so can SQLite roll back the transaction of a killed writer.
         mode = "rw" if self.read_only else "rwc"
         with self._explained("open"):
@@ -198,7 +201,9 @@ class CampaignStore:
             numbers = [_finite(n) for n in (c.predicted_mean, c.predicted_std, c.acquisition, c.feasibility)]
             votes = None if c.votes is None else int(c.votes)
             rows.append((int(step), int(c.slot), z, c.smiles, c.status, c.reason, votes, *numbers))
-        columns = "step, slot, z, smiles, status, reason, votes, predicted_mean, predicted_std, acquisition, feasibility"
+        columns = (
+            "step, slot, z, smiles, status, reason, votes, predicted_mean, predicted_std, acquisition, feasibility"
+        )
         self._write(f"INSERT INTO candidates ({columns}) VALUES ({', '.join('?' * 11)})", rows)
 
     def record_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
@@ -396,8 +401,7 @@ def _or_nan(value: float | None) -> float:
 
 
 _DTYPES: dict[str, Any] = {name: "int64" for name in ("call", "id", "step", "slot")} | {
-    name: "float64"
-    for name in ("score", "seconds", "predicted_mean", "predicted_std", "acquisition", "feasibility")
+    name: "float64" for name in ("score", "seconds", "predicted_mean", "predicted_std", "acquisition", "feasibility")
 }
 
 

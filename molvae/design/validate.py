@@ -1,16 +1,10 @@
 """From strings to molecules that RDKit vouches for: each with a verdict, and each refusal with its reason."""
 
-import hashlib
-import os
-import tempfile
-from collections.abc import Container, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Container, Sequence
 
-import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molvae.errors import CheckpointError
 from molvae.molecules.filters import Filters
 from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.properties import compute
@@ -44,7 +38,7 @@ class Validator:
         """Set up.
 
         Args:
-            known: canonical SMILES of the training set, or ``None`` if it is not known.
+            known: canonical SMILES of the training set; with ``None`` every molecule counts as novel.
             filters: which molecules are acceptable.
             require_novel: refuse what is in the training set, instead of only reporting it.
             alert_catalogs: structural alerts to report; they refuse nothing, unless the filters name them as well.
@@ -119,83 +113,3 @@ def lipinski_violations(molecule: Chem.Mol) -> int:
     """How many of the four rules of Lipinski et al. (1997) a molecule breaks."""
     values = compute(molecule, list(_LIPINSKI))
     return sum(values[name] > limit for name, limit in _LIPINSKI.items())
-
-
-class KnownMolecules:
-    """A set of molecules that knows only hashes: 8 bytes for each, on disk, read on demand.
-
-    A model ships its training set in this form, to tell what is novel. Molecules are canonical SMILES. A molecule
-    that is not in a set of n is taken for one of it with probability n / 2^64, about 1e-14 for ZINC250k.
-    """
-
-    def __init__(self, hashes: np.ndarray) -> None:
-        """Wrap sorted, distinct hashes, shape (n,), dtype uint64; see :meth:`build` and :meth:`load`."""
-        self._hashes = hashes
-
-    @classmethod
-    def build(cls, smiles: Iterable[str], path: Path | str | None = None) -> "KnownMolecules":
-        """Hash molecules and, if a path is given, write them to a ``.npy`` file in one atomic step.
-
-        Raises:
-            CheckpointError: the file cannot be written.
-        """
-        hashes = np.unique(np.fromiter((_hash(text) for text in smiles), dtype="<u8"))
-        if path is None:
-            return cls(hashes)
-        path = Path(path)
-        try:
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    np.save(file, hashes, allow_pickle=False)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.chmod(temporary, 0o666 & ~_umask())
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
-        except OSError as error:
-            raise CheckpointError(f"cannot write {path}: {error.strerror}") from None
-        return cls.load(path)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "KnownMolecules":
-        """Map a file of :meth:`build` into memory.
-
-        Raises:
-            CheckpointError: the file is missing, truncated, or not of this kind.
-        """
-        try:
-            hashes = np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            raise CheckpointError(f"no such file: {path}") from None
-        except (OSError, ValueError, EOFError) as error:
-            raise CheckpointError(f"{path} is damaged or no set of known molecules: {error}") from None
-        if not isinstance(hashes, np.ndarray) or hashes.dtype != np.dtype("<u8") or hashes.ndim != 1:
-            raise CheckpointError(f"{path} is no set of known molecules: it must hold one row of 64-bit hashes")
-        if not bool(np.all(hashes[1:] > hashes[:-1])):
-            raise CheckpointError(f"{path} is damaged: its hashes are not in order")
-        return cls(hashes)
-
-    def __contains__(self, smiles: object) -> bool:
-        if not isinstance(smiles, str):
-            return False
-        key = np.uint64(_hash(smiles))
-        place = int(np.searchsorted(self._hashes, key))
-        return place < len(self._hashes) and bool(self._hashes[place] == key)
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-
-def _hash(smiles: str) -> int:
-    # not Python's hash(): that one differs from process to process
-    digest = hashlib.blake2b(smiles.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -5,8 +5,9 @@
     table = model.decode(z, n_decodings=50)
 """
 
+import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from molvae.core.device import choose_device
 from molvae.core.distributions import StandardNormal
 from molvae.core.sampling import interpolate
 from molvae.core.vae import VAE
-from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning, TokenError
+from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
 from molvae.molecules.consensus import decode_table
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
@@ -131,12 +132,27 @@ class MoleculeVAE(VAE):
         model.folder = folder
         return model.to(choose_device(device)).eval()
 
-    def save_pretrained(self, folder: str | Path, half: bool = False) -> None:
-        """Write a model folder (safetensors, config, vocabulary, card); ``half`` stores float16 weights."""
+    def save_pretrained(self, folder: str | Path, half: bool = False, extra_files: Sequence[str] = ()) -> None:
+        """Write a model folder: weights, config, vocabulary, card.
+
+        Args:
+            folder: created if need be.
+            half: store float16 weights.
+            extra_files: files that lie in the folder already and belong to the model; their checksums are kept too.
+        """
         state = {name: value.half() if half else value for name, value in self.state_dict().items()}
         settings = {"kind": "molecule-vae", "model": self.config.model_dump(mode="json")}
         texts = {"vocabulary.json": self.vocabulary.to_json(), "README.md": self.card}
-        save_model_folder(Path(folder), state, settings, texts)
+        save_model_folder(Path(folder), state, settings, texts, extra_files)
+        self.folder = Path(folder)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all weights: two models with the same one are the same."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     # --- molecules to latent space --------------------------------------------------------------------------
 
@@ -339,12 +355,3 @@ def _canonical_strings(strings: list[str]) -> tuple[list[str], dict[int, str]]:
             problems[row] = f"{abbreviate(str(smiles))!r}: {reason}"
         out.append("" if mol is None else Chem.MolToSmiles(mol))
     return out, problems
-
-
-def batches_of(rows: int, size: int) -> Iterator[slice]:
-    """Slices that cover ``rows`` rows, ``size`` at a time."""
-    for start in range(0, rows, size):
-        yield slice(start, min(start + size, rows))
-
-
-__all__ = ["Mask", "MoleculeVAE", "MoleculeVAEConfig", "TokenError"]

@@ -1,0 +1,64 @@
+# make demo   design molecules on this machine, from nothing
+# make test   the whole test suite, from nothing
+# make lint   style, types and layers
+# make clean  remove what these made
+#
+# VENV=folder chooses the virtual environment, PYTHON=python3.12 the interpreter it is made with.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := $(VENV)/bin
+EXTRAS := dev,hub,notebook,parquet,tensorboard
+
+# torch takes minutes to download: dots show that the installation lives
+define install
+	printf 'installing %s ' "$(1)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)' & \
+	pid=$$!; trap "kill $$pid 2>/dev/null || true" INT TERM; \
+	while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; wait $$pid
+endef
+
+.PHONY: help
+help:
+	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+
+.PHONY: demo
+demo: $(VENV)/.runtime
+	$(BIN)/molvae design
+
+.PHONY: test
+test: $(VENV)/.development
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/.development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: clean
+clean:
+	rm -rf .venv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find molvae tests pipelines notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "no Python of version 3.11 or later with its venv module was found: install one, or name it with PYTHON=..." >&2; exit 1; fi
+	@echo "creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamps make an environment once, and again when the requirements change.
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	@$(call install,.)
+	@touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(BIN)/python
+	@$(call install,.[$(EXTRAS)])
+	@touch $@ $(VENV)/.runtime

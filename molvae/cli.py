@@ -1,0 +1,438 @@
+"""The command line: parse, call one function, print where the result lies.
+
+torch and rdkit are imported inside the commands, so that ``molvae --help`` answers at once. A result table goes to
+``-o`` or, without it, to stdout; everything else goes to stderr.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from molvae import __version__
+from molvae.errors import ConfigError, InputError, MolvaeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    name="molvae",
+    help="Design molecules in the latent space of a variational autoencoder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Download data sets and prepare molecule files.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Input = Annotated[Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes (default: stdout).")]
+RunFolder = Annotated[Path | None, typer.Option("-o", "--output", help="Run folder (default: runs/KIND-DATE-TIME).")]
+Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES.")]
+Model = Annotated[str, typer.Option("-m", "--model", help="A shipped model or a model folder.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+Workers = Annotated[int, typer.Option("-n", "--num-workers", help="Processes; 0: choose.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
+Mirror = Annotated[Path | None, typer.Option("--mirror", help="Read data sets from this folder, not from the net.")]
+MaskOption = Annotated[str, typer.Option("--mask", help="valence, syntax or none.")]
+Decodings = Annotated[int, typer.Option("--n-decodings", help="Decodings of each point; 1: greedy.")]
+DEFAULT_MODEL = "zinc250k"
+
+
+def main() -> None:
+    """Entry point: an error of ours is one message and exit status 1; Ctrl-C is 130."""
+    try:
+        app(standalone_mode=True)
+    except MolvaeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is stored", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"error: {error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"molvae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None: ...
+
+
+@app.command()
+def design(
+    input: Input = None,
+    objective: Annotated[str | None, typer.Option(help='Formula over properties (default "5*QED - SAS").')] = None,
+    direction: Annotated[str | None, typer.Option(help="max or min.")] = None,
+    oracle: Annotated[str | None, typer.Option(help="'module:function' or 'command: program arguments'.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for one answer of a custom oracle.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Oracle calls in all, starting molecules included (500).")] = None,
+    batch: Annotated[int | None, typer.Option(help="Molecules scored in a step (10).")] = None,
+    start_size: Annotated[int | None, typer.Option(help="Starting molecules drawn from the input (100).")] = None,
+    strategy: Annotated[str | None, typer.Option(help="latent, random, screening, gradient or genetic.")] = None,
+    baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,
+    require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
+    output: RunFolder = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the campaign of this run folder.")] = None,
+    model: Model = DEFAULT_MODEL,
+    smiles_column: Column = None,
+    num_workers: Annotated[int | None, typer.Option("-n", "--num-workers", help="Processes for scoring.")] = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random (0).")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find molecules with a high objective; without -i, start from RDKit's NCI compounds."""
+    settings: dict[str, Any] = {
+        "objective": objective,
+        "direction": direction,
+        "oracle": oracle,
+        "timeout": timeout,
+        "budget": budget,
+        "batch": batch,
+        "start_size": start_size,
+        "strategy": strategy,
+        "baselines": None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
+        "require_novel": require_novel or None,
+        "num_workers": num_workers,
+        "seed": seed,
+    }
+    settings = {name: value for name, value in settings.items() if value is not None}
+    filters = {name: value for name, value in (("require", require), ("forbid", forbid)) if value}
+    if filters:
+        settings["filters"] = filters
+    from molvae.recipes import DesignRecipe, resume_design, run_design
+
+    if resume is not None:
+        if settings or input is not None or output is not None:
+            raise ConfigError("--resume takes all settings from the run folder: give no others")
+        finish_design(*resume_design(resume, device, quiet))
+        return
+    recipe = DesignRecipe.create(
+        {"campaign": settings},
+        input=None if input is None else str(input),
+        smiles_column=smiles_column,
+        model=model,
+    )
+    finish_design(*run_design(recipe, output, device, quiet))
+
+
+def finish_design(folder: Path, table: "pd.DataFrame") -> None:
+    """Print the best molecules and where the report lies."""
+    from molvae.report import build
+
+    report = build(folder)
+    columns = [name for name in ("score", "QED", "SAS", "logP", "novel", "call", "smiles") if name in table]
+    print(table[columns].head(10).to_string(index=False, float_format="{:.4f}".format))
+    print(f"\n{len(table)} molecules scored: {folder / 'molecules.csv'}\nreport: {report}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: all defaults.")] = None,
+    input: Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="File for validation; default: a twentieth of the input.")] = None,
+    output: RunFolder = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run folder.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    max_molecules: Annotated[int | None, typer.Option(help="Use only the first molecules of the data.")] = None,
+    mirror: Mirror = None,
+    smiles_column: Column = None,
+    num_workers: Workers = 0,
+    tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard events.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a molecular VAE; leaves a model folder that every other command takes with -m."""
+    from molvae.core.config import read_toml
+    from molvae.recipes import TrainRecipe, resume_training, run_training
+
+    if resume is not None:
+        folder = resume_training(resume, device, num_workers, mirror, quiet, tensorboard)
+    else:
+        values = {} if recipe is None else read_toml(recipe)
+        training = values.setdefault("train", {})
+        for name, value in (("epochs", epochs), ("seed", seed)):
+            if value is not None:
+                training.setdefault("fit", {})[name] = value
+        made = TrainRecipe.create(
+            values, data=input, held_out=held_out, max_molecules=max_molecules, smiles_column=smiles_column
+        )
+        folder = run_training(made, output, device, num_workers, mirror, quiet, tensorboard)
+    from molvae.report import build
+
+    print(f"model: {folder / 'model'}\nreport: {build(folder)}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A shipped model or a model folder.")] = DEFAULT_MODEL,
+    data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = DEFAULT_MODEL,
+    output: RunFolder = None,
+    max_molecules: Annotated[int | None, typer.Option(help="Use only the first molecules of the data.")] = None,
+    prior_samples: Annotated[int, typer.Option(help="Points of the prior.")] = 1000,
+    mirror: Mirror = None,
+    smiles_column: Column = None,
+    num_workers: Workers = 0,
+    device: Device = "auto",
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
+    from molvae.molecules.evaluation import summary_table
+    from molvae.recipes import EvaluateRecipe, run_evaluation
+    from molvae.report import build
+
+    recipe = EvaluateRecipe.create(
+        {"evaluation": {"molecules": max_molecules, "prior_samples": prior_samples, "seed": seed}},
+        model=model,
+        data=data,
+        smiles_column=smiles_column,
+    )
+    folder, result = run_evaluation(recipe, output, device, num_workers, mirror, quiet)
+    for name, value in summary_table(result):
+        print(f"{name:44s} {value}")
+    print(f"\nnumbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (TOML); an empty file is the default design run.")],
+    output: RunFolder = None,
+    mirror: Mirror = None,
+    num_workers: Workers = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Execute a recipe."""
+    from molvae import recipes
+    from molvae.report import build
+
+    made = recipes.read_recipe(recipe)
+    if isinstance(made, recipes.DesignRecipe):
+        finish_design(*recipes.run_design(made, output, device, quiet, mirror))
+    elif isinstance(made, recipes.TrainRecipe):
+        folder = recipes.run_training(made, output, device, num_workers, mirror, quiet, False)
+        print(f"model: {folder / 'model'}\nreport: {build(folder)}")
+    else:
+        folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, quiet)
+        print(f"numbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
+
+
+@app.command()
+def sample(
+    number: Annotated[int, typer.Option("-k", "--number", help="How many points of the prior.")] = 100,
+    output: Output = None,
+    model: Model = DEFAULT_MODEL,
+    n_decodings: Decodings = 1,
+    mask: MaskOption = "valence",
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Molecules at points drawn from the prior."""
+    loaded = _load(model, device)
+    _write(loaded.sample(number, n_decodings=n_decodings, mask=_mask(mask), seed=seed), output)
+
+
+@app.command()
+def encode(
+    input: Input = None,
+    output: Output = None,
+    model: Model = DEFAULT_MODEL,
+    smiles_column: Column = None,
+    device: Device = "auto",
+) -> None:
+    """Latent points of molecules: the table with columns z0, z1, ... and error added; a refused row stays, empty."""
+    import pandas as pd
+
+    table = _read(input, smiles_column).reset_index(drop=True)
+    z, problems = _load(model, device).encode_with_errors(table["smiles"].astype(str).tolist())
+    columns = pd.DataFrame(z.numpy(), columns=[f"z{place}" for place in range(z.shape[1])])
+    table["error"] = [problems.get(row, "") for row in range(len(table))]
+    _write(pd.concat([table, columns], axis=1), output, len(problems))
+
+
+@app.command()
+def decode(
+    input: Input = None,
+    output: Output = None,
+    model: Model = DEFAULT_MODEL,
+    n_decodings: Decodings = 50,
+    mask: MaskOption = "valence",
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Molecules at latent points: a table with columns z0, z1, ... (as encode writes it)."""
+    import pandas as pd
+
+    from molvae.molecules.io import read_table
+
+    table = read_table(_required(input))
+    loaded = _load(model, device)
+    names = [f"z{place}" for place in range(loaded.config.latent_size)]
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InputError(f"{input} has no column {missing[0]!r}: decode needs z0 to {names[-1]}, as encode writes them")
+    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32")
+    made = loaded.decode(z, n_decodings=n_decodings, mask=_mask(mask), seed=seed)
+    rest = table.drop(columns=[*names, *(name for name in made.columns if name in table.columns)])
+    _write(pd.concat([made, rest.reset_index(drop=True)], axis=1), output)
+
+
+@app.command()
+def interpolate(
+    start: Annotated[str, typer.Argument(help="SMILES of the first molecule.")],
+    end: Annotated[str, typer.Argument(help="SMILES of the last molecule.")],
+    output: Output = None,
+    steps: Annotated[int, typer.Option(help="Points on the path, both ends included.")] = 12,
+    method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
+    model: Model = DEFAULT_MODEL,
+    n_decodings: Decodings = 50,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Molecules along a path between two others."""
+    loaded = _load(model, device)
+    _write(loaded.interpolate(start, end, steps, method, n_decodings, seed), output)  # type: ignore[arg-type]
+
+
+@app.command()
+def score(
+    input: Input = None,
+    output: Output = None,
+    objective: Annotated[str, typer.Option(help="Formula over properties.")] = "5*QED - SAS",
+    smiles_column: Column = None,
+    num_workers: Workers = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Score molecules with an objective; every row comes back, a refused one with its reason."""
+    import pandas as pd
+
+    from molvae.design.objective import Objective
+    from molvae.molecules.properties import compute_many
+
+    parsed = Objective.parse(objective)
+    table = _read(input, smiles_column).reset_index(drop=True)
+    names = parsed.properties
+    made = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, quiet=quiet)
+    made.insert(3, "score", parsed.evaluate({name: made[name].to_numpy(float) for name in names}))
+    rest = table.drop(columns=[name for name in made.columns if name in table.columns])
+    _write(pd.concat([made, rest], axis=1), output, int((~made["valid"]).sum()))
+
+
+@app.command()
+def validate(
+    input: Input = None,
+    output: Output = None,
+    model: Annotated[str, typer.Option("-m", "--model", help="Model whose training set novelty refers to.")] = DEFAULT_MODEL,
+    require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,
+    lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
+    smiles_column: Column = None,
+) -> None:
+    """Judge molecules: valid, duplicate, known or novel, filtered, alerts; each refusal with its reason."""
+    import pandas as pd
+
+    from molvae.design.validate import Validator
+    from molvae.molecules.filters import FilterConfig, Filters
+    from molvae.molecules.known import known_molecules
+
+    chosen = FilterConfig.create({}, require=require or None, forbid=forbid or None, lipinski=lipinski or None)
+    table = _read(input, smiles_column).reset_index(drop=True)
+    made = Validator(known_molecules(model), Filters(chosen)).validate(table["smiles"].astype(str).tolist())
+    rest = table.drop(columns=[name for name in made.columns if name in table.columns])
+    _write(pd.concat([made, rest], axis=1), output, int((made["status"] != "valid").sum()))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Build the report of a run folder again."""
+    from molvae.report import build
+
+    print(build(folder))
+
+
+@data_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="zinc250k, mnist or freyfaces.")],
+    mirror: Mirror = None,
+    cache: Annotated[Path | None, typer.Option(help="Where the files go (default: the user's cache).")] = None,
+) -> None:
+    """Download a data set and check it; with --mirror, take the same files from a folder."""
+    from molvae.recipes import fetch_dataset
+
+    for file in fetch_dataset(name, mirror, cache).values():
+        print(file)
+
+
+@data_app.command()
+def prepare(
+    input: Annotated[Path, typer.Argument(help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")],
+    cache: Annotated[Path | None, typer.Option(help="Where the prepared data goes (default: the user's cache).")] = None,
+    smiles_column: Column = None,
+    num_workers: Workers = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Canonicalise, deduplicate and compute properties once; training then starts at once."""
+    from molvae.molecules.prepare import prepare as prepare_file
+
+    made = prepare_file(input, cache_dir=cache, smiles_column=smiles_column, num_workers=num_workers, quiet=quiet)
+    print(f"{made.counts}\nprepared: {made.folder}\nrejected rows: {made.rejects_path}")
+
+
+def _required(path: Path | None) -> Path:
+    if path is None:
+        raise ConfigError("give the input file with -i")
+    return path
+
+
+def _read(path: Path | None, smiles_column: str | None) -> "pd.DataFrame":
+    from molvae.molecules.io import read_molecules
+
+    return read_molecules(_required(path), smiles_column).frame
+
+
+def _load(model: str, device: str) -> Any:
+    from molvae.molecules.vae import MoleculeVAE
+
+    return MoleculeVAE.from_pretrained(model, device)
+
+
+def _mask(name: str) -> Any:
+    if name not in ("none", "syntax", "valence"):
+        raise ConfigError(f"--mask is valence, syntax or none, not {name!r}")
+    return name
+
+
+def _write(table: "pd.DataFrame", path: Path | None, refused: int = 0) -> None:
+    """Table to a file, or as CSV to stdout; says how many rows were refused, and fails if none was any good."""
+    if path is None:
+        table.to_csv(sys.stdout, index=False)
+    else:
+        from molvae.molecules.io import write_molecules
+
+        write_molecules(table, path)
+        print(f"{len(table)} rows: {path}", file=sys.stderr)
+    if refused:
+        print(f"{refused} of {len(table)} rows were refused; the reason stands in each", file=sys.stderr)
+    if refused == len(table):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

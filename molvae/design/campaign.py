@@ -1,0 +1,414 @@
+"""A design campaign: ask -> decode -> validate -> score -> tell, resumable at every step.
+
+Whatever a campaign does next is a function of its settings, its seed and the answers of the oracle. Candidates are
+stored before they are scored, every answer is stored before it is used, and a step is closed only when the strategy
+knows its outcomes. A campaign killed at any moment therefore goes on from its folder, pays for no molecule twice,
+and ends with the result that it would have had.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
+from molvae.design.objective import Objective
+from molvae.design.oracle import Oracle
+from molvae.design.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
+from molvae.design.settings import CampaignConfig, StrategyName
+from molvae.design.start import read_start, select_start, write_start
+from molvae.design.store import CampaignStore, Candidate
+from molvae.design.strategies import make_space, make_strategy
+from molvae.design.strategy import Outcome, Suggestion
+from molvae.design.validate import Validator
+from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
+from molvae.molecules.filters import Filters
+from molvae.molecules.known import known_molecules
+from molvae.molecules.vae import MoleculeVAE
+
+STORE = "campaign.sqlite"
+_CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
+_MAX_STALLED = 25  # steps in a row without a new molecule after which a strategy counts as exhausted
+
+
+class Campaign:
+    """One optimisation of one objective under one budget, in one run folder.
+
+        campaign = Campaign(model, objective="5*QED - SAS", start=table, budget=500)
+        campaign.run()                                  # with the built-in or a custom oracle
+        table = campaign.ask(10); campaign.tell(table)  # or with scores from elsewhere
+
+    Args:
+        model: the autoencoder.
+        objective: formula over properties; with an ``oracle`` it may use the names that the oracle answers with.
+        start: molecules to begin with: a table with a ``smiles`` column, or a list of SMILES; default: RDKit's NCI set.
+            More than ``config.start_size`` are sampled; the others are the pool of the screening baseline.
+        budget: oracle calls in all, the starting molecules included.
+        folder: run folder; default ``runs/design-<date>-<time>``.
+        oracle: ``module:function``, ``command: ...``, or a Python callable SMILES -> float; default: the objective.
+        config: all further settings; the arguments above and ``overrides`` win over it.
+        overrides: single settings of :class:`CampaignConfig`.
+
+    Raises:
+        ConfigError: settings contradict each other.
+        InputError: no starting molecule is left.
+        RunFolderError: the folder holds a run already.
+    """
+
+    def __init__(
+        self,
+        model: MoleculeVAE,
+        objective: str | None = None,
+        start: pd.DataFrame | Sequence[str] | None = None,
+        budget: int | None = None,
+        folder: str | Path | None = None,
+        oracle: Any = None,
+        config: CampaignConfig | None = None,
+        quiet: bool = False,
+        **overrides: Any,
+    ) -> None:
+        named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
+        self.config = (config or CampaignConfig()).replace(
+            objective=objective, budget=budget, oracle=named, **overrides
+        )
+        self.model = model
+        chosen, pool = select_start(model, start, self.config)
+        self.folder = Path(folder) if folder is not None else new_run_name("design")
+        # everything that can be wrong with the settings shows before the folder is made
+        scorer = _make_scorer(self.config, oracle)
+        self._create(chosen, pool)
+        self._set_up(scorer, chosen, pool, quiet, oracle)
+
+    @classmethod
+    def resume(
+        cls, folder: str | Path, model: MoleculeVAE | None = None, oracle: Any = None, quiet: bool = False
+    ) -> Self:
+        """Go on with the campaign of a run folder.
+
+        Args:
+            folder: the run folder.
+            model: default: the model that the run names.
+            oracle: only if the campaign was started with a Python callable: the same one.
+            quiet: show no progress.
+
+        Raises:
+            RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
+        """
+        self = cls.__new__(cls)
+        self.folder = Path(folder)
+        settings = read_run_settings(self.folder, "design")
+        try:
+            self.config = CampaignConfig.create(settings["campaign"])
+            identity = dict(settings["model"])
+        except (KeyError, TypeError, ConfigError) as error:
+            raise RunFolderError(f"{self.folder}/config.json cannot be used: {error}") from None
+        self.model = model if model is not None else MoleculeVAE.from_pretrained(identity["name"])
+        if _model_identity(self.model)["sha256"] != identity["sha256"]:
+            raise RunFolderError(f"{self.folder} began with other weights than those of {identity['name']!r}")
+        chosen, pool = read_start(self.folder)
+        self._set_up(_make_scorer(self.config, oracle), chosen, pool, quiet, oracle)
+        return self
+
+    def baseline(self, strategy: StrategyName) -> "Campaign":
+        """The same campaign with another strategy, in ``<run>/baselines/<strategy>``; resumed if it was begun.
+
+        Model, objective, oracle, starting molecules, filters, budget and seed are the same.
+        """
+        folder = self.folder / "baselines" / strategy
+        if (folder / "config.json").exists():
+            return Campaign.resume(folder, self.model, self._given_oracle, self.quiet)
+        other = Campaign.__new__(Campaign)
+        other.folder, other.model = folder, self.model
+        other.config = self.config.replace(strategy=strategy, baselines=())
+        scorer = _make_scorer(other.config, self._given_oracle)
+        other._create(self.start, self.pool)
+        other._set_up(scorer, self.start, self.pool, self.quiet, self._given_oracle)
+        return other
+
+    def _create(self, start: list[str], pool: list[str]) -> None:
+        # config.json makes a folder a run, so it comes last: what was killed before it is simply begun again
+        write_start(self.folder, start, pool)
+        settings = {"campaign": self.config.model_dump(mode="json"), "model": _model_identity(self.model)}
+        create_run_folder(self.folder, "design", settings, self.config.seed)
+
+    def _set_up(self, scorer: Scorer, start: list[str], pool: list[str], quiet: bool, oracle: Any) -> None:
+        config = self.config
+        self.quiet = quiet
+        self._given_oracle = oracle
+        self.start, self.pool = start, pool
+        self.objective = config.parsed_objective()
+        self.scorer = scorer
+        self.store = CampaignStore(self.folder / STORE)
+        sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
+        self.oracle = Oracle(scorer, self.store, config.budget, sign)
+        self.space = make_space(self.model, self.objective, config)
+        self.strategy = make_strategy(config.strategy, self.space, pool, config)
+        known = known_molecules(self.model.folder) if self.model.folder is not None else None
+        self.validator = Validator(known, Filters(config.filters), config.require_novel)
+        self.stalled = 0
+        self._step_began = time.monotonic()
+        self._replay()
+
+    def _replay(self) -> None:
+        """Bring the strategy to where the stored steps left it."""
+        last = self.store.last_step()
+        self.step = 0 if last is None else last + 1
+        if last is None:
+            return
+        self._begin()
+        candidates = self.store.candidates()
+        for step in range(1, last + 1):
+            rows = candidates[candidates["step"] == step]
+            outcomes = self._outcomes(rows)
+            self.strategy.tell(outcomes)
+            self._count_stalled(rows)
+        states = self.store.steps()
+        self.strategy.load_state(_last_state(states))
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    def run(self) -> pd.DataFrame:
+        """Spend the budget; returns :meth:`results`.
+
+        Raises:
+            OracleError: the oracle cannot be called at all; everything paid for is stored.
+        """
+        from molvae.design.progress import CampaignProgress
+
+        with CampaignProgress(self, self.quiet) as progress:
+            while not self.finished:
+                self.advance()
+                progress.update()
+        return self.results()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent, or the strategy has nothing new to propose."""
+        return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= _MAX_STALLED)
+
+    def advance(self) -> None:
+        """One step: the starting molecules first, then a batch of candidates."""
+        if self.step == 0:
+            self.oracle.evaluate(self.start, "start", 0)
+            self._begin()
+            self._close_step()
+            return
+        rows = self._candidates(min(self.config.batch, self.oracle.calls_left))
+        due = [smiles for smiles, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
+        if due:
+            self.oracle.evaluate(due, self.config.strategy, self.step)
+        self.strategy.tell(self._outcomes(rows))
+        self._count_stalled(rows)
+        self._close_step()
+
+    def ask(self, n: int = 10) -> pd.DataFrame:
+        """Candidates to be scored elsewhere; asked again before they are told, the same ones come back.
+
+        The starting molecules must be scored first: until then they are what is asked for, all at once.
+
+        Args:
+            n: how many.
+
+        Returns:
+            ``smiles``, ``predicted_mean``, ``predicted_std`` (in the user's sign), ``novel``, ``alerts``, ``score`` (NaN, to be
+            filled in).
+
+        Raises:
+            BudgetExhausted: no call is left.
+        """
+        if self.step == 0:
+            due = [smiles for smiles in self.start if smiles not in self.oracle]
+            if due:
+                return self._to_ask(due[: self.oracle.calls_left], None)
+            self._begin()
+            self._close_step()
+        if self.oracle.calls_left == 0:
+            raise BudgetExhausted(f"all {self.config.budget} oracle calls are spent")
+        rows = self._candidates(min(n, self.oracle.calls_left))
+        rows = rows[(rows["status"] == "valid") & [smiles not in self.oracle for smiles in rows["smiles"]]]
+        return self._to_ask(rows["smiles"].tolist(), rows)
+
+    def tell(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Scores measured elsewhere: a table with ``smiles`` and ``score`` (empty or NaN: the measurement failed).
+
+        A step closes when all its candidates have been told; what comes late or unasked is taken in as well.
+
+        Returns:
+            One row for each input with its ``status`` and ``error``.
+
+        Raises:
+            InputError: a column is missing.
+        """
+        missing = {"smiles", "score"} - set(table.columns)
+        if missing:
+            raise InputError(f"tell needs the columns smiles and score; {', '.join(sorted(missing))} is missing")
+        scores = pd.to_numeric(table["score"], errors="coerce").tolist()
+        origin = "start" if self.step == 0 else self.config.strategy
+        answers = self.oracle.tell(table["smiles"].astype(str).tolist(), scores, origin, self.step)
+        if self.step > 0:
+            rows = self.store.candidates(self.step)
+            open_rows = [s for s, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
+            if len(rows) and all(smiles in self.oracle for smiles in open_rows):
+                self.strategy.tell(self._outcomes(rows))
+                self._count_stalled(rows)
+                self._close_step()
+        return answers
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        answers = self.oracle.evaluate([smiles for smiles in self.start if smiles in self.oracle], "start", 0)
+        self.strategy.begin(answers["smiles"].tolist(), answers["utility"].to_numpy())
+
+    def _candidates(self, count: int) -> pd.DataFrame:
+        """The candidates of this step: those stored before a kill, or new ones, stored before they are used."""
+        rows = self.store.candidates(self.step)
+        if len(rows):
+            return rows
+        chosen: set[str] = set()
+        candidates: list[Candidate] = []
+        for suggestion in self.strategy.propose(count, self.step, self._judge):
+            candidates.append(self._choose(suggestion, len(candidates), chosen))
+        self.store.record_candidates(self.step, candidates)
+        return self.store.candidates(self.step)
+
+    def _judge(self, strings: Sequence[str]) -> pd.DataFrame:
+        return self.validator.validate(strings, self.oracle)
+
+    def _choose(self, suggestion: Suggestion, slot: int, chosen: set[str]) -> Candidate:
+        """The first option that validation accepts; else the verdict on the most likely one."""
+        believed = {
+            "slot": slot,
+            "z": suggestion.z,
+            "predicted_mean": suggestion.mean,
+            "predicted_std": suggestion.std,
+            "acquisition": suggestion.acquisition,
+            "feasibility": suggestion.feasibility,
+        }
+        refused: Candidate | None = None
+        for option in suggestion.options:
+            verdict = self.validator.validate([option.smiles], _Either(self.oracle, chosen)).iloc[0]
+            smiles = verdict["smiles"] or option.smiles
+            candidate = Candidate(
+                smiles=smiles, status=verdict["status"], reason=verdict["reason"], votes=option.votes, **believed
+            )
+            if candidate.status == "valid":
+                chosen.add(smiles)
+                return candidate
+            refused = refused or candidate
+        return refused or Candidate(
+            smiles=suggestion.text or None, status="invalid", reason=suggestion.error, votes=0, **believed
+        )
+
+    def _outcomes(self, rows: pd.DataFrame) -> list[Outcome]:
+        """What became of the candidates of one step, from the store alone."""
+        outcomes = []
+        for row in rows.to_dict("records"):
+            # what the filters refuse is as infeasible to the search as what decodes to nothing
+            smiles = None if row["status"] in ("invalid", "filtered") else str(row["smiles"])
+            utility = np.nan
+            if smiles is not None and smiles in self.oracle:
+                utility = float(self.oracle.evaluate([smiles], "", self.step)["utility"].iloc[0])
+            outcomes.append(Outcome(row["z"], smiles, utility))
+        return outcomes
+
+    def _count_stalled(self, rows: pd.DataFrame) -> None:
+        self.stalled = 0 if (rows["status"] == "valid").any() else self.stalled + 1
+
+    def _close_step(self) -> None:
+        self.store.record_step(self.step, self.strategy.state(), time.monotonic() - self._step_began)
+        self._step_began = time.monotonic()
+        self.step += 1
+
+    def _to_ask(self, smiles: list[str], rows: pd.DataFrame | None) -> pd.DataFrame:
+        verdicts = self.validator.validate(smiles)
+        mean = np.full(len(smiles), np.nan) if rows is None else rows["predicted_mean"].to_numpy(float)
+        std = np.full(len(smiles), np.nan) if rows is None else rows["predicted_std"].to_numpy(float)
+        return pd.DataFrame(
+            {
+                "smiles": smiles,
+                "predicted_mean": self.oracle.sign * mean,
+                "predicted_std": std,
+                "novel": verdicts["novel"].tolist(),
+                "alerts": verdicts["alerts"].tolist(),
+                "score": np.full(len(smiles), np.nan),
+            }
+        )
+
+    # --- results ------------------------------------------------------------------------------------------------
+
+    def results(self) -> pd.DataFrame:
+        """All scored molecules, best first: ``smiles, id, valid, error, score, <properties>, novel, alerts, call, ...``."""
+        table = self.store.evaluations(expand=True)
+        verdicts = self.validator.validate(table["smiles"].tolist())
+        table["valid"] = verdicts["valid"].to_numpy()
+        table["novel"] = verdicts["novel"].to_numpy()
+        table["alerts"] = verdicts["alerts"].to_numpy()
+        table.insert(1, "id", [f"call-{call}" for call in table["call"]])
+        order = (self.oracle.sign * table["score"]).sort_values(ascending=False, kind="stable").index
+        return table.loc[order].reset_index(drop=True)
+
+    @property
+    def best(self) -> pd.Series | None:
+        """The best scored molecule so far."""
+        table = self.store.evaluations()
+        table = table[table["status"] == "ok"]
+        if table.empty:
+            return None
+        return table.loc[(self.oracle.sign * table["score"]).idxmax()]
+
+    def close(self) -> None:
+        """Close the store and the scorer's processes."""
+        self.store.close()
+        self.scorer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = f"{escape(self.config.objective or str(self.config.oracle))}: {self.oracle.calls} of {self.config.budget} calls"
+        return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
+
+
+class _Either:
+    """Membership in one container or the other."""
+
+    def __init__(self, first: Any, second: Any) -> None:
+        self.first, self.second = first, second
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.first or item in self.second
+
+
+def _make_scorer(config: CampaignConfig, oracle: Any) -> Scorer:
+    objective = config.parsed_objective()
+    if callable(oracle):
+        return CallableScorer(oracle, objective)
+    if config.oracle is not None and config.oracle.startswith(_CALLABLE):
+        raise RunFolderError(f"this campaign was begun with a Python function ({config.oracle}): pass it as oracle=")
+    if config.oracle is not None:
+        return parse_oracle(config.oracle, objective, max(1, config.num_workers), config.timeout)
+    if objective is None:
+        raise ConfigError("a campaign needs an objective, an oracle, or both")
+    return PropertyScorer(objective, also=("QED", "SAS", "logP", "MW"), num_workers=config.num_workers)
+
+
+def _name_of(function: Any) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))
+
+
+def _model_identity(model: MoleculeVAE) -> dict[str, str]:
+    """Name and hash of the weights: a campaign resumed with others would be another campaign."""
+    return {"name": str(model.folder) if model.folder else "", "sha256": model.fingerprint()}
+
+
+def _last_state(steps: pd.DataFrame) -> dict[str, Any]:
+    return dict(steps.sort_values("step").iloc[-1]["state"])

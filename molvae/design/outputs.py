@@ -1,0 +1,71 @@
+"""What a campaign leaves beside its store: tables of molecules, and what the report needs to draw latent space."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from molvae.core.checkpoint import atomic_path
+from molvae.core.sampling import slerp
+from molvae.design.campaign import Campaign
+from molvae.molecules.io import write_molecules
+from molvae.molecules.properties import compute_many
+
+_BACKGROUND = 1000  # molecules that show where latent space is inhabited
+_PATH_POINTS = 9
+
+
+def write_outputs(campaign: Campaign) -> pd.DataFrame:
+    """Write ``molecules.csv``, ``molecules.sdf``, ``latent.npz`` and ``path.csv`` to the run folder.
+
+    Returns:
+        The scored molecules, best first.
+    """
+    table = campaign.results()
+    write_molecules(table, campaign.folder / "molecules.csv")
+    good = table[table["status"] == "ok"]
+    write_molecules(good, campaign.folder / "molecules.sdf")
+    _write_background(campaign)
+    if len(good):
+        _write_path(campaign, good)
+    return table
+
+
+def _write_background(campaign: Campaign) -> None:
+    """Encodings of molecules of the start file, with their objective where RDKit can compute it.
+
+    These scores are for the figure alone: they are computed after the campaign and never reach the search.
+    """
+    smiles = (campaign.start + campaign.pool)[:_BACKGROUND]
+    z, held = campaign.space.encode(smiles)
+    smiles = [text for text, is_held in zip(smiles, held, strict=True) if is_held]
+    scores = np.full(len(smiles), np.nan)
+    if campaign.objective is not None and campaign.config.oracle is None:
+        scores = _scores(campaign, smiles)
+    with atomic_path(campaign.folder / "latent.npz") as temporary, temporary.open("wb") as file:
+        np.savez(file, z=z.numpy(), score=scores)
+
+
+def _write_path(campaign: Campaign, good: pd.DataFrame) -> None:
+    """Molecules on the great circle from the best starting molecule to the best one found."""
+    start = good[good["origin"] == "start"]
+    if start.empty:
+        return
+    ends, held = campaign.space.encode([str(start["smiles"].iloc[0]), str(good["smiles"].iloc[0])])
+    if not held.all():
+        return
+    t = torch.linspace(0, 1, _PATH_POINTS)
+    path = campaign.model.decode(slerp(ends[0], ends[1], t), n_decodings=32, seed=campaign.config.seed)
+    path.insert(0, "t", t.numpy())
+    path["score"] = np.nan
+    if campaign.objective is not None and campaign.config.oracle is None:
+        path["score"] = _scores(campaign, path["smiles"].tolist())
+    properties = compute_many(path["smiles"].tolist(), ("QED", "SAS", "logP"), quiet=True)
+    path = pd.concat([path, properties[["QED", "SAS", "logP"]]], axis=1)
+    write_molecules(path, campaign.folder / "path.csv")
+
+
+def _scores(campaign: Campaign, smiles: list[str]) -> np.ndarray:
+    assert campaign.objective is not None
+    names = campaign.objective.properties
+    table = compute_many(smiles, names, quiet=True)
+    return np.asarray(campaign.objective.evaluate({name: table[name].to_numpy(float) for name in names}))

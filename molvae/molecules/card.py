@@ -1,0 +1,55 @@
+"""The card of a trained model: what it is, how it came about, and what was measured."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from molvae import __version__
+from molvae.molecules.evaluation import summary_table
+
+
+def model_card(
+    recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path, evaluation: Mapping[str, Any] | None = None
+) -> str:
+    """Markdown for the model folder's README.
+
+    Args:
+        recipe: the resolved recipe.
+        sources: file name, SHA-256 and row counts of each data file.
+        folder: the run folder; its ``metrics.csv`` gives the length of the training.
+        evaluation: what :func:`~molvae.molecules.evaluation.evaluate_model` measured, if it was.
+    """
+    steps, seconds = _length(folder / "metrics.csv")
+    lines = [
+        "# Molecular VAE",
+        "",
+        f"Trained by molvae {__version__} on Python {platform.python_version()}, {platform.machine()}, "
+        f"{steps} steps, {seconds / 3600:.2f} hours.",
+        "",
+        f"Command: `{' '.join(['molvae', *sys.argv[1:]])}`",
+        "",
+        "## Data",
+        "",
+        "| part | file | SHA-256 | rows read | kept |",
+        "|---|---|---|---|---|",
+    ]
+    for part, source in sources.items():
+        lines.append(f"| {part} | {source['file']} | `{source['sha256']}` | {source['read']} | {source['kept']} |")
+    if evaluation is not None:
+        lines += ["", "## Measured", "", "| what | value |", "|---|---|"]
+        lines += [f"| {name} | {value} |" for name, value in summary_table(dict(evaluation))]
+        lines += ["", f"Protocol: `{json.dumps(evaluation['protocol'])}`"]
+    lines += ["", "## Recipe", "", "```json", json.dumps(recipe, indent=1), "```", ""]
+    return "\n".join(lines)
+
+
+def _length(metrics: Path) -> tuple[int, float]:
+    """Steps and seconds of a training run, from its log."""
+    import csv
+
+    with metrics.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return int(float(rows[-1]["step"])), sum(float(row["seconds"]) for row in rows)

@@ -1,0 +1,276 @@
+"""Recipes: whole runs as TOML files, and what it takes to execute them.
+
+Each kind of run is one function here: it makes the run folder, does the work and leaves the results in the folder.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from molvae.core.checkpoint import write_text
+from molvae.core.config import Config, read_toml
+from molvae.core.fetch import RemoteDataset, fetch
+from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
+from molvae.design.settings import CampaignConfig
+from molvae.errors import ConfigError
+from molvae.images.datasets import FREYFACES, MNIST
+from molvae.molecules.card import model_card
+from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
+from molvae.molecules.io import read_molecules
+from molvae.molecules.known import KNOWN, KnownMolecules, known_molecules
+from molvae.molecules.prepare import PreparedData, prepare
+from molvae.molecules.training import MoleculeData, TrainConfig, train
+from molvae.molecules.vae import MoleculeVAE
+from molvae.molecules.zinc250k import ZINC250K
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATASETS: dict[str, RemoteDataset] = {"zinc250k": ZINC250K, "mnist": MNIST, "freyfaces": FREYFACES}
+
+
+class DesignRecipe(Config):
+    """A design campaign."""
+
+    kind: Literal["design"] = "design"
+    input: str | None = None
+    """Start file; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    smiles_column: str | None = None
+    """Column of the start file that holds the SMILES."""
+    model: str = "zinc250k"
+    """A shipped model or a model folder."""
+    campaign: CampaignConfig = CampaignConfig()
+
+
+class TrainRecipe(Config):
+    """Training of a molecular VAE."""
+
+    kind: Literal["train"] = "train"
+    data: str = "zinc250k"
+    """Data set name, or a file of molecules."""
+    held_out: str | None = None
+    """File for validation; default: the data set's own split, or a twentieth of the file."""
+    max_molecules: int | None = None
+    """Use only the first molecules of the data."""
+    smiles_column: str | None = None
+    """Column of the files that holds the SMILES."""
+    train: TrainConfig = TrainConfig()
+
+
+class EvaluateRecipe(Config):
+    """Evaluation of a molecular VAE."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    model: str = "zinc250k"
+    """A shipped model or a model folder."""
+    data: str = "zinc250k"
+    """Data set name (its test split), or a file of molecules."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe; ``kind`` says which it is, and an empty file is the default design run.
+
+    Raises:
+        ConfigError: no TOML, an unknown kind, or an unknown setting.
+    """
+    values = read_toml(path)
+    kinds: dict[str, type[Recipe]] = {"design": DesignRecipe, "train": TrainRecipe, "evaluate": EvaluateRecipe}
+    kind = values.get("kind", "design")
+    if kind not in kinds:
+        raise ConfigError(f"{path}: kind is design, train or evaluate, not {kind!r}")
+    return kinds[kind].create(values)
+
+
+def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> dict[str, Path]:
+    """Download a data set by name, or take it from a mirror.
+
+    Raises:
+        ConfigError: no such data set.
+        DownloadError: it could not be had, or does not match its checksum.
+    """
+    if name not in DATASETS:
+        raise ConfigError(f"no data set {name!r}: there are {', '.join(DATASETS)}")
+    return fetch(DATASETS[name], mirror, cache)
+
+
+# --- design ---------------------------------------------------------------------------------------------------------
+
+
+def run_design(
+    recipe: DesignRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
+) -> tuple[Path, "pd.DataFrame"]:
+    """Run a campaign and its baselines; returns the run folder and the scored molecules, best first."""
+    from molvae.design.campaign import Campaign
+
+    model = MoleculeVAE.from_pretrained(recipe.model, device)
+    start = None
+    if recipe.input is not None:
+        file = fetch_dataset(recipe.input, mirror)["train"] if recipe.input in DATASETS else Path(recipe.input)
+        start = read_molecules(file, recipe.smiles_column).frame
+    campaign = Campaign(model, start=start, folder=folder, config=recipe.campaign, quiet=quiet)
+    return campaign.folder, _finish_design(campaign)
+
+
+def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, "pd.DataFrame"]:
+    """Go on with a campaign and its baselines."""
+    from molvae.design.campaign import Campaign
+
+    identity = read_run_settings(folder, "design").get("model", {})
+    model = MoleculeVAE.from_pretrained(identity.get("name", ""), device)
+    return folder, _finish_design(Campaign.resume(folder, model, quiet=quiet))
+
+
+def _finish_design(campaign: Any) -> "pd.DataFrame":
+    from molvae.design.outputs import write_outputs
+
+    with campaign:
+        campaign.run()
+        for name in campaign.config.baselines:
+            with campaign.baseline(name) as other:
+                other.run()
+        return write_outputs(campaign)
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def run_training(
+    recipe: TrainRecipe,
+    folder: Path | None,
+    device: str,
+    num_workers: int,
+    mirror: Path | None,
+    quiet: bool,
+    tensorboard: bool,
+) -> Path:
+    """Prepare the data, train, and leave ``model/`` in the run folder; returns the folder."""
+    folder = folder or new_run_name("train")
+    training, held_out, sources = _training_data(recipe, num_workers, mirror, quiet)
+    settings = {**recipe.model_dump(mode="json", exclude={"kind"}), "sources": sources}
+    create_run_folder(folder, "train", settings, recipe.train.fit.seed)
+    return _train(recipe, training, held_out, sources, folder, device, quiet, tensorboard)
+
+
+def resume_training(
+    folder: Path, device: str, num_workers: int, mirror: Path | None, quiet: bool, tensorboard: bool
+) -> Path:
+    """Go on with a training run.
+
+    Raises:
+        ConfigError: the data is no longer what the run began with.
+    """
+    settings = read_run_settings(folder, "train")
+    began_with = settings.pop("sources")
+    recipe = TrainRecipe.create(settings)
+    training, held_out, sources = _training_data(recipe, num_workers, mirror, quiet)
+    if sources != began_with:
+        raise ConfigError(f"the data has changed since {folder} began: {began_with} then, {sources} now")
+    return _train(recipe, training, held_out, sources, folder, device, quiet, tensorboard)
+
+
+def _train(
+    recipe: TrainRecipe,
+    training: MoleculeData,
+    held_out: MoleculeData,
+    sources: dict[str, Any],
+    folder: Path,
+    device: str,
+    quiet: bool,
+    tensorboard: bool,
+) -> Path:
+    on_log = _tensorboard(folder) if tensorboard else None
+    model = train(recipe.train, training, held_out, folder, device, quiet, on_log)
+    model.card = model_card(recipe.model_dump(mode="json"), sources, folder)
+    KnownMolecules.build(training.smiles, folder / "model" / KNOWN)
+    model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
+    return folder
+
+
+def _tensorboard(folder: Path) -> Any:
+    from molvae.errors import MissingDependencyError
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise MissingDependencyError('TensorBoard is not installed: pip install "molvae[tensorboard]"') from None
+    writer = SummaryWriter(folder / "tensorboard")
+
+    def on_log(step: int, row: dict[str, float]) -> None:
+        for name, value in row.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    return on_log
+
+
+def _training_data(
+    recipe: TrainRecipe, num_workers: int, mirror: Path | None, quiet: bool
+) -> tuple[MoleculeData, MoleculeData, dict[str, Any]]:
+    names = recipe.train.model.properties
+    if recipe.data in DATASETS:
+        files = fetch_dataset(recipe.data, mirror)
+        train_file, held_out_file = files["train"], files["valid"]
+    else:
+        train_file, held_out_file = Path(recipe.data), Path(recipe.held_out) if recipe.held_out else None
+    prepared = prepare(train_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet)
+    sources = {"train": _source(prepared)}
+    if held_out_file is not None:
+        other = prepare(
+            held_out_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet
+        )
+        sources["held_out"] = _source(other)
+        training, held_out = _data(prepared, recipe.max_molecules), _data(other, None)
+    else:
+        training, held_out = _split(_data(prepared, recipe.max_molecules))
+    return training, held_out, sources
+
+
+def _data(prepared: PreparedData, limit: int | None) -> MoleculeData:
+    return MoleculeData(prepared[: limit or len(prepared)], np.asarray(prepared.properties[: limit or len(prepared)]))
+
+
+def _split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
+    """Every twentieth molecule is held out."""
+    number = len(data.smiles)
+    rows = np.arange(number)
+    away = rows % 20 == 19 if number >= 20 else rows == number - 1
+    parts = [np.flatnonzero(~away), np.flatnonzero(away)]
+    training, held_out = (MoleculeData([data.smiles[row] for row in part], data.properties[part]) for part in parts)
+    return training, held_out
+
+
+def _source(prepared: PreparedData) -> dict[str, Any]:
+    return {"file": prepared.source_name, "sha256": prepared.source_sha256, **prepared.counts}
+
+
+# --- evaluation -----------------------------------------------------------------------------------------------------
+
+
+def run_evaluation(
+    recipe: EvaluateRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, quiet: bool
+) -> tuple[Path, dict[str, Any]]:
+    """Evaluate a model on held-out molecules; returns the run folder and the numbers."""
+    model = MoleculeVAE.from_pretrained(recipe.model, device)
+    file = fetch_dataset(recipe.data, mirror)["test"] if recipe.data in DATASETS else Path(recipe.data)
+    prepared = prepare(
+        file,
+        properties=model.predictor.names,
+        smiles_column=recipe.smiles_column,
+        num_workers=num_workers,
+        quiet=quiet,
+    )
+    folder = folder or new_run_name("evaluate")
+    settings = {**recipe.model_dump(mode="json", exclude={"kind"}), "sources": {"held_out": _source(prepared)}}
+    create_run_folder(folder, "evaluate", settings, recipe.evaluation.seed)
+    known = known_molecules(recipe.model)
+    result = evaluate_model(model, _data(prepared, None), recipe.evaluation, known=known, quiet=quiet)
+    write_text(folder / "evaluation.json", json.dumps(result, indent=1))
+    return folder, result

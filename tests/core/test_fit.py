@@ -1,0 +1,153 @@
+"""The training loop on images of digits: the core knows no molecules.
+
+The very VAE, objective and loop that train on SMILES train here on scikit-learn's 8 x 8 digits.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from molvae.core.checkpoint import load_tensors
+from molvae.core.distributions import Bernoulli, DiagonalGaussian, StandardNormal
+from molvae.core.evaluate import evaluate_bounds
+from molvae.core.fit import FitConfig, fit
+from molvae.core.objectives import elbo
+from molvae.core.vae import VAE
+from molvae.errors import MolvaeError
+
+
+@dataclass
+class DigitBatches:
+    """Binarised digits in batches of 64; the order of an epoch depends on its number."""
+
+    pixels: torch.Tensor
+    batch_size: int = 64
+
+    def __len__(self) -> int:
+        return -(-len(self.pixels) // self.batch_size)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[torch.Tensor]:
+        order = torch.from_numpy(np.random.default_rng(number).permutation(len(self.pixels)))
+        for rows in list(order.split(self.batch_size))[skip:]:
+            yield self.pixels[rows]
+
+
+class Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 16))
+
+    def forward(self, x: torch.Tensor) -> DiagonalGaussian:
+        return DiagonalGaussian(*self.layers(x).float().chunk(2, -1))
+
+
+class Decoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 128), nn.ReLU(), nn.Linear(128, 64))
+
+    def forward(self, z: torch.Tensor) -> Bernoulli:
+        return Bernoulli(self.layers(z).float())
+
+
+def digits() -> torch.Tensor:
+    return torch.from_numpy((load_digits().data > 7.5).astype(np.float32))
+
+
+def digit_vae() -> VAE:
+    torch.manual_seed(0)
+    return VAE(Encoder(), StandardNormal(8), Decoder())
+
+
+def objective(model, batch, step, generator):
+    terms = model.terms(batch, 1, generator)
+    return elbo(terms), {"kl": terms.kl}
+
+
+def validate(model, step):
+    return {"objective": evaluate_bounds(model, [digits()[:200]])["elbo"]}
+
+
+def train(folder: Path, **settings) -> VAE:
+    model = digit_vae()
+    config = FitConfig(**{"epochs": 2, "precision": "float32", "warmup_steps": 10, "checkpoint_every": 5} | settings)
+    fit(model, DigitBatches(digits()[200:]), objective, config, folder, validate, device="cpu", quiet=True)
+    return model
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    left, right = (load_tensors(folder / "last.safetensors")[0] for folder in (a, b))
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_digits_are_learnt_with_the_same_core(tmp_path):
+    untrained = evaluate_bounds(digit_vae(), [digits()[:200]])["elbo"]
+    model = train(tmp_path, epochs=15, learning_rate=3e-3)
+    trained = evaluate_bounds(model, [digits()[:200]])
+    assert trained["elbo"] > untrained + 15
+    assert trained["active_units"] >= 4
+    log = pd.read_csv(tmp_path / "metrics.csv")
+    assert log["valid_objective"].iloc[-1] > log["valid_objective"].iloc[0] + 5
+    assert list(log["epoch"]) == list(range(1, 16))
+
+
+def test_the_model_ends_with_its_best_weights(tmp_path):
+    model = train(tmp_path, epochs=4)
+    log = pd.read_csv(tmp_path / "metrics.csv")
+    assert validate(model.eval(), 0)["objective"] == pytest.approx(log["valid_objective"].max(), abs=1e-3)
+
+
+def test_early_stopping(tmp_path):
+    train(tmp_path, epochs=50, learning_rate=1e-12, patience=2)
+    assert len(pd.read_csv(tmp_path / "metrics.csv")) < 50
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    train(tmp_path)
+    before = load_tensors(tmp_path / "last.safetensors")[0]
+    train(tmp_path)
+    after = load_tensors(tmp_path / "last.safetensors")[0]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_divergence_is_an_error_that_says_what_to_do(tmp_path):
+    def exploding(model, batch, step, generator):
+        values, logged = objective(model, batch, step, generator)
+        return values * float("inf"), logged
+
+    with pytest.raises(MolvaeError, match="lower learning_rate"):
+        fit(digit_vae(), DigitBatches(digits()), exploding, FitConfig(), tmp_path, device="cpu", quiet=True)
+
+
+def test_killed_and_resumed_training_ends_with_the_very_weights(tmp_path):
+    """SIGKILL in the middle of training, three times, then run to the end."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(whole, epochs=6)
+    program = f"from pathlib import Path; from {__name__.split('.')[-1]} import train; train(Path({str(killed)!r}), epochs=6)"
+    for kill_after in (1, 2, 3):
+        process = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent)
+        deadline = time.monotonic() + 60
+        marks: set[float] = set()
+        while time.monotonic() < deadline and process.poll() is None and len(marks) <= kill_after:
+            if (killed / "last.safetensors").exists():
+                marks.add((killed / "last.safetensors").stat().st_mtime_ns)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (killed / "last.safetensors").exists()
+    train(killed, epochs=6)
+    assert same_weights(whole, killed)
+    columns = ["step", "train_objective", "valid_objective"]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(whole / "metrics.csv")[columns], pd.read_csv(killed / "metrics.csv")[columns]
+    )

@@ -1,0 +1,43 @@
+"""Lines, great circles and fitted Gaussians in latent space."""
+
+import pytest
+import torch
+
+from molvae.core.sampling import fitted_gaussian, interpolate, lerp, slerp
+from molvae.errors import ConfigError
+
+T = torch.linspace(0, 1, 5)
+
+
+@pytest.mark.parametrize("method", ["lerp", "slerp"])
+def test_a_path_begins_and_ends_at_its_ends(method):
+    a, b = torch.tensor([1.0, 2.0, 0.0]), torch.tensor([-1.0, 0.5, 3.0])
+    path = interpolate(a, b, T, method)
+    torch.testing.assert_close(path[0], a)
+    torch.testing.assert_close(path[-1], b)
+
+
+def test_slerp_keeps_the_norm_where_lerp_cuts_through_the_middle():
+    a, b = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
+    torch.testing.assert_close(slerp(a, b, T).norm(dim=1), torch.full((5,), 2.0))
+    assert lerp(a, b, T).norm(dim=1).min() < 1.5
+
+
+@pytest.mark.parametrize("end", [[2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
+def test_slerp_between_parallel_opposite_or_zero_ends_is_a_finite_line(end):
+    path = slerp(torch.tensor([1.0, 0.0]), torch.tensor(end), T)
+    torch.testing.assert_close(path, lerp(torch.tensor([1.0, 0.0]), torch.tensor(end), T))
+
+
+def test_unknown_method_is_refused():
+    with pytest.raises(ConfigError, match="lerp or slerp"):
+        interpolate(torch.ones(2), torch.zeros(2), T, "spline")
+
+
+def test_fitted_gaussian_has_the_moments_of_the_encodings():
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.tensor([[1.0, 0.0], [0.8, 0.3]])
+    encodings = torch.randn(5_000, 2, generator=generator) @ mixing.t() + torch.tensor([3.0, -1.0])
+    drawn = fitted_gaussian(encodings, 5_000, generator)
+    torch.testing.assert_close(drawn.mean(0), encodings.mean(0), atol=0.06, rtol=0)
+    torch.testing.assert_close(torch.cov(drawn.t()), torch.cov(encodings.t()), atol=0.08, rtol=0)

@@ -1,0 +1,21 @@
+"""Schedules are functions of the step."""
+
+import pytest
+
+from molvae.core.schedules import cyclical, linear_warmup, warmup_cosine
+
+
+def test_linear_warmup_waits_rises_and_stays():
+    values = [linear_warmup(step, value=2.0, start=10, length=10) for step in (0, 10, 15, 20, 99)]
+    assert values == [0.0, 0.0, 1.0, 2.0, 2.0]
+
+
+def test_cyclical_returns_to_zero_in_each_period():
+    assert [cyclical(step, 1.0, period=10) for step in (0, 5, 9, 10, 12)] == [0.0, 1.0, 1.0, 0.0, 0.4]
+
+
+def test_learning_rate_rises_then_falls_to_its_floor():
+    rates = [warmup_cosine(step, 1.0, warmup=10, total=110, floor=0.1) for step in range(111)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[110] == pytest.approx(0.1)
