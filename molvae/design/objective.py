@@ -159,9 +159,8 @@ class Objective:
         """
         missing = [name for name in self.properties if name not in values]
         if missing:
-            raise ConfigError(
-                f"the objective {self.text!r} needs {_listing(missing)}, but only {_listing(values) or 'nothing'} is known"
-            )
+            given_names = _listing(values) or "nothing"
+            raise ConfigError(f"the objective {self.text!r} needs {_listing(missing)}; only {given_names} is known")
         given: dict[str, Any] = {name: values[name] for name in self.properties}
         torch = sys.modules.get("torch")  # where there is a tensor, torch has been imported
         like = next((v for v in given.values() if torch is not None and isinstance(v, torch.Tensor)), None)
@@ -211,7 +210,7 @@ def _parse_syntax(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # '0or 1' and '\d' only warn
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        position = min(max((error.offset or 1) - 1, 0), len(text))
+        position = min(error.offset - 1, len(text)) if error.offset else len(text)  # 0: the text ends too soon
         raise _error(f"the objective is no formula ({error.msg})", text, position) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise _error(f"the objective is no formula ({error or type(error).__name__})", text, 0) from None

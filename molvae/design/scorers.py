@@ -87,11 +87,11 @@ class PropertyScorer(Scorer):
                 crashes RDKit ends everything.
             timeout: seconds for one molecule, if there are processes.
         """
-        arguments = {"objective": str(objective), "direction": objective.direction, "also": list(also)}
-        self._here = property_function(**arguments) if num_workers == 0 else None
-        self._pool = (
-            WorkerPool(f"{__name__}:property_function", arguments, num_workers, timeout) if num_workers else None
-        )
+        self._here = property_function(str(objective), objective.direction, also) if num_workers == 0 else None
+        self._pool = None
+        if num_workers:
+            arguments = {"objective": str(objective), "direction": objective.direction, "also": list(also)}
+            self._pool = WorkerPool(f"{__name__}:property_function", arguments, num_workers, timeout)
 
     def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
         if self._pool is not None:
@@ -316,8 +316,8 @@ def make_answer(values: Mapping[str, float], objective: Objective | None, smiles
     try:
         if objective is not None:
             values = {**_missing_properties(objective, values, smiles), **values}
-            properties = {name: values[name] for name in (*objective.properties, *properties) if name != SCORE}
             score = float(objective.evaluate(values))
+            properties = {name: values[name] for name in (*objective.properties, *properties) if name != SCORE}
             what = f"{objective} is"
         elif SCORE in values:
             score, what = float(values[SCORE]), "the score is"

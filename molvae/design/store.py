@@ -173,7 +173,8 @@ class CampaignStore:
             raise RunFolderError(f"{self.path} is an SQLite file, but no campaign of molvae; choose another folder")
         if version > SCHEMA_VERSION:
             raise RunFolderError(
-                f"{self.path} was written by a newer molvae (schema {version}; this one knows {SCHEMA_VERSION}): upgrade molvae"
+                f"{self.path} was written by a newer molvae (schema {version}; this one knows {SCHEMA_VERSION}): "
+                "upgrade molvae"
             )
         if version != SCHEMA_VERSION or tables != list(_TABLES):
             raise RunFolderError(f"{self.path} is damaged (schema {version} with tables {', '.join(tables) or 'none'})")

@@ -270,7 +270,7 @@ def load(target: str) -> Callable[..., Any]:
     function = operator.attrgetter(name)(importlib.import_module(module))
     if not callable(function):
         raise TypeError(f"{target} is a {type(function).__name__}, not a function")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def serve() -> None:

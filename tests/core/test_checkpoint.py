@@ -84,7 +84,7 @@ def test_optimizer_state_round_trip():
     stepped(first, a)
     b = torch.nn.Parameter(a.detach().clone())
     second = torch.optim.AdamW([b], lr=0.1)
-    restore_optimizer(second, optimizer_tensors(first))
+    restore_optimizer(second, {name: tensor.clone() for name, tensor in optimizer_tensors(first).items()})
     stepped(first, a)
     stepped(second, b)
     assert torch.equal(a, b)

@@ -1,0 +1,29 @@
+"""Text to molecules, with a reason for every refusal; never raises."""
+
+from rdkit import Chem, rdBase
+
+
+def parse_smiles(smiles: str, max_length: int = 1000) -> tuple[Chem.Mol | None, str]:
+    """A sanitised molecule, or None and the reason."""
+    if not isinstance(smiles, str) or not smiles.strip():
+        return None, "empty"
+    if len(smiles) > max_length:
+        return None, f"longer than {max_length} characters"
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles, sanitize=False)
+        if mol is None:
+            return None, "not a SMILES"
+        problems = Chem.DetectChemistryProblems(mol)
+        if problems:
+            return None, problems[0].Message()
+        Chem.SanitizeMol(mol)
+        mol = Chem.MolFromSmiles(smiles)
+    if mol is None or mol.GetNumAtoms() == 0:
+        return None, "no atoms"
+    return mol, ""
+
+
+def canonical(smiles: str) -> str | None:
+    """Canonical SMILES, or None if it is no molecule."""
+    mol, _ = parse_smiles(smiles)
+    return None if mol is None else Chem.MolToSmiles(mol)

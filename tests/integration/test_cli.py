@@ -1,0 +1,155 @@
+"""Each command, end to end, with the shipped weights."""
+
+import io
+import sys
+
+import pandas as pd
+import pytest
+
+ASPIRIN, CAFFEINE = "CC(=O)Oc1ccccc1C(=O)O", "Cn1c(=O)c2c(ncn2C)n(C)c1=O"
+
+
+def table(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), keep_default_na=False)
+
+
+def test_help_imports_nothing_heavy():
+    """What makes ``molvae --help`` fast: neither torch nor rdkit nor pandas is imported."""
+    import subprocess
+
+    program = (
+        "import sys; import molvae.cli; heavy = {'torch', 'rdkit', 'pandas', 'numpy', 'botorch', 'matplotlib'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_names_every_command(molvae):
+    done = molvae("--help")
+    assert done.returncode == 0
+    for command in ("design", "train", "sample", "encode", "decode", "interpolate", "score", "validate", "evaluate"):
+        assert command in done.stdout
+    assert molvae("--version").stdout.startswith("molvae ")
+
+
+def test_encode_then_decode_gives_the_molecules_back(molvae, tmp_path):
+    (tmp_path / "in.smi").write_text(f"{ASPIRIN} aspirin\n{CAFFEINE} caffeine\n")
+    encoded = molvae("encode", "-i", "in.smi", "-o", "z.csv")
+    assert encoded.returncode == 0, encoded.stderr
+    decoded = molvae("decode", "-i", "z.csv", "--n-decodings", "20")
+    assert decoded.returncode == 0, decoded.stderr
+    made = table(decoded.stdout)
+    assert made["valid"].astype(str).tolist() == ["True", "True"]
+    assert made["votes"].astype(int).min() >= 1
+    assert "caffeine" in decoded.stdout  # other columns pass through
+
+
+def test_sample(molvae):
+    done = molvae("sample", "-k", "20", "--seed", "3")
+    made = table(done.stdout)
+    assert len(made) == 20
+    assert (made["valid"].astype(str) == "True").sum() >= 18
+    assert molvae("sample", "-k", "20", "--seed", "3").stdout == done.stdout
+
+
+def test_interpolate(molvae):
+    done = molvae("interpolate", ASPIRIN, CAFFEINE, "--steps", "5", "--n-decodings", "20")
+    assert done.returncode == 0, done.stderr
+    made = table(done.stdout)
+    assert made["t"].astype(float).tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_score_keeps_rows_and_columns_and_names_what_it_refuses(molvae, tmp_path):
+    (tmp_path / "in.csv").write_text(f"smiles,price\n{ASPIRIN},3\nC1CC,4\n{CAFFEINE},5\n")
+    done = molvae("score", "-i", "in.csv", "--objective", "MW")
+    assert done.returncode == 0
+    made = table(done.stdout)
+    assert made["price"].astype(int).tolist() == [3, 4, 5]
+    assert float(made["score"][0]) == pytest.approx(180.16, abs=0.01)
+    assert made["score"][1] == "" and made["error"][1]
+    assert "1 of 3 rows were refused" in done.stderr
+
+
+def test_validate_gives_the_reason_for_each_refusal(molvae, tmp_path):
+    (tmp_path / "in.smi").write_text(f"{ASPIRIN}\n{ASPIRIN}\nC1CC\nCCBr\n")
+    made = table(molvae("validate", "-i", "in.smi", "--forbid", "Br").stdout)
+    assert made["status"].tolist() == ["valid", "duplicate", "invalid", "filtered"]
+    assert (made["reason"][1:] != "").all()
+
+
+def test_design_writes_a_whole_run_folder(molvae, tmp_path):
+    done = molvae(
+        "design", "--budget", "50", "--start-size", "30", "--baselines", "random,screening", "-o", "run", "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    for name in ("config.json", "provenance.json", "campaign.sqlite", "molecules.csv", "molecules.sdf", "report.html"):
+        assert (run / name).stat().st_size > 0, name
+    made = pd.read_csv(run / "molecules.csv")
+    assert len(made) == 50
+    assert made["score"].is_monotonic_decreasing
+    for baseline in ("random", "screening"):
+        assert (run / "baselines" / baseline / "campaign.sqlite").exists()
+    assert "report.html" in done.stdout
+
+    # a finished run resumes to the same result, and its report can be built again
+    assert molvae("design", "--resume", "run", "-q").returncode == 0
+    pd.testing.assert_frame_equal(made, pd.read_csv(run / "molecules.csv"))
+    assert molvae("report", "run").returncode == 0
+
+
+def test_design_with_an_oracle_that_fails_now_and_then(molvae, tmp_path):
+    (tmp_path / "lab.py").write_text(
+        "def measure(smiles):\n"
+        "    if 'Br' in smiles or 'Cl' in smiles:\n"
+        "        raise ValueError('the assay hates halogens')\n"
+        "    return float(len(smiles))\n"
+    )
+    done = molvae("design", "--oracle", "lab:measure", "--budget", "40", "--start-size", "30", "-o", "run", "-q")
+    assert done.returncode == 0, done.stderr
+    made = pd.read_csv(tmp_path / "run" / "molecules.csv")
+    failed = made[made["status"] == "failed"]
+    assert len(made) == 40 and len(failed) > 0
+    assert failed["error"].str.contains("halogens").all()
+
+
+def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
+    chains = [f"{'C' * (1 + n % 9)}{x}{'C' * (1 + n // 9)}" for n in range(36) for x in ("O", "N", "S")]
+    (tmp_path / "data.smi").write_text("\n".join(chains))
+    (tmp_path / "tiny.toml").write_text(
+        'kind = "train"\n[train]\nbatch_size = 16\n[train.model]\nlatent_size = 4\nchannels = 16\ndense_size = 16\n'
+        "hidden_size = 32\n[train.validation]\nprior_samples = 10\n"
+    )
+    done = molvae("train", "tiny.toml", "-i", "data.smi", "--epochs", "2", "-o", "run", "-q")
+    assert done.returncode == 0, done.stderr
+    for name in ("model.safetensors", "config.json", "vocabulary.json", "README.md", "known.npy"):
+        assert (tmp_path / "run" / "model" / name).exists(), name
+    done = molvae("evaluate", "run/model", "-i", "data.smi", "--prior-samples", "20", "-o", "evaluation", "-q")
+    assert done.returncode == 0, done.stderr
+    assert "reconstruction, protocol D" in done.stdout
+    assert molvae("sample", "-m", "run/model", "-k", "3").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["design", "--resume", "run", "--budget", "10"],
+        ["design", "--objective", "5*QDE - SAS"],
+        ["design", "--strategy", "magic"],
+        ["design", "-i", "missing.csv"],
+        ["sample", "-m", "no-such-model"],
+        ["sample", "--mask", "carnival"],
+        ["sample", "--device", "warp"],
+        ["score"],
+        ["interpolate", "C1CC", "CCO"],
+        ["run", "missing.toml"],
+        ["report", "nowhere"],
+        ["data", "fetch", "nothing"],
+    ],
+)
+def test_a_mistake_is_one_message_and_no_traceback(molvae, arguments):
+    done = molvae(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr

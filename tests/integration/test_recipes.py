@@ -1,0 +1,44 @@
+"""Every shipped recipe is understood; an empty file is the default design run."""
+
+from pathlib import Path
+
+import pytest
+
+from molvae.errors import ConfigError
+from molvae.recipes import DesignRecipe, EvaluateRecipe, TrainRecipe, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "pipelines").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_shipped_recipe(path):
+    assert isinstance(read_recipe(path), DesignRecipe | TrainRecipe | EvaluateRecipe)
+
+
+def test_an_empty_recipe_is_the_default_design_run(tmp_path):
+    (tmp_path / "empty.toml").touch()
+    recipe = read_recipe(tmp_path / "empty.toml")
+    assert recipe == DesignRecipe()
+    assert recipe.campaign.objective == "5*QED - SAS" and recipe.campaign.budget == 500
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('kind = "dream"', "kind is design, train or evaluate"),
+        ("[campaign]\nbudgte = 3", "did you mean 'budget'"),
+        ('[campaign]\nobjective = "QDE"', "QED"),
+        ('[campaign]\nstrategy = "magic"', "strategy"),
+    ],
+)
+def test_a_wrong_recipe_is_explained(tmp_path, text, message):
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_recipe(tmp_path / "recipe.toml")
+
+
+def test_a_design_recipe_runs(molvae, tmp_path):
+    (tmp_path / "recipe.toml").write_text("[campaign]\nbudget = 14\nstart_size = 10\nbatch = 4\n")
+    done = molvae("run", "recipe.toml", "-o", "run", "-q")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").exists()

@@ -1,0 +1,58 @@
+"""Batches: padded, bucketed by length, every molecule once an epoch, in an order that repeats."""
+
+import numpy as np
+import torch
+
+from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
+from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX, Vocabulary
+
+from .conftest import MOLECULES
+
+VOCABULARY = Vocabulary.build(MOLECULES)
+
+
+def chains(number: int) -> MoleculeDataset:
+    """Carbon chains of 1 to 20 atoms; the property is the row number."""
+    smiles = ["C" * (1 + row % 20) for row in range(number)]
+    dataset, _ = MoleculeDataset.build(smiles, VOCABULARY, np.arange(number, dtype=np.float32)[:, None])
+    return dataset
+
+
+def test_a_batch_is_tokens_end_and_padding():
+    dataset, _ = MoleculeDataset.build(["CC", "C"], VOCABULARY)
+    batch = dataset.batch(np.array([0, 1]))
+    c = VOCABULARY.index["C"]
+    assert batch.tokens.tolist() == [[c, c, EOS_INDEX], [c, EOS_INDEX, PAD_INDEX]]
+    assert batch.inputs.tolist() == [[BOS_INDEX, c, c], [BOS_INDEX, c, EOS_INDEX]]
+    assert batch.mask.tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_refused_molecules_are_named_and_their_properties_left_out():
+    dataset, refused = MoleculeDataset.build(["C", "[Xe]", "CC"], VOCABULARY, np.array([[1.0], [2.0], [3.0]]))
+    assert list(refused) == [1] and "[Xe]" in refused[1]
+    assert dataset.properties.tolist() == [[1.0], [3.0]]
+
+
+def test_an_epoch_holds_every_molecule_once():
+    batches = BucketedBatches(chains(1003), batch_size=32, seed=0)
+    made = list(batches.epoch(0))
+    assert len(made) == len(batches) == 32
+    rows = torch.cat([batch.properties[:, 0] for batch in made])
+    assert sorted(rows.tolist()) == list(range(1003))
+
+
+def test_little_of_a_batch_is_padding():
+    made = BucketedBatches(chains(2000), batch_size=32, seed=0).epoch(0)
+    masks = [batch.mask for batch in made]
+    padding = 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+    assert padding < 0.05
+
+
+def test_the_order_depends_on_seed_and_epoch_alone_and_can_be_entered_in_the_middle():
+    def order(seed, epoch, skip=0):
+        batches = BucketedBatches(chains(200), batch_size=16, seed=seed).epoch(epoch, skip)
+        return [batch.properties[:, 0].tolist() for batch in batches]
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1) and order(0, 0) != order(1, 0)
+    assert order(0, 3, skip=5) == order(0, 3)[5:]
