@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from molvae.core.checkpoint import write_text
+from molvae.core.files import write_text
 from molvae.core.config import Config, read_toml
 from molvae.core.fetch import RemoteDataset, fetch
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings

@@ -18,9 +18,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from molvae.core.checkpoint import atomic_path, load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from molvae.core.config import Config
 from molvae.core.device import choose_device, gains_from_bfloat16
+from molvae.core.files import atomic_path
 from molvae.core.schedules import warmup_cosine
 from molvae.errors import MolvaeError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from molvae import __version__
-from molvae.core.checkpoint import write_text
+from molvae.core.files import write_text
 from molvae.errors import RunFolderError
 
 CONFIG, PROVENANCE = "config.json", "provenance.json"

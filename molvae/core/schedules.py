@@ -1,13 +1,19 @@
 """KL weight and learning rate as functions of the training step; a schedule belongs to the step, never to the model."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
 
-def linear_warmup(step: int, value: float, start: int, length: int) -> float:
-    """Zero until ``start``, then a straight line that reaches ``value`` after ``length`` steps (Bowman et al. 2016)."""
-    if step >= start + length:
-        return value
-    return value * max(0, step - start) / max(1, length)
+def piecewise_linear(step: int, knots: Sequence[tuple[int, float]]) -> float:
+    """Straight lines between knots (step, value), constant before the first and after the last.
+
+    ``[(0, 0), (8000, 0.05)]`` is the KL annealing of Bowman et al. 2016; a single knot is a constant.
+    """
+    for (left, low), (right, high) in itertools.pairwise(knots):
+        if step < right:
+            return low + (high - low) * max(0, step - left) / (right - left)
+    return knots[-1][1]
 
 
 def cyclical(step: int, value: float, period: int, rising: float = 0.5) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from molvae.core.checkpoint import atomic_path
+from molvae.core.files import atomic_path
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
 from molvae.molecules.io import write_molecules

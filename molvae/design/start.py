@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from rdkit import RDConfig
 
-from molvae.core.checkpoint import write_text
+from molvae.core.files import write_text
 from molvae.design.settings import CampaignConfig
 from molvae.errors import InputError, RunFolderError
 from molvae.molecules.filters import Filters

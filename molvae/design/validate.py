@@ -5,11 +5,11 @@ from collections.abc import Container, Sequence
 import pandas as pd
 from rdkit import Chem
 
-from molvae.molecules.filters import Filters
+from molvae.molecules.filters import AlertCatalog, Filters
 from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.properties import compute
 
-ALERT_CATALOGS = ("PAINS", "BRENK")
+ALERT_CATALOGS: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")
 COLUMNS = ("input", "smiles", "valid", "status", "reason", "novel", "alerts", "lipinski_violations")
 
 # Lipinski et al. 1997, the rule of five: at most these
@@ -33,7 +33,7 @@ class Validator:
         known: Container[str] | None,
         filters: Filters,
         require_novel: bool = False,
-        alert_catalogs: Sequence[str] = ALERT_CATALOGS,
+        alert_catalogs: Sequence[AlertCatalog] = ALERT_CATALOGS,
     ) -> None:
         """Set up.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from molvae.core.checkpoint import atomic_path
+from molvae.core.files import atomic_path
 from molvae.errors import CheckpointError
 from molvae.weights import weights_folder
 

@@ -7,6 +7,8 @@ def parse_smiles(smiles: str, max_length: int = 1000) -> tuple[Chem.Mol | None, 
     """A sanitised molecule, or None and the reason."""
     if not isinstance(smiles, str) or not smiles.strip():
         return None, "empty"
+    if not smiles.isascii():
+        return None, "characters that no SMILES has"
     if len(smiles) > max_length:
         return None, f"longer than {max_length} characters"
     with rdBase.BlockLogs():

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.core.config import Config
 from molvae.core.evaluate import evaluate_bounds
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import joint
-from molvae.core.schedules import cyclical, linear_warmup
+from molvae.core.schedules import piecewise_linear
 from molvae.errors import InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.parsing import canonical
@@ -25,24 +24,27 @@ from molvae.molecules.vocabulary import Vocabulary
 class ObjectiveConfig(Config):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
-    beta: float = Field(0.05, ge=0)
-    """Weight of the KL term at the end of its schedule."""
-    beta_schedule: Literal["linear", "cyclical", "constant"] = "linear"
-    """How it gets there: a rise from zero, saw teeth, or at once."""
-    beta_start: int = Field(0, ge=0)
-    """Step at which the rise begins."""
-    beta_steps: int = Field(10_000, ge=1)
-    """Length of the rise, or of one saw tooth."""
+    beta: tuple[tuple[int, float], ...] = ((0, 0.0), (8000, 0.06))
+    """Weight of the KL term: knots (step, weight), joined by straight lines, constant after the last."""
     property_weight: float = Field(1.0, ge=0)
     """Weight of the property predictor's log-likelihood."""
 
+    @field_validator("beta")
+    @classmethod
+    def _in_order(cls, knots: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+        steps = [step for step, _ in knots]
+        if not knots or steps != sorted(set(steps)) or any(weight < 0 for _, weight in knots):
+            raise ValueError("beta needs at least one knot (step, weight), steps rising and weights not negative")
+        return knots
+
     def kl_weight(self, step: int) -> float:
         """beta at a step."""
-        if self.beta_schedule == "linear":
-            return linear_warmup(step, self.beta, self.beta_start, self.beta_steps)
-        if self.beta_schedule == "cyclical":
-            return cyclical(step, self.beta, self.beta_steps)
-        return self.beta
+        return piecewise_linear(step, self.beta)
+
+    @property
+    def final_beta(self) -> float:
+        """beta at the end."""
+        return self.beta[-1][1]
 
 
 class ValidationConfig(Config):
@@ -163,7 +165,7 @@ class Validator:
         rows = np.array_split(np.arange(len(self.smiles)), max(1, len(self.smiles) // 250))
         batches = [self.dataset.batch(part).to(model.device) for part in rows]
         values = evaluate_bounds(model, batches, seed=self.seed)
-        values["objective"] = values["reconstruction"] - self.objective.beta * values["kl"]
+        values["objective"] = values["reconstruction"] - self.objective.final_beta * values["kl"]
 
         z = model.encode(self.smiles, canonicalise=False)
         rebuilt, _ = model.generate(z, mask="none")

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from molvae.core.checkpoint import (
-    atomic_path,
     load_model_folder,
     load_tensors,
     optimizer_tensors,
@@ -14,6 +13,7 @@ from molvae.core.checkpoint import (
     save_model_folder,
     save_tensors,
 )
+from molvae.core.files import atomic_path
 from molvae.errors import CheckpointError
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from molvae.core.schedules import cyclical, linear_warmup, warmup_cosine
+from molvae.core.schedules import cyclical, piecewise_linear, warmup_cosine
 
 
-def test_linear_warmup_waits_rises_and_stays():
-    values = [linear_warmup(step, value=2.0, start=10, length=10) for step in (0, 10, 15, 20, 99)]
-    assert values == [0.0, 0.0, 1.0, 2.0, 2.0]
+def test_piecewise_linear_waits_rises_and_stays():
+    knots = [(10, 0.0), (20, 2.0), (30, 1.0)]
+    assert [piecewise_linear(step, knots) for step in (0, 10, 15, 20, 25, 99)] == [0.0, 0.0, 1.0, 2.0, 1.5, 1.0]
+    assert piecewise_linear(7, [(0, 0.5)]) == 0.5
 
 
 def test_cyclical_returns_to_zero_in_each_period():

@@ -16,7 +16,7 @@ RHODANINE = "O=C1NC(=S)SC1=Cc1ccccc1"  # a PAINS
 @pytest.fixture(scope="module")
 def validator() -> Validator:
     return Validator(
-        KnownMolecules.build(["CCO", "c1ccccc1"]), Filters(FilterConfig.create({"forbid_smarts": ["[N+](=O)[O-]"]}))
+        KnownMolecules.build(["CCO", "c1ccccc1"]), Filters(FilterConfig.create({"forbid": ["[N+](=O)[O-]"]}))
     )
 
 
