@@ -30,8 +30,7 @@ class CampaignConfig(Config):
     """Molecules scored in a step."""
     start_size: int = Field(100, ge=1)
     """Starting molecules, drawn from the start file."""
-    strategy: DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
-StrategyName = "latent"
+    strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search; the others are baselines."""
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
@@ -49,8 +48,8 @@ StrategyName = "latent"
     """Which molecules are acceptable at all."""
     search: SearchConfig = SearchConfig()
     """The Gaussian process search."""
-    num_workers: int = Field(0, ge=0)
-    """Processes for scoring; 0: in this process."""
+    num_workers: int = Field(1, ge=0)
+    """Processes for scoring; 0: in this process, where a molecule that crashes RDKit ends the run."""
     seed: int = 0
     """Of everything random."""
 

@@ -21,6 +21,10 @@ from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX
 class TokenConstraint(Protocol):
     """What one growing sequence may be continued with; see :mod:`molvae.molecules.grammar`."""
 
+    @property
+    def relaxed(self) -> bool:
+        """Whether the sequence ran into a dead end, where the constraint had to give way."""
+
     def check(self, token_index: int) -> bool:
         """Whether this token may come next."""
 
@@ -48,10 +52,12 @@ class Generated:
         tokens: (N, T) int64, ``<eos>`` where the sequence ended, then ``<pad>``; a sequence that did not end within
             the model's length has no ``<eos>``.
         log_prob: (N,) log p(x|z) of the sequence under the unconstrained decoder, in nats.
+        complete: (N,) whether the sequence ended, and without having to relax its constraint.
     """
 
     tokens: Tensor
     log_prob: Tensor
+    complete: Tensor
 
 
 @torch.inference_mode()
@@ -82,6 +88,7 @@ def generate(
     steps = decoder.max_length + 1
     tokens = torch.full((number, steps), PAD_INDEX, device=device)
     total = torch.zeros(number, device=device)
+    complete = torch.zeros(number, dtype=torch.bool, device=device)
     alive = torch.arange(number, device=device)
     latent_gates, hidden = decoder.latent_gates(z), decoder.initial_state(z)
     last = torch.full((number,), BOS_INDEX, device=device)
@@ -99,9 +106,45 @@ def generate(
         total[alive] += log_p.gather(1, last.unsqueeze(1)).squeeze(1)
         going = last != EOS_INDEX
         if not bool(going.all()):
+            complete[alive[~going]] = True
+            if constraint:
+                dead = torch.tensor([state.relaxed for state in states], device=device)
+                complete[alive[~going & dead]] = False
             alive, last, hidden, latent_gates = alive[going], last[going], hidden[going], latent_gates[going]
             states = [state for state, goes in zip(states, going.tolist(), strict=True) if goes] if constraint else []
-    return Generated(tokens, total)
+    return Generated(tokens, total, complete)
+
+
+def generate_until_complete(
+    decoder: RecurrentDecoder,
+    z: Tensor,
+    constraint: ConstraintFactory,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+    retries: int = 10,
+) -> Generated:
+    """As :func:`generate` with a constraint, but what runs into a dead end is decoded again.
+
+    A token can be right by the grammar and still lead where no completion is possible, which shows only later. Such a
+    sequence is drawn anew from the constrained distribution at the same z, up to ``retries`` times; the first complete
+    one counts. What still fails keeps its first decoding, well-formed but perhaps no molecule.
+
+    Args:
+        decoder, z, constraint, temperature, top_p, generator: as for :func:`generate`.
+        retries: further decodings of a failed sequence, sampled at temperature 0.7 or ``temperature`` if larger.
+    """
+    made = generate(decoder, z, temperature, top_p, generator, constraint)
+    for attempt in range(retries):
+        rows = torch.nonzero(~made.complete).flatten()
+        if len(rows) == 0:
+            break
+        source = generator or torch.Generator().manual_seed(attempt)  # greedy decoding stays a function of z alone
+        again = generate(decoder, z[rows], max(0.7, temperature), top_p, source, constraint)
+        better = rows[again.complete]
+        made.tokens[better], made.log_prob[better] = again.tokens[again.complete], again.log_prob[again.complete]
+        made.complete[better] = True
+    return made
 
 
 def _perturb(log_p: Tensor, temperature: float, top_p: float, generator: torch.Generator | None) -> Tensor:

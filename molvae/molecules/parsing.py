@@ -9,20 +9,32 @@ def parse_smiles(smiles: str, max_length: int = 1000) -> tuple[Chem.Mol | None, 
         return None, "empty"
     if not smiles.isascii():
         return None, "characters that no SMILES has"
+    if any(character.isspace() for character in smiles):
+        return None, "white space inside"
     if len(smiles) > max_length:
         return None, f"longer than {max_length} characters"
     with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles, sanitize=False)
-        if mol is None:
-            return None, "not a SMILES"
-        problems = Chem.DetectChemistryProblems(mol)
-        if problems:
-            return None, problems[0].Message()
-        Chem.SanitizeMol(mol)
         mol = Chem.MolFromSmiles(smiles)
-    if mol is None or mol.GetNumAtoms() == 0:
+        if mol is None:
+            return None, _reason(smiles)
+    if mol.GetNumAtoms() == 0:
         return None, "no atoms"
     return mol, ""
+
+
+def _reason(smiles: str) -> str:
+    """Why RDKit refuses a string."""
+    mol = Chem.MolFromSmiles(smiles, sanitize=False)
+    if mol is None:
+        return "not a SMILES"
+    problems = Chem.DetectChemistryProblems(mol)
+    if problems:
+        return str(problems[0].Message())
+    try:
+        Chem.SanitizeMol(mol)
+    except ValueError as error:
+        return str(error)
+    return "refused by RDKit"
 
 
 def canonical(smiles: str) -> str | None:

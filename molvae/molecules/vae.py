@@ -27,7 +27,7 @@ from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
 from molvae.molecules.consensus import decode_table
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
-from molvae.molecules.decoding import Generated, generate
+from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.encoder import ConvolutionalEncoder
 from molvae.molecules.grammar import SmilesGrammar
 from molvae.molecules.parsing import parse_smiles
@@ -256,7 +256,11 @@ class MoleculeVAE(VAE):
         log_prob: list[np.ndarray] = []
         constraint = self.grammar(mask)
         for points in self._points(z).split(batch_size):
-            made: Generated = generate(self.decoder, points, temperature, top_p, generator, constraint)
+            made = (
+                generate(self.decoder, points, temperature, top_p, generator)
+                if constraint is None
+                else generate_until_complete(self.decoder, points, constraint, temperature, top_p, generator)
+            )
             strings += [self.vocabulary.decode(row) for row in made.tokens.tolist()]
             log_prob.append(made.log_prob.cpu().numpy())
         return strings, np.concatenate(log_prob) if log_prob else np.empty(0)

@@ -17,5 +17,5 @@ ZINC250K = RemoteDataset(
         "valid": _file("valid", "394b08e373ed8cbec646a892eb95db177a7ed7f77a7bb2e4d3d6374b383911b3"),
         "test": _file("test", "bed539fd6b066631a209efb7afd5ff0953a39074bf3b4bd6cbfd000b27fe357e"),
     },
-    licence="ZINC is free to use; the split is part of a public repository under the MIT licence",
+    licence="ZINC is free for everyone to use; redistribution of large parts needs its authors' permission",
 )
