@@ -1,0 +1,253 @@
+"""Graph genetic algorithm: crossover and mutation of molecules as graphs (after Jensen 2019, Chem. Sci. 10, 3567).
+
+Parents are chosen by rank among the best so far; each child is a crossover of two of them, perhaps mutated. All
+randomness comes from one ``random.Random``, whose state is part of the algorithm's.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+_MAX_ATOMS = 50
+_TRIES = 10
+_ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
+_NOT_RING_BOND = Chem.MolFromSmarts("[*]-;!@[*]")
+_UNWANTED = tuple(
+    Chem.MolFromSmarts(text)
+    for text in ("[R]=[R]=[R]", "[r3,r4]=[r3,r4]", "[*]=[*]=[*]", "[r;!r5;!r6]#[r]", "[O,N]-[O,N]-[O,N]", "[F,Cl,Br,I]~[N,O,S]")
+)
+
+
+def crossover(parent_a: Chem.Mol, parent_b: Chem.Mol, rng: random.Random) -> Chem.Mol | None:
+    """A child that joins a piece of each parent, cut at a bond outside rings or through a ring; None if none is sane."""
+    cuts: list[Callable[[Chem.Mol, random.Random], list[Chem.Mol]]] = [_cut_chain, _cut_ring]
+    for _ in range(_TRIES):
+        cut = cuts[rng.random() < 0.5]
+        pieces_a, pieces_b = cut(parent_a, rng), cut(parent_b, rng)
+        pairs = list(product(pieces_a, pieces_b))
+        rng.shuffle(pairs)
+        for piece_a, piece_b in pairs:
+            child = _sane(_join(piece_a, piece_b, rng))
+            if child is not None:
+                return child
+    return None
+
+
+def mutate(mol: Chem.Mol, rng: random.Random) -> Chem.Mol | None:
+    """A neighbour of a molecule: an atom or bond added, removed or changed; None if none is sane."""
+    before = Chem.MolToSmiles(mol)
+    for _ in range(_TRIES):
+        operator = rng.choice(_MUTATIONS)
+        edited = Chem.RWMol(mol)
+        with rdBase.BlockLogs():
+            Chem.Kekulize(edited, clearAromaticFlags=True)
+            if not operator(edited, rng):
+                continue
+        child = _sane(edited)
+        if child is not None and Chem.MolToSmiles(child) != before:
+            return child
+    return None
+
+
+class GraphGA:
+    """The algorithm as ask and tell.
+
+    Args:
+        population_size: how many of the best molecules are parents.
+        mutation_rate: probability that a child is mutated.
+        rng: all randomness.
+    """
+
+    def __init__(self, population_size: int, rng: random.Random, mutation_rate: float = 0.5) -> None:
+        self.population_size, self.mutation_rate, self.rng = population_size, mutation_rate, rng
+        self.population: list[tuple[float, str]] = []
+        self.seen: set[str] = set()
+
+    def tell(self, smiles: Sequence[str], scores: Sequence[float]) -> None:
+        """Take in molecules with scores to be maximised; those without a finite score are only remembered."""
+        self.seen |= set(smiles)
+        self.population += [(float(y), s) for s, y in zip(smiles, scores, strict=True) if np.isfinite(y)]
+        self.population = sorted(set(self.population), key=lambda pair: (-pair[0], pair[1]))[: self.population_size]
+
+    def ask(self, count: int) -> list[str]:
+        """Up to ``count`` new canonical SMILES."""
+        children: list[str] = []
+        for _ in range(50 * count):
+            if len(children) == count or not self.population:
+                break
+            child = self._child()
+            if child is not None and child not in self.seen and child not in children:
+                children.append(child)
+        self.seen |= set(children)
+        return children
+
+    def _child(self) -> str | None:
+        parents = [Chem.MolFromSmiles(self._parent()) for _ in range(2)]
+        child = crossover(parents[0], parents[1], self.rng) or parents[0]
+        if self.rng.random() < self.mutation_rate or child is parents[0]:
+            child = mutate(child, self.rng)
+        return None if child is None else Chem.MolToSmiles(child)
+
+    def _parent(self) -> str:
+        """By rank: the best is chosen most often, the last of the population hardly ever."""
+        place = int(len(self.population) * self.rng.random() ** 2)
+        return self.population[place][1]
+
+    def state(self) -> dict[str, Any]:
+        """The random state and what was proposed, as JSON; the population comes from telling again."""
+        version, internal, gauss = self.rng.getstate()
+        return {"random": [version, list(internal), gauss], "seen": sorted(self.seen)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        version, internal, gauss = state["random"]
+        self.rng.setstate((version, tuple(internal), gauss))
+        self.seen = set(state["seen"])
+
+
+def _cut_chain(mol: Chem.Mol, rng: random.Random) -> list[Chem.Mol]:
+    matches = mol.GetSubstructMatches(_NOT_RING_BOND)
+    if not matches:
+        return []
+    a, b = rng.choice(matches)
+    return _fragments(mol, [mol.GetBondBetweenAtoms(a, b).GetIdx()])
+
+
+def _cut_ring(mol: Chem.Mol, rng: random.Random) -> list[Chem.Mol]:
+    """Two single bonds of one ring."""
+    rings = [list(ring) for ring in mol.GetRingInfo().BondRings()]
+    if not rings:
+        return []
+    ring = rng.choice(rings)
+    single = [bond for bond in ring if mol.GetBondWithIdx(bond).GetBondType() == Chem.BondType.SINGLE]
+    if len(single) < 2:
+        return []
+    return [piece for piece in _fragments(mol, rng.sample(single, 2)) if _dummies(piece) == 2]
+
+
+def _fragments(mol: Chem.Mol, bonds: list[int]) -> list[Chem.Mol]:
+    cut = Chem.FragmentOnBonds(mol, bonds, addDummies=True, dummyLabels=[(0, 0)] * len(bonds))
+    with rdBase.BlockLogs():
+        try:
+            return list(Chem.GetMolFrags(cut, asMols=True))
+        except ValueError:
+            return []
+
+
+def _dummies(mol: Chem.Mol) -> int:
+    return sum(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms())
+
+
+def _join(piece_a: Chem.Mol, piece_b: Chem.Mol, rng: random.Random) -> Chem.RWMol:
+    """Bond the neighbours of the dummy atoms of both pieces, in random pairs, and drop the dummies."""
+    joined = Chem.RWMol(Chem.CombineMols(piece_a, piece_b))
+    dummies = [atom for atom in joined.GetAtoms() if atom.GetAtomicNum() == 0]
+    ends = [(atom.GetIdx(), atom.GetNeighbors()[0].GetIdx()) for atom in dummies]
+    left = [end for end in ends if end[0] < piece_a.GetNumAtoms()]
+    right = [end for end in ends if end[0] >= piece_a.GetNumAtoms()]
+    rng.shuffle(right)
+    for (_, a), (_, b) in zip(left, right, strict=False):
+        if joined.GetBondBetweenAtoms(a, b) is None:
+            joined.AddBond(a, b, Chem.BondType.SINGLE)
+    for index in sorted((index for index, _ in ends), reverse=True):
+        joined.RemoveAtom(index)
+    return joined
+
+
+def _append_atom(mol: Chem.RWMol, rng: random.Random) -> bool:
+    new = mol.AddAtom(Chem.Atom(rng.choice(_ELEMENTS)))
+    order = rng.choice((Chem.BondType.SINGLE,) * 4 + (Chem.BondType.DOUBLE,))
+    mol.AddBond(rng.randrange(new), new, order)
+    return True
+
+
+def _insert_atom(mol: Chem.RWMol, rng: random.Random) -> bool:
+    bonds = [bond.GetIdx() for bond in mol.GetBonds()]
+    if not bonds:
+        return False
+    bond = mol.GetBondWithIdx(rng.choice(bonds))
+    a, b = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+    new = mol.AddAtom(Chem.Atom(rng.choice((6, 7, 8, 16))))
+    mol.RemoveBond(a, b)
+    mol.AddBond(a, new, Chem.BondType.SINGLE)
+    mol.AddBond(new, b, Chem.BondType.SINGLE)
+    return True
+
+
+def _delete_atom(mol: Chem.RWMol, rng: random.Random) -> bool:
+    """A terminal atom goes; one between two others is bridged."""
+    atoms = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetDegree() <= 2]
+    if not atoms or mol.GetNumAtoms() < 3:
+        return False
+    index = rng.choice(atoms)
+    neighbours = [atom.GetIdx() for atom in mol.GetAtomWithIdx(index).GetNeighbors()]
+    if len(neighbours) == 2 and mol.GetBondBetweenAtoms(*neighbours) is None:
+        mol.AddBond(*neighbours, Chem.BondType.SINGLE)
+    mol.RemoveAtom(index)
+    return True
+
+
+def _change_atom(mol: Chem.RWMol, rng: random.Random) -> bool:
+    atom = mol.GetAtomWithIdx(rng.randrange(mol.GetNumAtoms()))
+    element = rng.choice(_ELEMENTS)
+    if element == atom.GetAtomicNum():
+        return False
+    atom.SetAtomicNum(element)
+    atom.SetFormalCharge(0)
+    atom.SetNumExplicitHs(0)
+    atom.SetNoImplicit(False)
+    return True
+
+
+def _change_bond(mol: Chem.RWMol, rng: random.Random) -> bool:
+    if mol.GetNumBonds() == 0:
+        return False
+    bond = mol.GetBondWithIdx(rng.randrange(mol.GetNumBonds()))
+    orders = [Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE]
+    bond.SetBondType(rng.choice([order for order in orders if order != bond.GetBondType()]))
+    return True
+
+
+def _add_ring(mol: Chem.RWMol, rng: random.Random) -> bool:
+    """A bond between two atoms 3 to 5 bonds apart, or a carbon that bridges two."""
+    distance = Chem.GetDistanceMatrix(mol)
+    pairs = [(int(a), int(b)) for a, b in zip(*np.nonzero((distance >= 4) & (distance <= 5)), strict=True) if a < b]
+    if not pairs:
+        return False
+    mol.AddBond(*rng.choice(pairs), Chem.BondType.SINGLE)
+    return True
+
+
+def _open_ring(mol: Chem.RWMol, rng: random.Random) -> bool:
+    bonds = [bond.GetIdx() for bond in mol.GetBonds() if bond.IsInRing()]
+    if not bonds:
+        return False
+    bond = mol.GetBondWithIdx(rng.choice(bonds))
+    mol.RemoveBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
+    return True
+
+
+_MUTATIONS = (_append_atom, _insert_atom, _delete_atom, _change_atom, _change_bond, _add_ring, _open_ring)
+
+
+def _sane(mol: Chem.Mol | None) -> Chem.Mol | None:
+    """The molecule, sanitised and read back, if a chemist could look at it without a smile."""
+    if mol is None or not 3 <= mol.GetNumAtoms() <= _MAX_ATOMS:
+        return None
+    with rdBase.BlockLogs():
+        try:
+            smiles = Chem.MolToSmiles(mol)
+            made = Chem.MolFromSmiles(smiles)
+        except (ValueError, RuntimeError):
+            return None
+    if made is None or "." in smiles or "*" in smiles:
+        return None
+    if any(not 5 <= len(ring) <= 7 and len(ring) != 3 for ring in made.GetRingInfo().AtomRings()):
+        return None
+    if any(atom.GetNumRadicalElectrons() for atom in made.GetAtoms()):
+        return None
+    return None if any(made.HasSubstructMatch(pattern) for pattern in _UNWANTED) else made
