@@ -1,0 +1,113 @@
+"""Read a run folder; what is missing is left out, so that a run killed midway still gives a report."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from molvae.core.run_folder import read_run_settings
+from molvae.design.store import CampaignStore
+from molvae.errors import MolvaeError
+
+
+@dataclass(frozen=True)
+class CampaignData:
+    """One campaign: its oracle answers in order of the calls, and its candidates."""
+
+    evaluations: pd.DataFrame
+    candidates: pd.DataFrame
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds.
+
+    Attributes:
+        kind: ``design``, ``train`` or ``evaluate``.
+        settings, provenance: as the run recorded them.
+        campaign: of a design run.
+        baselines: further campaigns by name of their strategy.
+        molecules: ``molecules.csv``.
+        latent: points (n, d) and scores (n,) that show where latent space is inhabited.
+        path: the strip between start and best.
+        metrics: log of a training run.
+        evaluation: numbers of an evaluation.
+        notes: what could not be read.
+    """
+
+    folder: Path
+    kind: str
+    settings: dict[str, Any]
+    provenance: dict[str, Any]
+    campaign: CampaignData | None = None
+    baselines: dict[str, CampaignData] = field(default_factory=dict)
+    molecules: pd.DataFrame | None = None
+    latent: tuple[np.ndarray, np.ndarray] | None = None
+    path: pd.DataFrame | None = None
+    metrics: pd.DataFrame | None = None
+    evaluation: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sign(self) -> int:
+        """+1 if more is better."""
+        return -1 if self.settings.get("campaign", {}).get("direction") == "min" else 1
+
+
+def load_run(folder: Path) -> Run:
+    """Read everything that is there.
+
+    Raises:
+        RunFolderError: no run folder, or its settings are damaged.
+    """
+    settings = read_run_settings(folder)
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
+    notes: list[str] = []
+
+    def attempt(name: str, read: Any) -> Any:
+        if not (folder / name).exists():
+            return None
+        try:
+            return read(folder / name)
+        except (MolvaeError, OSError, ValueError, KeyError) as error:
+            notes.append(f"{name} could not be read: {error}")
+            return None
+
+    baselines = {}
+    for path in sorted((folder / "baselines").glob("*/campaign.sqlite")):
+        made = attempt(str(path.relative_to(folder)), _campaign)
+        if made is not None:
+            baselines[path.parent.name] = made
+    return Run(
+        folder=folder,
+        kind=kind,
+        settings=settings,
+        provenance=attempt("provenance.json", _json) or {},
+        campaign=attempt("campaign.sqlite", _campaign),
+        baselines=baselines,
+        molecules=attempt("molecules.csv", lambda path: pd.read_csv(path, keep_default_na=True)),
+        latent=attempt("latent.npz", _latent),
+        path=attempt("path.csv", pd.read_csv),
+        metrics=attempt("metrics.csv", pd.read_csv),
+        evaluation=attempt("evaluation.json", _json),
+        notes=tuple(notes),
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _campaign(path: Path) -> CampaignData:
+    with CampaignStore(path, read_only=True) as store:
+        evaluations = store.evaluations(expand=True).sort_values("call").reset_index(drop=True)
+        return CampaignData(evaluations, store.candidates(), float(store.steps()["seconds"].sum()))
+
+
+def _latent(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return file["z"], file["score"]

@@ -1,0 +1,178 @@
+"""The report: one offline HTML file from a run folder."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from molvae.core.files import write_text
+from molvae.molecules.evaluation import summary_table
+from molvae.report import figures
+from molvae.report.drawing import molecule_svg
+from molvae.report.load import CampaignData, Run, load_run
+
+_SHOWN = 24  # molecules drawn
+_PROPERTIES = ("QED", "SAS", "logP", "MW")
+
+
+def build(folder: Path) -> Path:
+    """Write ``report.html`` and ``figures/`` into a run folder; returns the path of the page.
+
+    Everything that comes from outside (SMILES, names, errors, settings) is escaped; the page loads nothing and holds
+    no script.
+
+    Raises:
+        RunFolderError: no run folder.
+    """
+    run = load_run(Path(folder))
+    drawn: dict[str, str] = {}
+    context: dict[str, Any] = {
+        "run": run,
+        "title": f"molvae {run.kind}: {run.folder.resolve().name}",
+        "settings": json.dumps(run.settings, indent=1),
+        "provenance": json.dumps(run.provenance, indent=1),
+        "sections": {},
+    }
+    if run.campaign is not None and len(run.campaign.evaluations):
+        context |= _design(run, run.campaign, drawn)
+    if run.metrics is not None and len(run.metrics):
+        drawn["training"] = figures.training_curves(run.metrics)
+        last = run.metrics.iloc[-1]
+        context["last_metrics"] = [(name, f"{value:.4g}") for name, value in last.items() if pd.notna(value)]
+    if run.evaluation is not None:
+        context["evaluation"] = summary_table(run.evaluation)
+        context["protocol"] = json.dumps(run.evaluation["protocol"])
+    for name, svg in drawn.items():
+        write_text(run.folder / "figures" / f"{name}.svg", svg)
+    context["figures"] = {name: Markup(svg) for name, svg in drawn.items()}  # our own drawings, not outside text
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("molvae.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template("report.html.j2").render(context)
+    path = run.folder / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str, Any]:
+    config = run.settings.get("campaign", {})
+    main = str(config.get("strategy", "latent"))
+    objective = str(config.get("objective") or config.get("oracle") or "score")
+    evaluations = campaign.evaluations
+    utility = run.sign * evaluations["score"].to_numpy(float)
+    every = {main: campaign, **run.baselines}
+    drawn["best_so_far"] = figures.best_so_far(main, every, run.sign)
+    if evaluations["score"].notna().sum() > 1:
+        drawn["scores"] = figures.score_distribution(evaluations)
+    scored = _scored_candidates(campaign, run.sign)
+    if run.latent is not None and len(run.latent[0]) > 2:
+        drawn["latent"] = figures.latent_map(run.latent, scored, scored["utility"], objective)
+    believed = scored.dropna(subset=["predicted_mean", "predicted_std", "utility"])
+    calibration = None
+    if len(believed) >= 10:
+        arrays = [believed[name].to_numpy(float) for name in ("predicted_mean", "predicted_std", "utility")]
+        drawn["calibration"] = figures.calibration(*arrays)
+        calibration = _calibration_numbers(*arrays)
+    return {
+        "objective": objective,
+        "direction": config.get("direction", "max"),
+        "budget": config.get("budget"),
+        "calls": len(evaluations),
+        "seconds": campaign.seconds,
+        "best": float(run.sign * np.nanmax(utility)) if np.isfinite(utility).any() else None,
+        "best_start": _best_start(evaluations, run.sign),
+        "molecules": _molecules(run, evaluations),
+        "comparison": [{"name": name, **_numbers(data, run.sign)} for name, data in every.items()],
+        "counts": Counter(campaign.candidates["status"]).most_common(),
+        "reasons": _reasons(campaign.candidates),
+        "failed": int((evaluations["status"] == "failed").sum()),
+        "calibration": calibration,
+        "strip": _strip(run),
+    }
+
+
+def _scored_candidates(campaign: CampaignData, sign: int) -> pd.DataFrame:
+    """Candidates that were scored and have a latent point, with their utility."""
+    table = campaign.candidates
+    table = table[(table["status"] == "valid") & table["z"].notna()].copy()
+    scores = dict(zip(campaign.evaluations["smiles"], campaign.evaluations["score"], strict=True))
+    table["utility"] = [sign * scores.get(smiles, np.nan) for smiles in table["smiles"]]
+    return table.reset_index(drop=True)
+
+
+def _molecules(run: Run, evaluations: pd.DataFrame) -> list[dict[str, Any]]:
+    table = run.molecules if run.molecules is not None else evaluations
+    table = table[table["score"].notna()]
+    order = (run.sign * table["score"]).sort_values(ascending=False, kind="stable").index
+    rows = []
+    for row in table.loc[order].head(_SHOWN).to_dict("records"):
+        rows.append(
+            {
+                "smiles": str(row["smiles"]),
+                "svg": Markup(molecule_svg(str(row["smiles"]))),
+                "score": row["score"],
+                "properties": [(name, row[name]) for name in _PROPERTIES if pd.notna(row.get(name))],
+                "novel": row.get("novel"),
+                "alerts": row["alerts"] if isinstance(row.get("alerts"), str) else "",
+                "call": int(row["call"]),
+                "origin": str(row["origin"]),
+            }
+        )
+    return rows
+
+
+def _numbers(campaign: CampaignData, sign: int) -> dict[str, Any]:
+    utility = sign * campaign.evaluations["score"].to_numpy(float)
+    utility = np.where(np.isfinite(utility), utility, -np.inf)
+    top = np.sort(utility)[-10:]
+    curve = [np.sort(utility[:n])[-10:].mean() for n in range(10, len(utility) + 1)]
+    status = campaign.candidates["status"]
+    return {
+        "calls": len(utility),
+        "best": sign * float(utility.max()),
+        "top10": sign * float(top.mean()),
+        "auc": sign * float(np.mean(curve)) if curve else float("nan"),
+        "valid": float((status != "invalid").mean()) if len(status) else float("nan"),
+        "seconds": campaign.seconds,
+    }
+
+
+def _best_start(evaluations: pd.DataFrame, sign: int) -> float | None:
+    start = evaluations[(evaluations["origin"] == "start") & evaluations["score"].notna()]["score"]
+    return float(sign * (sign * start).max()) if len(start) else None
+
+
+def _reasons(candidates: pd.DataFrame) -> list[tuple[str, str, int]]:
+    refused = candidates[candidates["status"] != "valid"]
+    short = refused["reason"].fillna("").str.replace(r"\d+", "n", regex=True).str.slice(0, 80)
+    return [(status, reason, count) for (status, reason), count in Counter(zip(refused["status"], short, strict=True)).most_common(8)]
+
+
+def _calibration_numbers(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> dict[str, float]:
+    variance = np.maximum(std, 1e-6) ** 2
+    log_likelihood = -0.5 * (np.log(2 * np.pi * variance) + (observed - mean) ** 2 / variance)
+    return {
+        "rmse": float(np.sqrt(np.mean((observed - mean) ** 2))),
+        "log_likelihood": float(log_likelihood.mean()),
+        "inside_50": figures.coverage(mean, std, observed, 0.5),
+        "inside_90": figures.coverage(mean, std, observed, 0.9),
+    }
+
+
+def _strip(run: Run) -> list[dict[str, Any]]:
+    if run.path is None:
+        return []
+    return [
+        {
+            "t": row["t"],
+            "svg": Markup(molecule_svg(str(row["smiles"]), 150, 120)) if row["valid"] else Markup(""),
+            "score": row.get("score"),
+            "smiles": str(row["smiles"]),
+        }
+        for row in run.path.to_dict("records")
+    ]
