@@ -68,7 +68,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None: ...
 
 
@@ -144,8 +146,12 @@ def finish_design(folder: Path, table: "pd.DataFrame") -> None:
 @app.command()
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: all defaults.")] = None,
-    input: Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")] = None,
-    held_out: Annotated[str | None, typer.Option(help="File for validation; default: a twentieth of the input.")] = None,
+    input: Annotated[
+        str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="File for validation; default: a twentieth of the input.")
+    ] = None,
     output: RunFolder = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run folder.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
@@ -308,7 +314,7 @@ def interpolate(
 ) -> None:
     """Molecules along a path between two others."""
     loaded = _load(model, device)
-    _write(loaded.interpolate(start, end, steps, method, n_decodings, seed), output)  # type: ignore[arg-type]
+    _write(loaded.interpolate(start, end, steps, method, n_decodings, seed), output)
 
 
 @app.command()
@@ -339,7 +345,9 @@ def score(
 def validate(
     input: Input = None,
     output: Output = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="Model whose training set novelty refers to.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="Model whose training set novelty refers to.")
+    ] = DEFAULT_MODEL,
     require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
     forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,
     lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
@@ -383,7 +391,9 @@ def fetch(
 @data_app.command()
 def prepare(
     input: Annotated[Path, typer.Argument(help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")],
-    cache: Annotated[Path | None, typer.Option(help="Where the prepared data goes (default: the user's cache).")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where the prepared data goes (default: the user's cache).")
+    ] = None,
     smiles_column: Column = None,
     num_workers: Workers = 0,
     quiet: Quiet = False,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from molvae.core.files import write_text
 from molvae.core.config import Config, read_toml
 from molvae.core.fetch import RemoteDataset, fetch
+from molvae.core.files import write_text
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError
@@ -217,10 +217,14 @@ def _training_data(
     names = recipe.train.model.properties
     if recipe.data in DATASETS:
         files = fetch_dataset(recipe.data, mirror)
-        train_file, held_out_file = files["train"], files["valid"]
+        train_file: Path = files["train"]
+        held_out_file: Path | None = files["valid"]
     else:
-        train_file, held_out_file = Path(recipe.data), Path(recipe.held_out) if recipe.held_out else None
-    prepared = prepare(train_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet)
+        train_file = Path(recipe.data)
+        held_out_file = Path(recipe.held_out) if recipe.held_out else None
+    prepared = prepare(
+        train_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet
+    )
     sources = {"train": _source(prepared)}
     if held_out_file is not None:
         other = prepare(
@@ -242,8 +246,10 @@ def _split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
     number = len(data.smiles)
     rows = np.arange(number)
     away = rows % 20 == 19 if number >= 20 else rows == number - 1
-    parts = [np.flatnonzero(~away), np.flatnonzero(away)]
-    training, held_out = (MoleculeData([data.smiles[row] for row in part], data.properties[part]) for part in parts)
+    training, held_out = (
+        MoleculeData([data.smiles[int(row)] for row in part], data.properties[part])
+        for part in (np.flatnonzero(~away), np.flatnonzero(away))
+    )
     return training, held_out
 
 

@@ -73,7 +73,10 @@ def main() -> None:
     table = pd.DataFrame(rows)
     table.to_csv(arguments.folder / "table.csv", index=False)
     mean = table.drop(columns="seed").groupby("strategy", sort=False).mean()
-    print(f"\nmean over seeds {arguments.seeds}, {arguments.objective}, {arguments.budget} calls\n{mean.round(3).to_string()}")
+    print(
+        f"\nmean over seeds {arguments.seeds}, {arguments.objective}, {arguments.budget} calls\n"
+        f"{mean.round(3).to_string()}"
+    )
 
 
 if __name__ == "__main__":

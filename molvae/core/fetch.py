@@ -44,7 +44,7 @@ class RemoteFile:
             return False
         try:
             with gzip.open(file) as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest() == self.content_sha256  # type: ignore[arg-type]
+                return hashlib.file_digest(stream, "sha256").hexdigest() == self.content_sha256
         except (OSError, EOFError, zlib.error):
             return False
 
@@ -102,7 +102,9 @@ def _copy(file: RemoteFile, source: Path, target: Path) -> None:
 
 def _download(dataset: RemoteDataset, file: RemoteFile, target: Path) -> None:
     if not file.urls:
-        raise DownloadError(f"{dataset.name} has no upstream that can be checked ({dataset.licence}): use --mirror FOLDER")
+        raise DownloadError(
+            f"{dataset.name} has no upstream that can be checked ({dataset.licence}): use --mirror FOLDER"
+        )
     problems = []
     for url in file.urls:
         try:

@@ -184,7 +184,9 @@ def _save(
     save_tensors(folder / LAST, tensors, {**vars(progress), "pending": pending})
 
 
-def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[_Progress, dict[str, Any] | None]:
+def _resume(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[_Progress, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))

@@ -8,9 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def track(
-    iterable: Iterable[Item], description: str, total: int | None = None, quiet: bool = False
-) -> Iterator[Item]:
+def track(iterable: Iterable[Item], description: str, total: int | None = None, quiet: bool = False) -> Iterator[Item]:
     """Yield from ``iterable`` and show how far it has come.
 
     On a terminal this is a progress bar. Where stderr is a file or a pipe (a batch job), it is one plain line

@@ -8,9 +8,11 @@ operations, since all factors that do not depend on the incoming gradient are fo
 Use it for decoders conditioned on z. For a plain recurrent encoder ``torch.nn.GRU`` is as good.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 
 class GatedRecurrence(nn.Module):
@@ -58,7 +60,7 @@ class GatedRecurrence(nn.Module):
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, inputs: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         steps, batch, size = inputs.shape[0], hidden.shape[0], hidden.shape[1]
         states = inputs.new_empty(steps + 1, batch, size)
         states[0] = hidden
@@ -79,7 +81,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad_states: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, ...]:
         gates, recurrent_n, states, weight = ctx.saved_tensors
         steps, batch, size = grad_states.shape
         reset, update, candidate = gates.view(steps, batch, 3, size).unbind(2)

@@ -17,7 +17,7 @@ def piecewise_linear(step: int, knots: Sequence[tuple[int, float]]) -> float:
 
 
 def cyclical(step: int, value: float, period: int, rising: float = 0.5) -> float:
-    """Saw teeth: in each period rise from zero to ``value`` in the first part ``rising``, then hold (Fu et al. 2019)."""
+    """Saw teeth: rise from zero to ``value`` in the first part ``rising`` of a period, then hold (Fu et al. 2019)."""
     return value * min(1.0, (step % period) / (rising * period))
 
 

@@ -6,6 +6,7 @@ knows its outcomes. A campaign killed at any moment therefore goes on from its f
 and ends with the result that it would have had.
 """
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
-from molvae.design.objective import Objective
 from molvae.design.oracle import Oracle
 from molvae.design.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.settings import CampaignConfig, StrategyName
@@ -213,8 +213,8 @@ class Campaign:
             n: how many.
 
         Returns:
-            ``smiles``, ``predicted_mean``, ``predicted_std`` (in the user's sign), ``novel``, ``alerts``, ``score`` (NaN, to be
-            filled in).
+            ``smiles``, ``predicted_mean``, ``predicted_std`` (in the user's sign), ``novel``, ``alerts``, ``score``
+            (NaN, to be filled in).
 
         Raises:
             BudgetExhausted: no call is left.
@@ -280,28 +280,33 @@ class Campaign:
 
     def _choose(self, suggestion: Suggestion, slot: int, chosen: set[str]) -> Candidate:
         """The first option that validation accepts; else the verdict on the most likely one."""
-        believed = {
-            "slot": slot,
-            "z": suggestion.z,
-            "predicted_mean": suggestion.mean,
-            "predicted_std": suggestion.std,
-            "acquisition": suggestion.acquisition,
-            "feasibility": suggestion.feasibility,
-        }
+        made = Candidate(
+            slot=slot,
+            smiles=suggestion.text or None,
+            status="invalid",
+            z=suggestion.z,
+            reason=suggestion.error,
+            votes=0,
+            predicted_mean=suggestion.mean,
+            predicted_std=suggestion.std,
+            acquisition=suggestion.acquisition,
+            feasibility=suggestion.feasibility,
+        )
         refused: Candidate | None = None
         for option in suggestion.options:
             verdict = self.validator.validate([option.smiles], _Either(self.oracle, chosen)).iloc[0]
-            smiles = verdict["smiles"] or option.smiles
-            candidate = Candidate(
-                smiles=smiles, status=verdict["status"], reason=verdict["reason"], votes=option.votes, **believed
+            candidate = dataclasses.replace(
+                made,
+                smiles=verdict["smiles"] or option.smiles,
+                status=verdict["status"],
+                reason=verdict["reason"],
+                votes=option.votes,
             )
             if candidate.status == "valid":
-                chosen.add(smiles)
+                chosen.add(str(candidate.smiles))
                 return candidate
             refused = refused or candidate
-        return refused or Candidate(
-            smiles=suggestion.text or None, status="invalid", reason=suggestion.error, votes=0, **believed
-        )
+        return refused or made
 
     def _outcomes(self, rows: pd.DataFrame) -> list[Outcome]:
         """What became of the candidates of one step, from the store alone."""
@@ -341,7 +346,7 @@ class Campaign:
     # --- results ------------------------------------------------------------------------------------------------
 
     def results(self) -> pd.DataFrame:
-        """All scored molecules, best first: ``smiles, id, valid, error, score, <properties>, novel, alerts, call, ...``."""
+        """All scored molecules, best first: ``smiles, id, valid, error, score, <properties>, novel, alerts, call``."""
         table = self.store.evaluations(expand=True)
         verdicts = self.validator.validate(table["smiles"].tolist())
         table["valid"] = verdicts["valid"].to_numpy()
@@ -374,7 +379,8 @@ class Campaign:
     def _repr_html_(self) -> str:
         from html import escape
 
-        head = f"{escape(self.config.objective or str(self.config.oracle))}: {self.oracle.calls} of {self.config.budget} calls"
+        name = escape(self.config.objective or str(self.config.oracle))
+        head = f"{name}: {self.oracle.calls} of {self.config.budget} calls"
         return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
 
 

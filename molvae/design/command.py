@@ -17,7 +17,7 @@ from typing import Any
 from molvae.design.workers import describe_exception, describe_exit, tail
 
 
-class CommandFailed(Exception):  # noqa: N818 - like BudgetExhausted, it says what happened
+class CommandFailed(Exception):
     """One run of a command gave no usable answer; the message says why."""
 
     seconds = 0.0

@@ -66,7 +66,7 @@ class Oracle:
         """Calls that the budget still allows."""
         return max(0, self.budget - self.calls)
 
-    def __contains__(self, smiles: str) -> bool:
+    def __contains__(self, smiles: object) -> bool:
         """Whether this canonical SMILES has been answered, so that asking again costs nothing."""
         return smiles in self._memory
 

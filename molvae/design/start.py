@@ -40,7 +40,9 @@ def select_start(
     table = nci_molecules() if start is None else start
     if isinstance(table, pd.DataFrame):
         if "smiles" not in table.columns:
-            raise InputError(f"the start table has no column 'smiles'; its columns: {', '.join(map(str, table.columns))}")
+            raise InputError(
+                f"the start table has no column 'smiles'; its columns: {', '.join(map(str, table.columns))}"
+            )
         strings = table["smiles"].astype(str).tolist()
     else:
         strings = [str(text) for text in table]

@@ -54,9 +54,11 @@ class ConvolutionalEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> DiagonalGaussian:
         """Batch of B molecules -> q(z|x) with mu, log_var (B, D)."""
-        hidden = self.stem(self.embedding(batch.tokens).transpose(1, 2))
+        embedded = self.embedding(batch.tokens).transpose(1, 2)
         # the mask has the type of the features: a product with booleans is several times slower
-        keep = (batch.tokens != PAD_INDEX).unsqueeze(1).to(hidden.dtype)
+        keep = (batch.tokens != PAD_INDEX).unsqueeze(1).to(embedded.dtype)
+        hidden = self.stem(embedded * keep)
+        keep = keep.to(hidden.dtype)
         for convolution in self.blocks:
             hidden = hidden + convolution(torch.relu(hidden) * keep)
         hidden = torch.relu(self.narrow(torch.relu(hidden))) * keep

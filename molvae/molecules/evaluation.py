@@ -7,8 +7,9 @@ Reconstruction of held-out molecules (a molecule counts as rebuilt if the canoni
 - ``JT``: 10 draws of z times 10 sampled decodings of each, the fraction of the 100 that agree (Jin et al. 2018).
 
 Validity of the prior: z ~ N(0, I), one greedy decoding of each; without mask, with the syntax mask (what is always
-well-formed), and with the valence mask (the default of every other command). A collapsed VAE has a valid prior and rebuilds
-nothing, so validity is only worth something beside reconstruction in the same checkpoint.
+well-formed), and with the valence mask (the default of every other command; what runs into a dead end of the mask
+is decoded again, at most ten times, sampled). A collapsed VAE has a valid prior and rebuilds nothing, so validity is
+only worth something beside reconstruction in the same checkpoint.
 """
 
 import time
@@ -98,7 +99,7 @@ def evaluate_model(
 def reconstructed(
     model: MoleculeVAE, z: Tensor, smiles: Sequence[str], quiet: bool = True, name: str = "", mask: Mask = "none"
 ) -> float:
-    """Fraction of canonical SMILES that greedy decoding of their points (n, D) gives back; NaN points count as failures."""
+    """Fraction of canonical SMILES that greedy decoding of their points (n, D) gives back; NaN is a failure."""
     hits = 0
     chunks = range(0, len(smiles), 500)
     for start in track(chunks, f"reconstruction, {name}", quiet=quiet):

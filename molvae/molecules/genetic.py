@@ -18,12 +18,19 @@ _ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
 _NOT_RING_BOND = Chem.MolFromSmarts("[*]-;!@[*]")
 _UNWANTED = tuple(
     Chem.MolFromSmarts(text)
-    for text in ("[R]=[R]=[R]", "[r3,r4]=[r3,r4]", "[*]=[*]=[*]", "[r;!r5;!r6]#[r]", "[O,N]-[O,N]-[O,N]", "[F,Cl,Br,I]~[N,O,S]")
+    for text in (
+        "[R]=[R]=[R]",
+        "[r3,r4]=[r3,r4]",
+        "[*]=[*]=[*]",
+        "[r;!r5;!r6]#[r]",
+        "[O,N]-[O,N]-[O,N]",
+        "[F,Cl,Br,I]~[N,O,S]",
+    )
 )
 
 
 def crossover(parent_a: Chem.Mol, parent_b: Chem.Mol, rng: random.Random) -> Chem.Mol | None:
-    """A child that joins a piece of each parent, cut at a bond outside rings or through a ring; None if none is sane."""
+    """A child that joins a piece of each parent, cut at a chain bond or through a ring; None if none is sane."""
     cuts: list[Callable[[Chem.Mol, random.Random], list[Chem.Mol]]] = [_cut_chain, _cut_ring]
     for _ in range(_TRIES):
         cut = cuts[rng.random() < 0.5]

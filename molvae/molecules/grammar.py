@@ -303,7 +303,7 @@ class GrammarState:
             left = token.capacity - 1
         else:
             left = token.capacity - (_BOND_ORDER[symbol] if symbol else 1)
-        if left < 0 or symbol == ":" and not (token.aromatic and self.atoms[self.current].aromatic):
+        if left < 0 or (symbol == ":" and not (token.aromatic and self.atoms[self.current].aromatic)):
             return False
         # an open ring label must find an atom that can still take it
         return not self.rings or left > 0 or self._stack_has_room(0)
@@ -415,9 +415,9 @@ class GrammarState:
         for index, token in enumerate(self.atoms):
             if not token.aromatic:
                 continue
-            if not self.in_ring[index] and index not in wild:
-                if not any(ring_edge(index, other) for other in self.neighbours[index]):
-                    return False
+            ringless = not self.in_ring[index] and index not in wild
+            if ringless and not any(ring_edge(index, other) for other in self.neighbours[index]):
+                return False
             if self.double[index]:
                 continue
             if token.element == "C" or token.valence - len(self.neighbours[index]) >= 1:

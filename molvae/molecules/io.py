@@ -73,8 +73,10 @@ def read_molecules(path: Path | str, smiles_column: str | None = None) -> Molecu
             return MoleculeTable(_read_smi(text, path), path, None)
         frame = _read_csv(text, path, delimiter)
     column = _find_column(frame, smiles_column, path)
-    frame = frame.rename(columns={column: "smiles"}) if "smiles" not in frame.columns or column == "smiles" else (
-        frame.drop(columns="smiles").rename(columns={column: "smiles"})
+    frame = (
+        frame.rename(columns={column: "smiles"})
+        if "smiles" not in frame.columns or column == "smiles"
+        else (frame.drop(columns="smiles").rename(columns={column: "smiles"}))
     )
     return MoleculeTable(_with_id(frame), path, column)
 
@@ -180,7 +182,9 @@ def write_molecules(frame: pd.DataFrame, path: Path | str) -> None:
             compression = "gzip" if path.suffix == ".gz" else None
             if kind in (".smi", ".txt"):
                 names = frame["id"] if "id" in frame else pd.Series([""] * len(frame), index=frame.index)
-                lines = [f"{s} {' '.join(str(n).split())}".rstrip() for s, n in zip(frame["smiles"], names, strict=True)]
+                lines = [
+                    f"{s} {' '.join(str(n).split())}".rstrip() for s, n in zip(frame["smiles"], names, strict=True)
+                ]
                 data = "".join(f"{line}\n" for line in lines).encode()
                 temporary.write_bytes(gzip.compress(data, mtime=0) if compression else data)
             else:
@@ -330,7 +334,11 @@ def _read_sdf(path: Path) -> pd.DataFrame:
             supplier = Chem.SDMolSupplier()
             supplier.SetData(block + "\n$$$$\n")
             mol = next(iter(supplier), None)
-        row = {"smiles": "" if mol is None else Chem.MolToSmiles(mol), "line": number, "id": block.split("\n", 1)[0].strip()}
+        row = {
+            "smiles": "" if mol is None else Chem.MolToSmiles(mol),
+            "line": number,
+            "id": block.split("\n", 1)[0].strip(),
+        }
         if mol is not None:
             row |= {name: mol.GetProp(name) for name in mol.GetPropNames() if name not in ("smiles", "line", "id")}
         rows.append(row)
@@ -367,4 +375,3 @@ def _write_sdf(frame: pd.DataFrame, path: Path) -> None:
 def _one_line(value: object) -> str:
     """A property of an SDF record must not end the record."""
     return " ".join(str(value).split()).replace("$$$$", "$$ $$")
-

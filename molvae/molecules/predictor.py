@@ -28,6 +28,9 @@ class PropertyPredictor(nn.Module):
         hidden_size: width of the two hidden layers.
     """
 
+    location: Tensor
+    scale: Tensor
+
     def __init__(self, latent_size: int, names: tuple[str, ...], hidden_size: int = 256) -> None:
         super().__init__()
         self.names = names

@@ -52,7 +52,9 @@ def _sascorer() -> Any:
     # RDKit's own module; it reads its fragment table (a file of RDKit's wheel) with RDKit's own code
     path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
     if not path.is_file():
-        raise MissingDependencyError(f"SAS needs RDKit's Contrib folder, but {path} is missing: install rdkit from PyPI")
+        raise MissingDependencyError(
+            f"SAS needs RDKit's Contrib folder, but {path} is missing: install rdkit from PyPI"
+        )
     spec = importlib.util.spec_from_file_location("molvae_sascorer", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -85,7 +87,12 @@ PROPERTIES: dict[str, Property] = {
         Property("SAS", sas, "synthetic accessibility score, 1 (easy) to 10", source="Ertl & Schuffenhauer 2009"),
         Property("logP", Crippen.MolLogP, "octanol-water partition", source="Wildman & Crippen 1999"),
         Property("penalized_logP", penalized_logp, "logP - SAS - ring penalty", source="Gomez-Bombarelli et al. 2018"),
-        Property("penalized_logP_zinc", normalised_penalized_logp, "the same, normalised on ZINC250k", source="Kusner et al. 2017"),
+        Property(
+            "penalized_logP_zinc",
+            normalised_penalized_logp,
+            "the same, normalised on ZINC250k",
+            source="Kusner et al. 2017",
+        ),
         Property("TPSA", rdMolDescriptors.CalcTPSA, "topological polar surface area", "Å²", "Ertl et al. 2000"),
         Property("MW", Descriptors.MolWt, "average molecular weight", "g/mol"),
         Property("exact_mass", Descriptors.ExactMolWt, "monoisotopic mass", "Da"),
@@ -99,7 +106,11 @@ PROPERTIES: dict[str, Property] = {
         Property("heteroatoms", rdMolDescriptors.CalcNumHeteroatoms, "atoms other than carbon and hydrogen"),
         Property("fraction_csp3", rdMolDescriptors.CalcFractionCSP3, "fraction of carbon that is sp3"),
         Property("formal_charge", Chem.GetFormalCharge, "net charge", "e"),
-        Property("stereocenters", lambda mol: len(Chem.FindMolChiralCenters(mol, includeUnassigned=True, useLegacyImplementation=False)), "stereocentres, assigned or not"),
+        Property(
+            "stereocenters",
+            lambda mol: len(Chem.FindMolChiralCenters(mol, includeUnassigned=True, useLegacyImplementation=False)),
+            "stereocentres, assigned or not",
+        ),
         Property("spiro_atoms", rdMolDescriptors.CalcNumSpiroAtoms, "spiro atoms"),
         Property("bridgehead_atoms", rdMolDescriptors.CalcNumBridgeheadAtoms, "bridgehead atoms"),
         Property("molar_refractivity", Crippen.MolMR, "molar refractivity", "cm³/mol", "Wildman & Crippen 1999"),

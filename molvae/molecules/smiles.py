@@ -48,4 +48,4 @@ def abbreviate(text: str, length: int = 80) -> str:
     if len(text) <= length:
         return text
     head = (length - 3) * 2 // 3
-    return f"{text[:head]}...{text[head + 3 - length:]}"
+    return f"{text[:head]}...{text[head + 3 - length :]}"

@@ -1,8 +1,8 @@
 """The molecular variational autoencoder: what users hold in their hands.
 
-    model = MoleculeVAE.from_pretrained("zinc250k")
-    z = model.encode(["CCO", "c1ccccc1"])
-    table = model.decode(z, n_decodings=50)
+model = MoleculeVAE.from_pretrained("zinc250k")
+z = model.encode(["CCO", "c1ccccc1"])
+table = model.decode(z, n_decodings=50)
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.encoder import ConvolutionalEncoder
-from molvae.molecules.grammar import SmilesGrammar
+from molvae.molecules.grammar import Level, SmilesGrammar
 from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.smiles import abbreviate
@@ -208,7 +208,8 @@ class MoleculeVAE(VAE):
         """As :meth:`encode`, but returns the reasons by row number instead of warning."""
         if isinstance(smiles, str):
             raise InputError("encode takes a list of SMILES: write [smiles] for a single one")
-        strings, problems = list(smiles), {}
+        strings: list[str] = list(smiles)
+        problems: dict[int, str] = {}
         if canonicalise:
             strings, problems = _canonical_strings(strings)
         good = [row for row in range(len(strings)) if row not in problems]
@@ -227,7 +228,7 @@ class MoleculeVAE(VAE):
 
     @torch.inference_mode()
     def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
-        """Properties at latent points (n, D): for each its mean and, as ``<name>_std``, its uncertainty, in real units."""
+        """Properties at latent points (n, D): each with its uncertainty as ``<name>_std``, in real units."""
         prediction = self.predictor(self._points(z))
         columns: dict[str, Any] = {}
         for place, name in enumerate(self.predictor.names):
@@ -340,7 +341,7 @@ class MoleculeVAE(VAE):
 class _GrammarFactory:
     """Binds the level, so that decoding need not know what levels there are."""
 
-    def __init__(self, vocabulary: Vocabulary, level: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, level: Level) -> None:
         self.grammar = SmilesGrammar(vocabulary.tokens, vocabulary.max_length)
         self.level = level
 

@@ -72,7 +72,8 @@ class Vocabulary:
             raise TokenError("an empty string is no molecule")
         if len(tokens) > self.max_length:
             raise TokenError(
-                f"{abbreviate(smiles)!r} has {len(tokens)} tokens; this model holds molecules of at most {self.max_length}"
+                f"{abbreviate(smiles)!r} has {len(tokens)} tokens; "
+                f"this model holds molecules of at most {self.max_length}"
             )
         try:
             return np.array([self.index[token] for token in tokens], dtype=self.dtype)

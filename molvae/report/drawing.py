@@ -7,7 +7,9 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from molvae.molecules.parsing import parse_smiles
 
-_PROLOGUE = re.compile(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<rect style='opacity:1\.0;fill:#FFFFFF[^>]*> *</rect>", re.S)
+_PROLOGUE = re.compile(
+    r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<rect style='opacity:1\.0;fill:#FFFFFF[^>]*> *</rect>", re.S
+)
 
 
 def molecule_svg(smiles: str, width: int = 220, height: int = 160) -> str:

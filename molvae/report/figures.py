@@ -96,7 +96,9 @@ def calibration(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> str:
         axes[0].plot([low, high], [low, high], color="#777777", lw=1, ls="--")
         axes[0].set(xlabel="predicted (± 1 std)", ylabel="observed", title="each proposal")
         levels = np.linspace(0.05, 0.95, 19)
-        axes[1].plot(levels, [coverage(mean, std, observed, level) for level in levels], "o-", ms=3, color=COLOURS["latent"])
+        axes[1].plot(
+            levels, [coverage(mean, std, observed, level) for level in levels], "o-", ms=3, color=COLOURS["latent"]
+        )
         axes[1].plot([0, 1], [0, 1], color="#777777", lw=1, ls="--")
         axes[1].set(xlabel="predicted interval", ylabel="fraction inside", title="calibration")
         return _svg(figure)

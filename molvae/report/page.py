@@ -150,7 +150,10 @@ def _best_start(evaluations: pd.DataFrame, sign: int) -> float | None:
 def _reasons(candidates: pd.DataFrame) -> list[tuple[str, str, int]]:
     refused = candidates[candidates["status"] != "valid"]
     short = refused["reason"].fillna("").str.replace(r"\d+", "n", regex=True).str.slice(0, 80)
-    return [(status, reason, count) for (status, reason), count in Counter(zip(refused["status"], short, strict=True)).most_common(8)]
+    return [
+        (status, reason, count)
+        for (status, reason), count in Counter(zip(refused["status"], short, strict=True)).most_common(8)
+    ]
 
 
 def _calibration_numbers(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> dict[str, float]:

@@ -95,7 +95,7 @@ class Surrogate:
             warnings.simplefilter("ignore", NumericalWarning)  # jitter was added, as it must be for close points
             posterior = self.model.posterior(z)
             mean = posterior.mean.squeeze(-1)
-            covariance = posterior.distribution.covariance_matrix
+            covariance = posterior.distribution.covariance_matrix  # type: ignore[union-attr]
         return Belief(self._trend(z) + self.scale * mean, self.scale**2 * covariance)
 
     def _fit_trend(self, z: Tensor, y: Tensor) -> None:

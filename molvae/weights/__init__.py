@@ -23,4 +23,6 @@ def weights_folder(name_or_folder: str | Path) -> Path:
         return _HERE / name
     if Path(name).is_dir():
         return Path(name)
-    raise CheckpointError(f"no model {name!r}: give a folder, or one of the shipped models: {', '.join(shipped_models())}")
+    raise CheckpointError(
+        f"no model {name!r}: give a folder, or one of the shipped models: {', '.join(shipped_models())}"
+    )

@@ -134,7 +134,9 @@ def test_killed_and_resumed_training_ends_with_the_very_weights(tmp_path):
     """SIGKILL in the middle of training, three times, then run to the end."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(whole, epochs=6)
-    program = f"from pathlib import Path; from {__name__.split('.')[-1]} import train; train(Path({str(killed)!r}), epochs=6)"
+    program = (
+        f"from pathlib import Path; from {__name__.split('.')[-1]} import train; train(Path({str(killed)!r}), epochs=6)"
+    )
     for kill_after in (1, 2, 3):
         process = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent)
         deadline = time.monotonic() + 60

@@ -43,7 +43,10 @@ def test_a_file_that_cannot_be_used(molvae, tmp_path, command, name, content, wo
 
 def test_ten_percent_garbage_rows(molvae, tmp_path):
     chance = random.Random(0)
-    rows = [chance.choice(["not a molecule", "C1CC", "((((", "\x07", "[Xx]"]) if n % 10 == 0 else s for n, s in enumerate(GOOD * 3)]
+    rows = [
+        chance.choice(["not a molecule", "C1CC", "((((", "\x07", "[Xx]"]) if n % 10 == 0 else s
+        for n, s in enumerate(GOOD * 3)
+    ]
     (tmp_path / "in.csv").write_text("smiles\n" + "\n".join(rows) + "\n")
     done = molvae("score", "-i", "in.csv", "-o", "out.csv")
     assert done.returncode == 0, done.stderr
@@ -66,7 +69,9 @@ def test_a_molecule_of_5000_characters(molvae, tmp_path):
 def test_names_with_script_tags_reach_no_report(molvae, tmp_path):
     evil = "</script><script>alert(1)</script>"
     (tmp_path / "in.csv").write_text("smiles,id\n" + "".join(f'{s},"{evil}{n}"\n' for n, s in enumerate(GOOD)))
-    done = molvae("design", "-i", "in.csv", "--budget", "6", "--start-size", "5", "-o", "run", "-q", "--objective", "QED")
+    done = molvae(
+        "design", "-i", "in.csv", "--budget", "6", "--start-size", "5", "-o", "run", "-q", "--objective", "QED"
+    )
     assert done.returncode == 0, done.stderr
     assert "<script>alert" not in (tmp_path / "run" / "report.html").read_text()
 
@@ -75,7 +80,12 @@ def test_names_with_script_tags_reach_no_report(molvae, tmp_path):
     ("damage", "word"),
     [
         (lambda folder: (folder / "model.safetensors").unlink(), "missing"),
-        (lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:9999]), "truncated"),
+        (
+            lambda folder: (folder / "model.safetensors").write_bytes(
+                (folder / "model.safetensors").read_bytes()[:9999]
+            ),
+            "truncated",
+        ),
         (lambda folder: (folder / "vocabulary.json").write_text("{}"), "altered"),
         (lambda folder: (folder / "config.json").write_text("\x00"), "damaged"),
     ],

@@ -41,7 +41,9 @@ def test_json_round_trip():
     assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"tokens": [1], "max_length": 3}', '{"tokens": ["C"], "max_length": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"tokens": [1], "max_length": 3}', '{"tokens": ["C"], "max_length": 3}']
+)
 def test_damaged_json_is_a_checkpoint_error(text):
     with pytest.raises(CheckpointError):
         Vocabulary.from_json(text)
