@@ -228,7 +228,7 @@ class Campaign:
         if self.oracle.calls_left == 0:
             raise BudgetExhausted(f"all {self.config.budget} oracle calls are spent")
         rows = self._candidates(min(n, self.oracle.calls_left))
-        rows = rows[(rows["status"] == "valid") & [smiles not in self.oracle for smiles in rows["smiles"]]]
+        rows = rows[[s == "valid" and m not in self.oracle for s, m in zip(rows["status"], rows["smiles"], strict=True)]]
         return self._to_ask(rows["smiles"].tolist(), rows)
 
     def tell(self, table: pd.DataFrame) -> pd.DataFrame:

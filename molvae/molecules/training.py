@@ -124,7 +124,7 @@ def train(
         torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
         model = MoleculeVAE(config.model, vocabulary)
     dataset, _ = MoleculeDataset.build(training.smiles, vocabulary, training.properties)
-    model.predictor.set_scaling(torch.from_numpy(training.properties))
+    model.predictor.set_scaling(torch.from_numpy(np.array(training.properties)))
     batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
     validate = Validator(config.validation, held_out, vocabulary, config.objective, config.fit.seed)
     fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
