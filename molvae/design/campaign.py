@@ -149,6 +149,7 @@ class Campaign:
         known = known_molecules(self.model.folder) if self.model.folder is not None else None
         self.validator = Validator(known, Filters(config.filters), config.require_novel)
         self.stalled = 0
+        self._proposed = 0  # the last step in which this process made the strategy propose
         self._step_began = time.monotonic()
         self._replay()
 
@@ -196,7 +197,8 @@ class Campaign:
             self._begin()
             self._close_step()
             return
-        rows = self._candidates(min(self.config.batch, self.oracle.calls_left))
+        paid = self.store.evaluations()["step"].eq(self.step).sum()  # by a process that died in this step
+        rows = self._candidates(min(self.config.batch, self.oracle.calls_left + int(paid)))
         due = [smiles for smiles, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
         if due:
             self.oracle.evaluate(due, self.config.strategy, self.step)
@@ -228,7 +230,9 @@ class Campaign:
         if self.oracle.calls_left == 0:
             raise BudgetExhausted(f"all {self.config.budget} oracle calls are spent")
         rows = self._candidates(min(n, self.oracle.calls_left))
-        rows = rows[[s == "valid" and m not in self.oracle for s, m in zip(rows["status"], rows["smiles"], strict=True)]]
+        rows = rows[
+            [s == "valid" and m not in self.oracle for s, m in zip(rows["status"], rows["smiles"], strict=True)]
+        ]
         return self._to_ask(rows["smiles"].tolist(), rows)
 
     def tell(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -267,7 +271,12 @@ class Campaign:
         """The candidates of this step: those stored before a kill, or new ones, stored before they are used."""
         rows = self.store.candidates(self.step)
         if len(rows):
+            if self._proposed < self.step:
+                # a process that died proposed these; proposing again moves the strategy on as it did then
+                self.strategy.propose(count, self.step, self._judge)
+                self._proposed = self.step
             return rows
+        self._proposed = self.step
         chosen: set[str] = set()
         candidates: list[Candidate] = []
         for suggestion in self.strategy.propose(count, self.step, self._judge):

@@ -47,8 +47,8 @@ class LatentSearch:
             option = _first_fresh(point, judge, fresh)
             if option is not None:
                 fresh[option.smiles] = (row, option.votes)
-            else:
-                refused.append(_suggestion(point, asked.z[row]))
+            elif not any(molecule.smiles in fresh for molecule in point.molecules):
+                refused.append(_suggestion(point, asked.z[row]))  # nothing new: told, but not scored
         return self._select(fresh, count, step) + refused
 
     def _select(self, fresh: dict[str, tuple[int, int]], count: int, step: int) -> list[Suggestion]:

@@ -115,6 +115,7 @@ def generate(
     return Generated(tokens, total, complete)
 
 
+@torch.inference_mode()
 def generate_until_complete(
     decoder: RecurrentDecoder,
     z: Tensor,

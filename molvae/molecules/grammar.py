@@ -306,7 +306,10 @@ class GrammarState:
         if left < 0 or (symbol == ":" and not (token.aromatic and self.atoms[self.current].aromatic)):
             return False
         # an open ring label must find an atom that can still take it
-        return not self.rings or left > 0 or self._stack_has_room(0)
+        if not self.rings or left > 0:
+            return True
+        spent = self._cost(self.current, symbol)
+        return any(self.free[atom] - (spent if atom == self.current else 0) > 0 for atom, _ in self.stack)
 
     def _can_take_ring(self, token: _Token, level: Level) -> bool:
         symbol = self.bond.label if self.bond else ""
@@ -371,12 +374,7 @@ class GrammarState:
         return self.level == "syntax" or token.capacity - 1 >= max(orders)
 
     def _label_closes_here(self) -> bool:
-        return any(
-            other != self.current
-            and other not in self.neighbours[self.current]
-            and self._can_spend(self.current, symbol, self.level)
-            for other, symbol in self.rings.values()
-        )
+        return any(self._can_take_ring(_Token("ring", label=label), self.level) for label in self.rings)
 
     # --- aromaticity ----------------------------------------------------------------------------------------------
 

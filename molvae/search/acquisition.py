@@ -4,21 +4,27 @@ The candidates are a finite set with a joint belief, so a batch is built greedil
 point is worth what it adds to those already chosen and to those still pending. No optimiser runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from molvae.search.surrogate import Belief
 
-Acquisition = Callable[[Belief, Tensor, float, int, torch.Generator], tuple[list[int], Tensor]]
-"""(belief at n candidates, feasibility (n,), best so far, q, generator) -> rows chosen in order, their values (q,)."""
+Acquisition = Callable[[Belief, Tensor, float, int, torch.Generator, Sequence[int]], tuple[list[int], Tensor]]
+"""(belief at n candidates, feasibility (n,), best so far, q, generator, rows that are being evaluated already) -> rows
+chosen in order, their values (q,)."""
 
 SAMPLES = 256
 
 
 def log_expected_improvement(
-    belief: Belief, feasibility: Tensor, best: float, q: int, generator: torch.Generator
+    belief: Belief,
+    feasibility: Tensor,
+    best: float,
+    q: int,
+    generator: torch.Generator,
+    pending: Sequence[int] = (),
 ) -> tuple[list[int], Tensor]:
     """Greedy batch of largest log expected improvement, weighted with feasibility.
 
@@ -32,7 +38,10 @@ def log_expected_improvement(
     chosen: list[int] = []
     values: list[Tensor] = []
     open_rows = torch.zeros(len(belief.mean), dtype=draws.dtype)
-    for _ in range(min(q, len(belief.mean))):
+    for row in pending:
+        open_rows[row] = -torch.inf
+        reached = torch.maximum(reached, draws[:, row : row + 1])
+    for _ in range(min(q, len(belief.mean) - len(pending))):
         improvement = torch.nn.functional.softplus((draws - reached) / temperature) * temperature
         score = improvement.mean(0).clamp(min=1e-300).log() + log_feasible + open_rows
         row = int(score.argmax())
@@ -45,10 +54,15 @@ def log_expected_improvement(
 
 
 def thompson_sampling(
-    belief: Belief, feasibility: Tensor, best: float, q: int, generator: torch.Generator
+    belief: Belief,
+    feasibility: Tensor,
+    best: float,
+    q: int,
+    generator: torch.Generator,
+    pending: Sequence[int] = (),
 ) -> tuple[list[int], Tensor]:
     """Each point of the batch is the best feasible candidate of another joint draw (Thompson 1933; Eriksson 2019)."""
-    number = min(q, len(belief.mean))
+    number = min(q, len(belief.mean) - len(pending))
     draws = belief.draw(number, generator)
     alive = torch.rand(draws.shape, generator=generator, dtype=draws.dtype) < feasibility
     draws = torch.where(alive, draws, draws - 1e6)
@@ -56,7 +70,7 @@ def thompson_sampling(
     values: list[Tensor] = []
     for draw in draws:
         draw = draw.clone()
-        draw[chosen] = -torch.inf
+        draw[[*chosen, *pending]] = -torch.inf
         row = int(draw.argmax())
         chosen.append(row)
         values.append(draw[row])

@@ -15,7 +15,7 @@ from torch import Tensor
 from molvae.core.config import Config
 from molvae.search.acquisition import ACQUISITIONS
 from molvae.search.region import TrustRegion, anywhere, near_centres, typical_norm
-from molvae.search.surrogate import Belief, Feasibility, PriorMean, Surrogate
+from molvae.search.surrogate import Feasibility, PriorMean, Surrogate
 
 
 class SearchConfig(Config):
@@ -142,24 +142,16 @@ class Search:
             return rows, Proposal(candidates[rows], nothing, nothing, feasibility[rows].log(), feasibility[rows])
         if self._conditioned != len(self.z):
             self._condition(optimise=False)
-        belief = self._belief_with_pending(candidates)
-        rows, values = ACQUISITIONS[self.config.acquisition](belief, feasibility, best, q, generator)
+        belief = self.surrogate.predict(torch.cat([candidates, self.pending]))
+        pending = range(len(candidates), len(candidates) + len(self.pending))
+        feasibility = torch.cat([feasibility, torch.ones(len(pending), dtype=torch.double)])
+        rows, values = ACQUISITIONS[self.config.acquisition](belief, feasibility, best, q, generator, pending)
         return rows, Proposal(candidates[rows], belief.mean[rows], belief.std[rows], values, feasibility[rows])
 
     def feasibility_of(self, z: Tensor) -> Tensor:
         """Probability of being feasible at z (n, d): (n,)."""
         self.feasibility.fit(self.z, self.feasible)
         return self.feasibility.predict(z)
-
-    def _belief_with_pending(self, candidates: Tensor) -> Belief:
-        """Belief as if each pending point had come out as expected: its uncertainty is gone, its mean is not."""
-        if len(self.pending) == 0:
-            return self.surrogate.predict(candidates)
-        joint = self.surrogate.predict(torch.cat([candidates, self.pending]))
-        n = len(candidates)
-        cross = joint.covariance[:n, n:]
-        own = joint.covariance[n:, n:] + 1e-6 * torch.eye(len(self.pending), dtype=torch.double)
-        return Belief(joint.mean[:n], joint.covariance[:n, :n] - cross @ torch.linalg.solve(own, cross.t()))
 
     def _condition(self, optimise: bool) -> None:
         rows = self._rows()

@@ -10,18 +10,41 @@ from molvae.molecules.grammar import GrammarState, SmilesGrammar
 from molvae.molecules.kekule import can_be_kekulised
 from molvae.molecules.smiles import tokenize
 
-REAL = tuple(
-    """
-    CC(=O)Oc1ccccc1C(=O)O Cn1c(=O)c2c(ncn2C)n(C)c1=O CC(C)Cc1ccc(C(C)C(=O)O)cc1 c1ccc2[nH]ccc2c1
-    c1ccc2cc3ccccc3cc2c1 c1ccc(-c2ccccc2)cc1 c1ccc2cccc-2cc1 O=c1cc[nH]cc1
-    [O-][n+]1ccccc1 c1cc[n+]2ccccc2c1 CC(=O)C1(C)CCC2C1CCC1C2CCC2=CC(=O)CCC12C C[C@H](N)C(=O)O
-    F/C=C/F O=[N+]([O-])c1ccccc1 CS(=O)(=O)NC1CC1 C1CC2CCC1CC2
-    C12C3C4C1C5C2C3C45 N#Cc1ccccc1 C#CCN1CCOCC1 c1csc(-c2nccs2)n1
-    c1cnc2[nH]cnc2n1 Clc1ccc(Br)cc1I CN1CCC[C@H]1c1cccnc1 O=S(=O)(c1ccccc1)N1CCNCC1
-    CCOP(=O)(OCC)OCC c1ccoc1 C[NH+](C)C [NH3+]CC([O-])=O
-    CC1=C(C(=O)OC)C(c2ccccc2)C(C(=O)OC)=C(C)N1 O=C1c2ccccc2C(=O)N1 C1=CC2=CC=CC2=C1 c1ccc2nc3ccccc3nc2c1
-    Cc1noc(C)c1 S=c1cc[nH]cc1
-    """.split()
+REAL = (
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
+    "CC(C)Cc1ccc(C(C)C(=O)O)cc1",
+    "c1ccc2[nH]ccc2c1",
+    "c1ccc2cc3ccccc3cc2c1",
+    "c1ccc(-c2ccccc2)cc1",
+    "c1ccc2cccc-2cc1",
+    "O=c1cc[nH]cc1",
+    "[O-][n+]1ccccc1",
+    "c1cc[n+]2ccccc2c1",
+    "CC(=O)C1(C)CCC2C1CCC1C2CCC2=CC(=O)CCC12C",
+    "C[C@H](N)C(=O)O",
+    "F/C=C/F",
+    "O=[N+]([O-])c1ccccc1",
+    "CS(=O)(=O)NC1CC1",
+    "C1CC2CCC1CC2",
+    "C12C3C4C1C5C2C3C45",
+    "N#Cc1ccccc1",
+    "C#CCN1CCOCC1",
+    "c1csc(-c2nccs2)n1",
+    "c1cnc2[nH]cnc2n1",
+    "Clc1ccc(Br)cc1I",
+    "CN1CCC[C@H]1c1cccnc1",
+    "O=S(=O)(c1ccccc1)N1CCNCC1",
+    "CCOP(=O)(OCC)OCC",
+    "c1ccoc1",
+    "C[NH+](C)C",
+    "[NH3+]CC([O-])=O",
+    "CC1=C(C(=O)OC)C(c2ccccc2)C(C(=O)OC)=C(C)N1",
+    "O=C1c2ccccc2C(=O)N1",
+    "C1=CC2=CC=CC2=C1",
+    "c1ccc2nc3ccccc3nc2c1",
+    "Cc1noc(C)c1",
+    "S=c1cc[nH]cc1",
 )
 TOKENS = ("<pad>", "<bos>", "<eos>", *sorted({token for smiles in REAL for token in tokenize(smiles)} | {"."}))
 INDEX = {token: index for index, token in enumerate(TOKENS)}
@@ -80,17 +103,18 @@ def test_whatever_the_logits_the_string_is_well_formed_and_short_enough(level, w
 
 
 def test_random_aliphatic_strings_are_molecules():
-    """Without aromatic atoms nothing runs into a dead end: every string is accepted by RDKit."""
+    """Where the grammar never had to relax, RDKit accepts the string; and it hardly ever has to."""
     random = np.random.default_rng(1)
-    plain = [
-        token if token in ("C", "N", "O", "F", "=", "#", "(", ")", "1", "2", "3", "<eos>") else "." for token in TOKENS
-    ]
-    grammar = SmilesGrammar(plain, 40)
-    for _ in range(150):
+    kept = {"C", "N", "O", "F", "=", "#", "(", ")", "1", "2", "3", "<eos>"}
+    grammar = SmilesGrammar([token if token in kept else "." for token in TOKENS], 40)
+    relaxed = 0
+    for _ in range(300):
         state = grammar.start()
         smiles = walk(state, random, np.ones(len(TOKENS)))
+        relaxed += state.relaxed
         with rdBase.BlockLogs():
-            assert Chem.MolFromSmiles(smiles) is not None, smiles
+            assert state.relaxed or Chem.MolFromSmiles(smiles) is not None, smiles
+    assert relaxed <= 6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""A campaign with the shipped model: every strategy, ask and tell, resume, filters."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from molvae.design.campaign import Campaign
+from molvae.errors import ConfigError, InputError, RunFolderError
+from molvae.molecules.vae import MoleculeVAE
+
+SMALL = {"budget": 34, "start_size": 20, "batch": 7, "quiet": True, "num_workers": 0, "n_decodings": 4}
+
+
+@pytest.fixture(scope="module")
+def model() -> MoleculeVAE:
+    return MoleculeVAE.from_pretrained("zinc250k", device="cpu")
+
+
+@pytest.mark.parametrize("strategy", ["latent", "random", "screening", "gradient", "genetic"])
+def test_every_strategy_spends_its_budget_and_no_more(model, tmp_path, strategy):
+    with Campaign(model, folder=tmp_path / "run", strategy=strategy, **SMALL) as campaign:
+        table = campaign.run()
+        assert campaign.oracle.calls == len(table) == 34
+        assert set(table["origin"]) == {"start", strategy}
+        assert table["smiles"].is_unique
+        assert table["score"].is_monotonic_decreasing
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("strategy", ["latent", "random", "screening", "gradient", "genetic"])
+def test_every_strategy_goes_on_after_a_stop_as_if_there_had_been_none(model, tmp_path, strategy):
+    with Campaign(model, folder=tmp_path / "whole", strategy=strategy, **SMALL) as whole:
+        whole.run()
+        expected = whole.store.evaluations()[["call", "smiles", "score"]]
+    with Campaign(model, folder=tmp_path / "stopped", strategy=strategy, **SMALL) as stopped:
+        for _ in range(2):
+            stopped.advance()
+        stopped.oracle.evaluate = interrupt  # proposed and stored, but the process ends before they are scored
+        with pytest.raises(KeyboardInterrupt):
+            stopped.advance()
+    with Campaign.resume(tmp_path / "stopped", model, quiet=True) as resumed:
+        resumed.run()
+        pd.testing.assert_frame_equal(resumed.store.evaluations()[["call", "smiles", "score"]], expected)
+
+
+def test_minimising_finds_small_values(model, tmp_path):
+    with Campaign(model, objective="logP", direction="min", folder=tmp_path / "run", **SMALL) as campaign:
+        table = campaign.run()
+    assert table["score"].is_monotonic_increasing
+    assert table[table["origin"] == "latent"]["score"].mean() < table[table["origin"] == "start"]["score"].mean()
+
+
+def test_ask_and_tell(model, tmp_path):
+    start = ["CCO", "CC(=O)Nc1ccc(O)cc1", "c1ccccc1C(=O)O", "CCN(CC)C(=O)c1ccccc1"]
+    settings = SMALL | {"budget": 10}
+    with Campaign(model, objective="QED", start=start, folder=tmp_path / "run", **settings) as campaign:
+        first = campaign.ask(3)
+        assert set(first["smiles"]) == set(campaign.start)  # nothing can be proposed before the start is known
+        campaign.tell(first.assign(score=range(len(first))))
+        asked = campaign.ask(3)
+        assert len(asked) == 3 and campaign.ask(3)["smiles"].tolist() == asked["smiles"].tolist()
+        told = campaign.tell(asked.assign(score=[0.5, np.nan, 0.7]))
+        assert told["status"].tolist() == ["ok", "failed", "ok"]
+        assert not set(campaign.ask(3)["smiles"]) & set(asked["smiles"])
+        assert campaign.tell(pd.DataFrame({"smiles": ["C1CC"], "score": [1.0]}))["status"].tolist() == ["invalid"]
+        with pytest.raises(InputError, match="score is missing"):
+            campaign.tell(asked[["smiles"]])
+
+
+def test_a_python_function_is_an_oracle_and_must_be_given_again(model, tmp_path):
+    calls = []
+
+    def oracle(smiles: str) -> float:
+        calls.append(smiles)
+        return float(len(smiles))
+
+    with Campaign(model, oracle=oracle, folder=tmp_path / "run", **SMALL) as campaign:
+        campaign.run()
+    assert len(calls) == len(set(calls)) == 34
+    with pytest.raises(RunFolderError, match="pass it as oracle="):
+        Campaign.resume(tmp_path / "run", model)
+    Campaign.resume(tmp_path / "run", model, oracle=oracle).close()
+
+
+def test_filters_hold_for_everything_that_is_scored(model, tmp_path):
+    filters = {"forbid": ["[F,Cl,Br,I]"], "require": ["c1ccccc1"]}
+    with Campaign(model, folder=tmp_path / "run", filters=filters, **SMALL) as campaign:
+        table = campaign.run()
+    assert not table["smiles"].str.contains("F|Cl|Br|I").any()
+
+
+def test_a_baseline_shares_start_and_budget(model, tmp_path):
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign, campaign.baseline("random") as other:
+        other.run()
+        assert other.start == campaign.start and other.oracle.calls == 34
+        assert other.folder == tmp_path / "run" / "baselines" / "random"
+
+
+def test_what_is_wrong_shows_before_a_folder_is_made(model, tmp_path):
+    for wrong in ({"objective": "5*QDE"}, {"strategy": "magic"}, {"filters": {"require": ["(("]}}):
+        with pytest.raises(ConfigError):
+            Campaign(model, folder=tmp_path / "run", **(SMALL | wrong))
+    with pytest.raises(InputError, match="none of the 2 starting molecules"):
+        Campaign(model, start=["C1CC", "[Xe]"], folder=tmp_path / "run", **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_weights_are_another_campaign(model, tmp_path):
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign:
+        campaign.advance()
+    other = MoleculeVAE.from_pretrained("zinc250k", device="cpu")
+    other.predictor.location += 1
+    with pytest.raises(RunFolderError, match="other weights"):
+        Campaign.resume(tmp_path / "run", other)
