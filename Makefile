@@ -30,7 +30,7 @@ help:
 
 .PHONY: demo
 demo: $(VENV)/.runtime
-	$(BIN)/molvae design
+	$(BIN)/molvae design --baselines random,screening
 
 .PHONY: test
 test: $(VENV)/.development
