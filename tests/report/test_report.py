@@ -1,0 +1,162 @@
+"""A report is one page that loads nothing, survives hostile text, and is built from whatever there is."""
+
+import html.parser
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from molvae.core.run_folder import create_run_folder
+from molvae.design.store import CampaignStore, Candidate, Evaluation
+from molvae.errors import RunFolderError
+from molvae.report import build
+from molvae.report.drawing import molecule_svg
+from molvae.report.figures import coverage
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+MOLECULES = ["CCO", "c1ccccc1", "CC(=O)Nc1ccc(O)cc1", "COc1ccc(C(=O)Nc2ccc(Cl)cc2)cc1"]
+
+
+class Page(html.parser.HTMLParser):
+    """What a page holds that could run or load something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.handlers += [name for name, _ in attributes if name.startswith("on")]
+        self.links += [v or "" for name, v in attributes if name in ("src", "href", "xlink:href")]
+
+
+def campaign(folder, number: int = 40) -> None:
+    """A campaign of made-up answers with hostile errors and decodings."""
+    random = np.random.default_rng(0)
+    with CampaignStore(folder / "campaign.sqlite") as store:
+        for call in range(1, number + 1):
+            failed = call % 9 == 0
+            store.record_evaluation(
+                Evaluation(
+                    call=call,
+                    smiles=MOLECULES[call - 1] if call <= 4 else "C" * call,
+                    score=None if failed else float(random.normal()),
+                    properties={"QED": 0.5},
+                    error=EVIL if failed else None,
+                    seconds=0.1,
+                    origin="start" if call <= 20 else "latent",
+                    step=0 if call <= 20 else 1,
+                )
+            )
+        rows = [
+            Candidate(
+                slot=slot,
+                smiles="C" * (21 + slot) if slot < 18 else EVIL,
+                status="valid" if slot < 18 else "invalid",
+                z=random.normal(size=5),
+                reason="" if slot < 18 else EVIL,
+                votes=3,
+                predicted_mean=0.1 * slot,
+                predicted_std=1.0,
+                acquisition=0.0,
+                feasibility=0.9,
+            )
+            for slot in range(20)
+        ]
+        store.record_candidates(1, rows)
+        store.record_step(1, {}, 2.0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    settings = {"campaign": {"objective": EVIL, "strategy": "latent", "budget": 40, "direction": "max"}}
+    create_run_folder(folder, "design", settings, seed=0)
+    campaign(folder)
+    return folder
+
+
+def test_hostile_text_reaches_the_page_as_text_only(run):
+    text = build(run).read_text()
+    page = Page(text)
+    assert "script" not in page.tags and "img" not in page.tags and not page.handlers
+    assert all(link.startswith(("#", "data:image/")) for link in page.links)
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "&lt;script&gt;" in text  # shown, escaped
+
+
+def test_the_same_run_gives_the_same_page(run):
+    first = build(run).read_bytes()
+    assert build(run).read_bytes() == first
+
+
+def test_everything_that_there_is_is_shown(run):
+    random = np.random.default_rng(0)
+    np.savez(run / "latent.npz", z=random.normal(size=(50, 5)), score=random.normal(size=50))
+    strip = {"t": [0.0, 0.5, 1.0], "smiles": MOLECULES[:3], "valid": [True, True, False], "score": [1.0, 2.0, np.nan]}
+    pd.DataFrame(strip).to_csv(run / "path.csv", index=False)
+    (run / "baselines" / "random").mkdir(parents=True)
+    campaign(run / "baselines" / "random", 30)
+    text = build(run).read_text()
+    for heading in ("Best molecules", "Progress", "Latent space", "Calibration", "What became of the proposals"):
+        assert heading in text
+    assert text.count("<svg") > 20 and "random" in text
+    figures = {path.stem for path in (run / "figures").glob("*.svg")}
+    assert figures == {"best_so_far", "scores", "latent", "calibration"}
+
+
+def test_damaged_parts_are_named_and_left_out(run):
+    (run / "latent.npz").write_bytes(b"no archive")
+    (run / "provenance.json").write_text("{")
+    text = build(run).read_text()
+    assert "latent.npz could not be read" in text and "Best molecules" in text
+
+
+def test_a_run_killed_at_once_still_has_a_report(tmp_path):
+    create_run_folder(tmp_path / "run", "design", {"campaign": {}}, seed=0)
+    assert build(tmp_path / "run").exists()
+    with CampaignStore(tmp_path / "run" / "campaign.sqlite"):
+        pass
+    assert build(tmp_path / "run").exists()
+
+
+def test_training_and_evaluation_runs(tmp_path):
+    create_run_folder(tmp_path / "train", "train", {}, seed=0)
+    log = {"step": [1, 2], "epoch": [0.5, 1.0], "train_kl": [3.0, 4.0], "valid_kl": [3.5, np.nan], "seconds": [1, 1]}
+    pd.DataFrame(log).to_csv(tmp_path / "train" / "metrics.csv", index=False)
+    assert "Training" in build(tmp_path / "train").read_text()
+    create_run_folder(tmp_path / "evaluation", "evaluate", {}, seed=0)
+    numbers = {
+        "reconstruction": {"D": 0.5},
+        "prior": {"none": {"validity": 0.6}},
+        "latent": {"reconstruction": -3.0, "kl": 50.0, "active_units": 60},
+        "properties": {"QED": {"mae": 0.03, "mae_of_mean": 0.1}},
+        "protocol": {"seed": 0},
+    }
+    (tmp_path / "evaluation" / "evaluation.json").write_text(json.dumps(numbers))
+    assert "50.0%" in build(tmp_path / "evaluation").read_text()
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="no run folder"):
+        build(tmp_path)
+    (tmp_path / "config.json").write_text("[1")
+    with pytest.raises(RunFolderError, match="damaged"):
+        build(tmp_path)
+
+
+def test_a_drawing_holds_no_text_of_the_user():
+    assert molecule_svg(EVIL) == ""
+    svg = molecule_svg("CCO")
+    assert svg.startswith("<svg") and "id=" not in svg and "script" not in svg
+
+
+def test_coverage_of_a_calibrated_prediction():
+    random = np.random.default_rng(0)
+    mean, std = random.normal(size=20_000), np.full(20_000, 0.7)
+    observed = mean + std * random.normal(size=20_000)
+    assert coverage(mean, std, observed, 0.9) == pytest.approx(0.9, abs=0.01)
