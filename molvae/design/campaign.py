@@ -28,6 +28,7 @@ from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderErr
 from molvae.molecules.filters import Filters
 from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
+from molvae.weights import model_name
 
 STORE = "campaign.sqlite"
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
@@ -422,7 +423,7 @@ def _name_of(function: Any) -> str:
 
 def _model_identity(model: MoleculeVAE) -> dict[str, str]:
     """Name and hash of the weights: a campaign resumed with others would be another campaign."""
-    return {"name": str(model.folder) if model.folder else "", "sha256": model.fingerprint()}
+    return {"name": model_name(model.folder) if model.folder else "", "sha256": model.fingerprint()}
 
 
 def _last_state(steps: pd.DataFrame) -> dict[str, Any]:

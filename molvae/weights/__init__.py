@@ -26,3 +26,8 @@ def weights_folder(name_or_folder: str | Path) -> Path:
     raise CheckpointError(
         f"no model {name!r}: give a folder, or one of the shipped models: {', '.join(shipped_models())}"
     )
+
+
+def model_name(folder: Path) -> str:
+    """What to call a model folder so that it is found again: the name of a shipped model, or the whole path."""
+    return folder.name if folder.parent == _HERE else str(folder.resolve())
