@@ -26,7 +26,7 @@ class LatentSpace:
 
     model: MoleculeVAE
     objective: Objective | None = None
-    n_decodings: int = 16
+    n_decodings: int = 8
     temperature: float = 1.0
     seed: int = 0
     _cache: dict[str, Tensor] = field(default_factory=dict, repr=False)

@@ -34,7 +34,7 @@ class CampaignConfig(Config):
     """``latent`` is the Gaussian process search; the others are baselines."""
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
-    n_decodings: int = Field(16, ge=1)
+    n_decodings: int = Field(8, ge=1)
     """Decodings of each latent point."""
     temperature: float = Field(1.0, gt=0)
     """Of the sampled decodings."""
