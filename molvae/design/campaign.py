@@ -149,6 +149,7 @@ class Campaign:
         self.strategy = make_strategy(config.strategy, self.space, pool, config)
         known = known_molecules(self.model.folder) if self.model.folder is not None else None
         self.validator = Validator(known, Filters(config.filters), config.require_novel)
+        self._accepted: dict[str, bool] = {}  # verdicts of validation, which searches structural alerts and is slow
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
         self._step_began = time.monotonic()
@@ -285,8 +286,12 @@ class Campaign:
         self.store.record_candidates(self.step, candidates)
         return self.store.candidates(self.step)
 
-    def _judge(self, strings: Sequence[str]) -> pd.DataFrame:
-        return self.validator.validate(strings, self.oracle)
+    def _judge(self, smiles: str) -> bool:
+        if smiles in self.oracle:
+            return False
+        if smiles not in self._accepted:
+            self._accepted[smiles] = self.validator.validate([smiles])["status"].iloc[0] == "valid"
+        return self._accepted[smiles]
 
     def _choose(self, suggestion: Suggestion, slot: int, chosen: set[str]) -> Candidate:
         """The first option that validation accepts; else the verdict on the most likely one."""

@@ -89,7 +89,7 @@ class LatentSearch:
 def _first_fresh(point: PointDecodings, judge: Judge, taken: dict[str, tuple[int, int]]) -> Any:
     """The molecule with most votes that is acceptable, not scored yet and not in this batch."""
     for option in point.molecules:
-        if option.smiles not in taken and judge([option.smiles])["status"].iloc[0] == "valid":
+        if option.smiles not in taken and judge(option.smiles):
             return option
     return None
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
-Judge = Callable[[Sequence[str]], pd.DataFrame]
-"""Validation of candidate strings against everything seen so far (see :class:`molvae.design.validate.Validator`)."""
+Judge = Callable[[str], bool]
+"""Whether a canonical SMILES would be scored: it passes validation, and has no score yet."""
 
 
 @dataclass(frozen=True)
