@@ -30,7 +30,7 @@ help:
 
 .PHONY: demo
 demo: $(VENV)/.runtime
-	$(BIN)/molvae design --baselines random,screening
+	$(BIN)/molvae design
 
 .PHONY: test
 test: $(VENV)/.development
