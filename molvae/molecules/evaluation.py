@@ -159,7 +159,7 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         label = {"none": "without mask", "syntax": "syntax mask", "valence": "valence mask"}[mask]
         rows += [(f"prior {name}, {label}", f"{value:.1%}") for name, value in numbers.items()]
     rows += [
-        ("log p(x|z), nats", f"{result['latent']['reconstruction']:.2f}"),
+        ("log p(x given z), nats", f"{result['latent']['reconstruction']:.2f}"),
         ("KL, nats", f"{result['latent']['kl']:.1f}"),
         ("active units", f"{result['latent']['active_units']}"),
     ]
