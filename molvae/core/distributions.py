@@ -4,7 +4,8 @@ Every ``log_prob`` is in nats per example: summed over all dimensions of one exa
 included. Shape letters: S samples, B examples, D latent dimensions. Randomness is an argument: pass a
 ``torch.Generator`` to repeat a draw.
 
-To add one: write a class with the methods of :class:`Posterior`, :class:`Prior` or :class:`Likelihood`.
+To add one: write a class with the methods of :class:`Posterior`, :class:`Prior` or :class:`Likelihood`, and the line in
+:mod:`molvae.core.heads` that makes it out of a network's outputs.
 """
 
 import math
@@ -31,6 +32,9 @@ class Posterior(Protocol):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(S, B, D) -> (S, B)"""
+
+    def kl_to_standard_normal(self) -> Tensor | None:
+        """KL(q || N(0, I)) of each example (B,) in closed form, or None where there is none."""
 
 
 class Prior(Protocol):
@@ -90,6 +94,70 @@ class DiagonalGaussian:
     def log_prob(self, z: Tensor) -> Tensor:
         return -0.5 * (LOG_2PI + self.log_var + (z - self.mu) ** 2 * torch.exp(-self.log_var)).sum(-1)
 
+    def kl_to_standard_normal(self) -> Tensor:
+        return kl_per_dimension(self).sum(-1)
+
+
+@dataclass(frozen=True)
+class FullGaussian:
+    """N(mu, L L^T), a posterior whose dimensions may depend on each other.
+
+    Kingma & Welling 2019, "An introduction to variational autoencoders", section 2.5.1.
+
+    Attributes:
+        mu: (B, D)
+        factor: (B, D, D), L: lower triangular, its diagonal positive
+    """
+
+    mu: Tensor
+    factor: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mu
+
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        # z = mu + L eps
+        eps = standard_normal_like(self.mu, (samples, *self.mu.shape), generator)
+        return self.mu + (self.factor @ eps.unsqueeze(-1)).squeeze(-1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        residual = (z - self.mu).unsqueeze(-1)
+        eps = torch.linalg.solve_triangular(self.factor.expand(*z.shape, -1), residual, upper=False).squeeze(-1)
+        return -0.5 * (LOG_2PI + eps**2).sum(-1) - self._log_det
+
+    def kl_to_standard_normal(self) -> Tensor:
+        # 1/2 (tr(L L^T) + mu^T mu - D) - log det L
+        squares = (self.factor**2).sum((-2, -1)) + (self.mu**2 - 1).sum(-1)
+        return 0.5 * squares - self._log_det
+
+    @property
+    def _log_det(self) -> Tensor:
+        return self.factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+@dataclass(frozen=True)
+class PointMass:
+    """All of q at one point: the code of a plain autoencoder. No density, so no bound: train it on reconstruction.
+
+    ``log_prob`` is zero by convention, which makes sampled bounds of a point mass the MAP objective log p(x, z).
+    """
+
+    mu: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mu
+
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.mu.expand(samples, *self.mu.shape)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return torch.zeros_like(z[..., 0])
+
+    def kl_to_standard_normal(self) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class StandardNormal:
@@ -104,9 +172,7 @@ class StandardNormal:
         return -0.5 * (LOG_2PI + z**2).sum(-1)
 
     def kl_from(self, posterior: Posterior) -> Tensor | None:
-        if not isinstance(posterior, DiagonalGaussian):
-            return None
-        return kl_per_dimension(posterior).sum(-1)
+        return posterior.kl_to_standard_normal()
 
 
 def kl_per_dimension(posterior: DiagonalGaussian) -> Tensor:
@@ -115,9 +181,14 @@ def kl_per_dimension(posterior: DiagonalGaussian) -> Tensor:
     return -0.5 * (1 + log_var - mu**2 - log_var.exp())
 
 
+def _sum_event(log_density: Tensor, x: Tensor) -> Tensor:
+    """Sum over the dimensions of one example; whatever stands before (samples, classes, examples) stays."""
+    return log_density.sum(tuple(range(1 - x.dim(), 0)))
+
+
 @dataclass(frozen=True)
 class Bernoulli:
-    """Independent binary pixels; ``logits`` (S, B, *event).
+    """Independent binary pixels; ``logits`` (..., B, *event), usually with S samples in front.
 
     Grey values are refused: the density of a Bernoulli is defined for 0 and 1 only, so binarise the data
     first (statically, or afresh at every step), and say which beside every number.
@@ -126,7 +197,7 @@ class Bernoulli:
     logits: Tensor
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """x (B, *event) of zeros and ones -> (S, B).
+        """x (B, *event) of zeros and ones -> (..., B).
 
         Raises:
             InputError: a value is neither 0 nor 1.
@@ -134,7 +205,7 @@ class Bernoulli:
         if not bool(((x == 0) | (x == 1)).all()):
             raise InputError("a Bernoulli likelihood needs binary data: binarise grey values first")
         # log p = x log s(l) + (1 - x) log s(-l) = x l - softplus(l)
-        return (x * self.logits - torch.nn.functional.softplus(self.logits)).flatten(2).sum(-1)
+        return _sum_event(x * self.logits - torch.nn.functional.softplus(self.logits), x)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(self.logits.sigmoid(), generator=generator)
@@ -158,7 +229,7 @@ class Gaussian:
     def log_prob(self, x: Tensor) -> Tensor:
         """x (B, *event) -> (S, B)"""
         log_var = self.log_var.expand_as(self.mu)
-        return -0.5 * (LOG_2PI + log_var + (x - self.mu) ** 2 * torch.exp(-log_var)).flatten(2).sum(-1)
+        return _sum_event(-0.5 * (LOG_2PI + log_var + (x - self.mu) ** 2 * torch.exp(-log_var)), x)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         eps = standard_normal_like(self.mu, tuple(self.mu.shape), generator)

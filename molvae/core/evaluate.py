@@ -1,6 +1,12 @@
-"""Numbers that describe any VAE: reconstruction, KL, active units, bounds. In nats per example."""
+"""Numbers that describe any VAE: reconstruction, KL, active units, bounds and the likelihood itself. In nats per example.
 
-from collections.abc import Iterable
+    log p(x) = log E_q[p(x|z) p(z) / q(z|x)]    importance sampling    Burda et al. 2016, section 5; AEVB appendix D
+    log p(x) = log E_p[p(x|z)]                  prior sampling         unbiased for p(x), and useless beyond a few dimensions
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,6 +14,7 @@ from torch import Tensor
 
 from molvae.core.distributions import DiagonalGaussian, kl_per_dimension
 from molvae.core.objectives import elbo, iwae
+from molvae.core.progress import track
 from molvae.core.vae import VAE
 
 
@@ -45,3 +52,84 @@ def evaluate_bounds(
         count += len(batch)
     result = {name: value / max(1, count) for name, value in sums.items()}
     return {**result, "active_units": active_units(torch.cat(means), active_threshold)}
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """Estimates of log p(x), one an example.
+
+    Attributes:
+        values: (N,) nats.
+        samples: S draws of z for each.
+    """
+
+    values: Tensor
+    samples: int
+
+    @property
+    def nll(self) -> float:
+        """Mean negative log-likelihood; on average too large, by ever less as S grows."""
+        return -float(self.values.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean over examples."""
+        return float(self.values.std() / math.sqrt(len(self.values))) if len(self.values) > 1 else float("nan")
+
+
+@torch.no_grad()
+def importance_log_likelihood(
+    model: VAE, batches: Sequence[Any], samples: int = 5000, seed: int = 0, chunk: int = 50, quiet: bool = True
+) -> LogLikelihood:
+    """log p(x) by importance sampling from the posterior (Burda et al. 2016, section 5).
+
+    Args:
+        model: in eval mode.
+        batches: each an input of the model with a length, on the model's device.
+        samples: S draws of z for each example; 5,000 is the custom of the literature.
+        seed: of the draws.
+        chunk: draws at a time; memory grows with it, the result does not depend on it but through the noise.
+        quiet: show no progress.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    values = []
+    for batch in track(batches, f"log-likelihood, {samples} samples", quiet=quiet):
+        q = model.posterior(batch)
+        total = torch.full((len(batch),), -math.inf)
+        for begin in range(0, samples, chunk):
+            terms = model.terms(batch, min(chunk, samples - begin), generator, q=q)
+            log_weights = terms.log_px + terms.log_pz - terms.log_qz
+            total = torch.logaddexp(total, log_weights.logsumexp(0).cpu())
+        values.append(total - math.log(samples))
+    return LogLikelihood(torch.cat(values), samples)
+
+
+@torch.no_grad()
+def prior_log_likelihood(
+    model: VAE, batch: Any, samples: int, marks: Sequence[int], seed: int = 0, chunk: int = 50
+) -> Tensor:
+    """log 1/S sum_s p(x|z_s), z_s ~ p(z), after each number of samples in ``marks``: (len(marks), B).
+
+    Unbiased for p(x), but its logarithm is dominated by the best single sample: where the posterior is a tiny part of
+    the prior, no number of samples that anyone can afford meets it. Here to be shown beside importance sampling.
+
+    Args:
+        model: in eval mode.
+        batch: B examples.
+        samples: the largest S.
+        marks: rising numbers of samples, at most ``samples``.
+        seed: of the draws.
+        chunk: draws at a time.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    total, drawn, rows = torch.full((len(batch),), -math.inf), 0, []
+    device = next(model.parameters()).device
+    for mark in marks:
+        while drawn < min(mark, samples):
+            number = min(chunk, mark - drawn)
+            z = model.prior.sample((number, 1), generator).to(device)  # the same z serve every example
+            log_px = model.likelihood(z, batch).log_prob(model.target(batch))
+            total = torch.logaddexp(total, log_px.logsumexp(0).cpu())
+            drawn += number
+        rows.append(total - math.log(drawn))
+    return torch.stack(rows)

@@ -10,7 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -55,6 +55,8 @@ class FitConfig(Config):
     """Decoupled weight decay (AdamW)."""
     clip_norm: float = Field(5.0, gt=0)
     """Largest norm of the gradient."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Decay of a running mean of the weights (Polyak averaging): what is validated and kept is the mean; 0: none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; ``auto`` takes bfloat16 where the processor gains from it."""
     validate_every: int = Field(0, ge=0)
@@ -104,9 +106,10 @@ def fit(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
+    average = _Average(model, config.average)
     progress, pending = _Progress(), None
     if (folder / LAST).is_file():
-        progress, pending = _resume(folder, model, optimizer)
+        progress, pending = _resume(folder, model, optimizer, average)
     log = _MetricsLog(folder / "metrics.csv", progress.step, quiet, on_log)
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
@@ -134,6 +137,7 @@ def fit(
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
             optimizer.step()
+            average.update(model)
             progress.step += 1
             log.add({"objective": values, **logged, "gradient_norm": norm}, len(values))
 
@@ -142,18 +146,52 @@ def fit(
                 row = log.means(progress.step, progress.step / len(batches), optimizer.param_groups[0]["lr"])
                 if validate is not None:
                     model.eval()
-                    with torch.no_grad():
+                    with torch.no_grad(), average.in_place(model):
                         row |= {f"valid_{name}": value for name, value in validate(model, progress.step).items()}
-                    _judge(progress, row[f"valid_{config.monitor}"], model, folder, config.patience)
+                        _judge(progress, row[f"valid_{config.monitor}"], model, folder, config.patience)
                 log.write(row, total)
-                _save(folder, model, optimizer, progress)
+                _save(folder, model, optimizer, average, progress)
             elif progress.step % config.checkpoint_every == 0:
-                _save(folder, model, optimizer, progress, log.pending())
+                _save(folder, model, optimizer, average, progress, log.pending())
             if progress.stopped or at_end:
                 break
     if validate is not None and (folder / BEST).is_file():
         model.load_state_dict(load_tensors(folder / BEST)[0])
+    else:
+        average.give_to(model)
     model.eval()
+
+
+class _Average:
+    """Exponential running mean of the trainable weights (Polyak & Juditsky 1992); with decay 0 it is not kept at all."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+        self.weights = {name: value.detach().clone() for name, value in trained} if decay else {}
+        self.updates = 0
+
+    def update(self, model: nn.Module) -> None:
+        if self.weights:
+            self.updates += 1
+            # early on the mean is young: a shorter memory forgets the initial weights
+            decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+            current = dict(model.named_parameters())
+            latest = [current[name].detach() for name in self.weights]
+            torch._foreach_lerp_(list(self.weights.values()), latest, 1 - decay)
+
+    @contextmanager
+    def in_place(self, model: nn.Module) -> Iterator[None]:
+        """The model has the averaged weights inside this block."""
+        own = {name: value.detach().clone() for name, value in model.named_parameters() if name in self.weights}
+        self.give_to(model)
+        try:
+            yield
+        finally:
+            model.load_state_dict(own, strict=False)
+
+    def give_to(self, model: nn.Module) -> None:
+        model.load_state_dict(self.weights, strict=False)
 
 
 class _Progress:
@@ -176,20 +214,23 @@ def _save(
     folder: Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    average: _Average,
     progress: _Progress,
     pending: dict[str, Any] | None = None,
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
-    save_tensors(folder / LAST, tensors, {**vars(progress), "pending": pending})
+    tensors |= {f"average.{name}": tensor for name, tensor in average.weights.items()}
+    save_tensors(folder / LAST, tensors, {**vars(progress), "pending": pending, "averaged": average.updates})
 
 
 def _resume(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: _Average
 ) -> tuple[_Progress, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))
+    average.weights, average.updates = _part(tensors, "average."), header.pop("averaged", 0)
     pending = header.pop("pending")
     return _Progress(**header), pending
 

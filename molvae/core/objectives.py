@@ -1,11 +1,23 @@
-"""Variational objectives: pure functions of :class:`~molvae.core.vae.Terms`, in nats per example, to be maximised."""
+"""Variational objectives: pure functions of :class:`~molvae.core.vae.Terms`, in nats per example, to be maximised.
+
+    ELBO        E_q[log p(x|z)] - beta KL(q(z|x) || p(z))             Kingma & Welling 2013, eq. 3
+    sampled     E_q[log p(x|z) + log p(z) - log q(z|x)]               the same, eq. 2
+    free bits   E_q[log p(x|z)] - beta sum_j max(lambda, KL_j)        Kingma et al. 2016, eq. 15
+    IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
+    score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
+
+To add one: a function of the terms and beta, and a line in ``OBJECTIVES``.
+"""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from molvae.core.distributions import DiagonalGaussian, kl_per_dimension
 from molvae.core.vae import Terms
+from molvae.errors import ConfigError
 
 
 def elbo(terms: Terms, beta: float = 1.0) -> Tensor:
@@ -19,13 +31,82 @@ def elbo(terms: Terms, beta: float = 1.0) -> Tensor:
     return reconstruction - beta * kl
 
 
-def iwae(terms: Terms) -> Tensor:
+def sampled_elbo(terms: Terms, beta: float = 1.0) -> Tensor:
+    """The bound with KL estimated from the same samples, (B,) (Kingma & Welling 2013, eq. 2 and 6).
+
+    Noisier than the closed form in general; close to convergence the noise of the two terms cancels in part.
+    """
+    return (terms.log_px + beta * (terms.log_pz - terms.log_qz)).mean(0)
+
+
+def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> Tensor:
+    """ELBO in which a latent dimension may use ``floor`` nats for nothing, (B,).
+
+    Kingma et al. 2016 ("Improved variational inference with inverse autoregressive flow"), eq. 15: below the floor, on
+    average over the batch, a dimension feels no pull towards the prior, so it cannot collapse.
+
+    Raises:
+        ConfigError: the posterior has no KL of single dimensions.
+    """
+    if not isinstance(terms.q, DiagonalGaussian):
+        raise ConfigError("free bits need a posterior with independent dimensions: use diagonal_gaussian")
+    kl = kl_per_dimension(terms.q).flatten(0, -2).mean(0).clamp(min=floor).sum()
+    return terms.log_px.mean(0) - beta * kl
+
+
+def iwae(terms: Terms, beta: float = 1.0) -> Tensor:
     """Importance-weighted bound of each example, (B,) (Burda et al. 2016, eq. 8).
 
-    log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x): tightens from the ELBO (S = 1) to log p(x) as S grows.
+    log 1/S sum_s p(x|z_s) (p(z_s) / q(z_s|x))^beta: tightens from the ELBO (S = 1) to log p(x) as S grows; ``beta``
+    other than 1 is for warming up only.
     """
-    log_weights = terms.log_px + terms.log_pz - terms.log_qz
+    log_weights = terms.log_px + beta * (terms.log_pz - terms.log_qz)
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+
+
+def reconstruction(terms: Terms, beta: float = 0.0) -> Tensor:
+    """E_q[log p(x|z)] alone, (B,): the objective of a plain autoencoder; no bound on log p(x)."""
+    return terms.log_px.mean(0)
+
+
+OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
+    "elbo": elbo,
+    "sampled_elbo": sampled_elbo,
+    "free_bits": free_bits,
+    "iwae": iwae,
+    "reconstruction": reconstruction,
+}
+
+
+def score_function(terms: Terms, baseline: Tensor | float = 0.0) -> Tensor:
+    """Surrogate whose gradient is the score-function estimate of the gradient of the ELBO, (B,).
+
+    Its value is the sampled ELBO. For the parameters of q, grad E_q[f] = E_q[(f - b) grad log q(z|x)] with
+    f = log p(x, z) - log q(z|x) (Mnih & Gregor 2014, eq. 5 to 8); those of p get their usual gradient.
+
+    Args:
+        terms: made with ``reparameterised=False``.
+        baseline: b, (S, B) or a number that does not depend on the sample it is subtracted from.
+    """
+    f = terms.log_px + terms.log_pz - terms.log_qz
+    score = (f.detach() - baseline) * terms.log_qz
+    # log p(x, z) carries the gradient of p; E_q[grad log q] = 0, so the f of the value carries none of q
+    value = f.detach() + (score - score.detach()) + (terms.log_px - terms.log_px.detach())
+    return (value + (terms.log_pz - terms.log_pz.detach())).mean(0)
+
+
+def leave_one_out(terms: Terms) -> Tensor:
+    """Baseline of each sample: the mean of f over the other samples of its example, (S, B).
+
+    Mnih & Rezende 2016, eq. 7 (with the arithmetic mean); Kool et al. 2019.
+
+    Raises:
+        ConfigError: there is only one sample.
+    """
+    f = (terms.log_px + terms.log_pz - terms.log_qz).detach()
+    if len(f) < 2:
+        raise ConfigError("a leave-one-out baseline needs at least two samples of z")
+    return (f.sum(0) - f) / (len(f) - 1)
 
 
 def joint(terms: Terms, beta: float, weights: dict[str, float]) -> Tensor:

@@ -3,6 +3,11 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from molvae.core.config import Config
 
 
 def piecewise_linear(step: int, knots: Sequence[tuple[int, float]]) -> float:
@@ -27,3 +32,22 @@ def warmup_cosine(step: int, value: float, warmup: int, total: int, floor: float
         return value * (step + 1) / warmup
     progress = min(1.0, (step - warmup) / max(1, total - warmup))
     return value * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+class KLSchedule(Config):
+    """Weight of the KL term over the steps of a run."""
+
+    kind: Literal["constant", "linear", "cyclical"] = "constant"
+    """``linear`` rises once from zero (Bowman et al. 2016), ``cyclical`` again and again (Fu et al. 2019)."""
+    weight: float = Field(1.0, ge=0)
+    """beta in the end; 1 is the bound itself (Higgins et al. 2017 for others)."""
+    steps: int = Field(1000, ge=1)
+    """Length of the rise, or of one cycle."""
+
+    def at(self, step: int) -> float:
+        """beta at a step."""
+        if self.kind == "linear":
+            return piecewise_linear(step, ((0, 0.0), (self.steps, self.weight)))
+        if self.kind == "cyclical":
+            return cyclical(step, self.weight, self.steps)
+        return self.weight

@@ -56,13 +56,45 @@ class VAE(nn.Module):
         self.prior = prior
         self.decoder = decoder
 
-    def terms(self, x: Any, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
-        """Draw S samples z ~ q(z|x) and evaluate every term of the variational bounds."""
+    def posterior(self, x: Any) -> Posterior:
+        """q(z|x); a model whose input carries more than the data (labels) takes it apart here."""
         q: Posterior = self.encoder(x)
-        z = q.rsample(samples, generator)
+        return q
+
+    def likelihood(self, z: Tensor, x: Any) -> Likelihood:
+        """p(x|z) at points z (S, B, D); ``x`` may hold what else the decoder needs (labels)."""
         px: Likelihood = self.decoder(z)
+        return px
+
+    def target(self, x: Any) -> Any:
+        """What the likelihood is the density of."""
+        return x
+
+    def terms(
+        self,
+        x: Any,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        q: Posterior | None = None,
+        reparameterised: bool = True,
+    ) -> Terms:
+        """Draw S samples z ~ q(z|x) and evaluate every term of the variational bounds.
+
+        Args:
+            x: a batch of B examples.
+            samples: S.
+            generator: randomness of z.
+            q: posterior to use instead of the encoder's (inference that is not amortised, or an encoding kept).
+            reparameterised: let the gradient flow through z (AEVB section 2.4); without it z is a constant, as the
+                score-function estimator wants it.
+        """
+        q = self.posterior(x) if q is None else q
+        z = q.rsample(samples, generator)
+        if not reparameterised:
+            z = z.detach()
+        px = self.likelihood(z, x)
         return Terms(
-            log_px=px.log_prob(x),
+            log_px=px.log_prob(self.target(x)),
             log_pz=self.prior.log_prob(z),
             log_qz=q.log_prob(z),
             kl=self.prior.kl_from(q),

@@ -1,0 +1,127 @@
+"""From a network's raw outputs to a distribution: the registries of posteriors and likelihoods.
+
+A head is a small module with a size (how many outputs it needs) and a ``forward`` that returns the distribution. To add
+a posterior or a likelihood: write its class in :mod:`molvae.core.distributions`, its head here, and one line in the
+registry at the end; configuration, models and the shared property tests then know it by name.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from molvae.core.distributions import Bernoulli, DiagonalGaussian, FullGaussian, Gaussian, PointMass
+
+MIN_LOG_VAR, MAX_LOG_VAR = -14.0, 10.0
+"""Bounds of log sigma^2 that networks predict: beyond them a density overflows before it means anything."""
+
+
+class DiagonalGaussianHead(nn.Module):
+    """(..., 2 D) -> N(mu, diag(sigma^2))."""
+
+    def __init__(self, latent_size: int) -> None:
+        super().__init__()
+        self.outputs = 2 * latent_size
+
+    def forward(self, raw: Tensor) -> DiagonalGaussian:
+        mu, log_var = raw.float().chunk(2, -1)
+        return DiagonalGaussian(mu, log_var.clamp(MIN_LOG_VAR, MAX_LOG_VAR))
+
+
+class FullGaussianHead(nn.Module):
+    """(..., D + D (D + 1) / 2) -> N(mu, L L^T)."""
+
+    def __init__(self, latent_size: int) -> None:
+        super().__init__()
+        self.latent_size = latent_size
+        self.outputs = latent_size + latent_size * (latent_size + 1) // 2
+        self.register_buffer("places", torch.tril_indices(latent_size, latent_size), persistent=False)
+
+    def forward(self, raw: Tensor) -> FullGaussian:
+        raw = raw.float()
+        mu, entries = raw[..., : self.latent_size], raw[..., self.latent_size :]
+        lower = raw.new_zeros(*mu.shape, self.latent_size)
+        rows, columns = self.get_buffer("places")
+        lower[..., rows, columns] = entries
+        diagonal = lower.diagonal(dim1=-2, dim2=-1)
+        # the diagonal holds log sigma, as in the diagonal Gaussian it grew from
+        sigma = (0.5 * (2 * diagonal).clamp(MIN_LOG_VAR, MAX_LOG_VAR)).exp()
+        return FullGaussian(mu, lower - torch.diag_embed(diagonal) + torch.diag_embed(sigma))
+
+
+class PointMassHead(nn.Module):
+    """(..., D) -> the point itself."""
+
+    def __init__(self, latent_size: int) -> None:
+        super().__init__()
+        self.outputs = latent_size
+
+    def forward(self, raw: Tensor) -> PointMass:
+        return PointMass(raw.float())
+
+
+class BernoulliHead(nn.Module):
+    """(..., C, H, W) logits -> independent binary pixels."""
+
+    channels = 1
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+
+    def forward(self, raw: Tensor) -> Bernoulli:
+        return Bernoulli(raw.float())
+
+
+class GaussianHead(nn.Module):
+    """(..., 2 C, H, W) -> N(mu, sigma^2), a sigma for every pixel from the network (AEVB appendix C.2)."""
+
+    channels = 2
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+
+    def forward(self, raw: Tensor) -> Gaussian:
+        mu, log_var = raw.float().chunk(2, -3)
+        # data in [0, 1] has pixels that never vary: without a floor their density, and the bound, grow for ever
+        return Gaussian(mu, log_var.clamp(2 * math.log(0.01), MAX_LOG_VAR))
+
+
+class SharedSigmaHead(nn.Module):
+    """(..., C, H, W) -> N(mu, sigma^2) with one learned sigma for all pixels (Rybkin et al. 2021)."""
+
+    channels = 1
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+        self.log_var = nn.Parameter(torch.tensor(2 * math.log(sigma)))
+
+    def forward(self, raw: Tensor) -> Gaussian:
+        return Gaussian(raw.float(), self.log_var.clamp(MIN_LOG_VAR, MAX_LOG_VAR))
+
+
+class FixedSigmaHead(nn.Module):
+    """(..., C, H, W) -> N(mu, sigma^2) with a sigma that the user chose: it is then the weight of the KL term."""
+
+    channels = 1
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+        self.register_buffer("log_var", torch.tensor(2 * math.log(sigma)))
+
+    def forward(self, raw: Tensor) -> Gaussian:
+        return Gaussian(raw.float(), self.get_buffer("log_var"))
+
+
+POSTERIORS: dict[str, Callable[[int], nn.Module]] = {
+    "diagonal_gaussian": DiagonalGaussianHead,
+    "full_gaussian": FullGaussianHead,
+    "point_mass": PointMassHead,
+}
+
+LIKELIHOODS: dict[str, Callable[[float], nn.Module]] = {
+    "bernoulli": BernoulliHead,
+    "gaussian": GaussianHead,
+    "gaussian_shared_sigma": SharedSigmaHead,
+    "gaussian_fixed_sigma": FixedSigmaHead,
+}

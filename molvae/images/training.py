@@ -1,0 +1,184 @@
+"""Train and evaluate a VAE of images: settings, objective and validation for the core's loop."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from molvae.core.config import Config
+from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
+from molvae.core.fit import FitConfig, Objective, fit
+from molvae.core.objectives import OBJECTIVES, free_bits
+from molvae.core.schedules import KLSchedule
+from molvae.core.vae import Terms
+from molvae.errors import ConfigError
+from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
+from molvae.images.datasets import ImageData, ImageSplit
+from molvae.images.vae import ImageVAE, ImageVAEConfig
+
+
+class ImageObjectiveConfig(Config):
+    """What is maximised."""
+
+    name: str = "elbo"
+    """A name of ``core.objectives.OBJECTIVES``."""
+    samples: int = Field(1, ge=1)
+    """S draws of z for each image."""
+    free_bits: float = Field(0.1, ge=0)
+    """Nats a dimension may use for nothing, for the objective ``free_bits``."""
+    kl: KLSchedule = KLSchedule()
+    """Weight of the KL term."""
+
+    @field_validator("name")
+    @classmethod
+    def _known_name(cls, name: str) -> str:
+        if name not in OBJECTIVES:
+            raise ValueError(f"there are {', '.join(OBJECTIVES)}")
+        return name
+
+    @property
+    def function(self) -> Callable[[Terms, float], Tensor]:
+        """The bound itself."""
+        return partial(free_bits, floor=self.free_bits) if self.name == "free_bits" else OBJECTIVES[self.name]
+
+
+class ImageTrainConfig(Config):
+    """One training run."""
+
+    batch_size: int = Field(100, ge=1)
+    """Images a step."""
+    binarisation: Binarisation = "dynamic"
+    """``dynamic``, ``static``, ``threshold`` or ``none``."""
+    model: ImageVAEConfig = ImageVAEConfig()
+    objective: ImageObjectiveConfig = ImageObjectiveConfig()
+    fit: FitConfig = FitConfig()
+    validation_images: int = Field(1000, ge=1)
+    """Held-out images that are measured while training."""
+
+
+def check(config: ImageTrainConfig) -> None:
+    """Refuse settings that contradict each other.
+
+    Raises:
+        ConfigError: a Bernoulli likelihood with grey data, or an objective that the posterior does not have.
+    """
+    if config.model.likelihood == "bernoulli" and config.binarisation == "none":
+        raise ConfigError("a Bernoulli likelihood needs binary data: set binarisation to dynamic, static or threshold")
+    if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
+        raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
+
+
+def image_objective(config: ImageObjectiveConfig) -> Objective:
+    """The objective of the training loop for these settings."""
+    bound = config.function
+
+    def objective(
+        model: nn.Module, batch: ImageBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(model, ImageVAE)
+        terms = model.terms(batch, config.samples, generator)
+        beta = config.kl.at(step)
+        kl = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
+        return bound(terms, beta), {"reconstruction": terms.log_px.mean(0), "kl": kl, "beta": torch.tensor(beta)}
+
+    return objective
+
+
+def train_images(
+    config: ImageTrainConfig,
+    data: ImageData,
+    folder: Path,
+    device: str = "auto",
+    quiet: bool = False,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+) -> ImageVAE:
+    """Train, or go on training, and return the model with its best weights.
+
+    Args:
+        config: all settings.
+        data: what to learn from; its validation part is only watched.
+        folder: checkpoints and metrics; a run killed there resumes from there.
+        device: ``auto`` or a torch device.
+        quiet: print no progress.
+        on_log: told every row of metrics.
+
+    Raises:
+        ConfigError: settings that contradict each other or the data.
+    """
+    check(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
+        model = ImageVAE(config.model, data.shape, data.classes)
+    model.set_mean(data.train.pixels)
+    batches = ImageBatches(data.train, config.batch_size, config.fit.seed, config.binarisation)
+    validate = ImageValidator(config, data.valid)
+    fit(model, batches, image_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    return model
+
+
+class ImageValidator:
+    """Bounds and active units on held-out images; the objective with its final KL weight decides on the best weights."""
+
+    def __init__(self, config: ImageTrainConfig, held_out: ImageSplit) -> None:
+        self.config = config
+        self.batches = in_order(
+            held_out[: config.validation_images], binarisation=config.binarisation, seed=config.fit.seed
+        )
+
+    def __call__(self, model: nn.Module, step: int) -> dict[str, float]:
+        """Measure; (model in eval mode, step) -> numbers, ``objective`` among them."""
+        assert isinstance(model, ImageVAE)
+        objective = self.config.objective
+        samples = objective.samples if objective.name == "iwae" else 1
+        batches = [batch.to(model.device) for batch in self.batches]
+        values = evaluate_bounds(model, batches, samples, self.config.fit.seed)
+        if objective.name == "reconstruction" or "kl" not in values:
+            values["objective"] = values["reconstruction" if objective.name == "reconstruction" else "elbo"]
+        elif objective.name == "iwae":
+            values["objective"] = -values["nll"] if samples > 1 else values["elbo"]
+        else:
+            values["objective"] = values["reconstruction"] - objective.kl.weight * values["kl"]
+        return values
+
+
+class ImageEvaluationConfig(Config):
+    """How much to measure."""
+
+    images: int | None = Field(None, ge=1)
+    """Test images; default: all."""
+    nll_images: int | None = Field(None, ge=0)
+    """Of these, how many for the importance-sampled likelihood; default: all; 0 leaves it out."""
+    nll_samples: int = Field(5000, ge=1)
+    """Draws of z for each of them."""
+    binarisation: Binarisation = "dynamic"
+    """``dynamic`` and ``static`` both draw once, with ``seed``."""
+    seed: int = 0
+    """Of every draw."""
+
+
+def evaluate_images(
+    model: ImageVAE, data: ImageData, config: ImageEvaluationConfig, quiet: bool = False
+) -> dict[str, Any]:
+    """Bounds, active units and importance-sampled likelihood on the test images (JSON)."""
+    test = data.test[: config.images or len(data.test)]
+    batches = [batch.to(model.device) for batch in in_order(test, 250, config.binarisation, config.seed)]
+    result: dict[str, Any] = {"bounds": evaluate_bounds(model, batches, 1, config.seed)}
+    number = len(test) if config.nll_images is None else min(config.nll_images, len(test))
+    if number:
+        part = [batch.to(model.device) for batch in in_order(test[:number], 100, config.binarisation, config.seed)]
+        found = importance_log_likelihood(model, part, config.nll_samples, config.seed, quiet=quiet)
+        result["likelihood"] = {"nll": found.nll, "standard_error": found.standard_error}
+    result["protocol"] = {
+        "data": data.name,
+        "test_images": len(test),
+        "nll_images": number,
+        "nll_samples": config.nll_samples,
+        "binarisation": config.binarisation,
+        "likelihood": model.config.likelihood,
+        "seed": config.seed,
+    }
+    return result
