@@ -24,8 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+images_app = typer.Typer(
+    help="The same VAE on images: train, evaluate, sample, interpolate, manifold.", no_args_is_help=True
+)
 data_app = typer.Typer(help="Download data sets and prepare molecule files.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(images_app, name="images")
 
 Input = Annotated[Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes (default: stdout).")]
@@ -235,6 +239,11 @@ def run(
     elif isinstance(made, recipes.TrainRecipe):
         folder = recipes.run_training(made, output, device, num_workers, mirror, quiet, False)
         print(f"model: {folder / 'model'}\nreport: {build(folder)}")
+    elif isinstance(made, recipes.ImagesRecipe):
+        finish_images(*recipes.run_images(made, output, device, mirror, quiet))
+    elif isinstance(made, recipes.StudyRecipe):
+        folder = recipes.run_study_recipe(made, output, mirror, quiet)
+        print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
     else:
         folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, quiet)
         print(f"numbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
@@ -373,6 +382,130 @@ def report(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> Non
     from molvae.report import build
 
     print(build(folder))
+
+
+ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
+ImageDataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
+Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
+
+
+@images_app.command("train")
+def images_train(
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: digits, all defaults.")] = None,
+    output: RunFolder = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run folder.")] = None,
+    data: Annotated[str | None, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    mirror: Mirror = None,
+    tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard events.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a VAE of images; leaves a model folder, pictures and a report."""
+    from molvae.core.config import read_toml
+    from molvae.recipes import ImagesRecipe, resume_images, run_images
+
+    if resume is not None:
+        finish_images(*resume_images(resume, device, mirror, quiet, tensorboard))
+        return
+    values = {} if recipe is None else read_toml(recipe)
+    for name, value in (("epochs", epochs), ("seed", seed)):
+        if value is not None:
+            values.setdefault("train", {}).setdefault("fit", {})[name] = value
+    made = ImagesRecipe.create(values, data=data)
+    finish_images(*run_images(made, output, device, mirror, quiet, tensorboard))
+
+
+def finish_images(folder: Path, result: dict[str, Any]) -> None:
+    """Print the numbers of an image model and where the report lies."""
+    from molvae.images.training import image_summary
+    from molvae.report import build
+
+    for name, value in image_summary(result):
+        print(f"{name:60s} {value}")
+    model = f"model: {folder / 'model'}\n" if (folder / "model").is_dir() else ""
+    print(f"\n{model}report: {build(folder)}")
+
+
+@images_app.command("evaluate")
+def images_evaluate(
+    model: ImageModel,
+    data: ImageDataset = "digits",
+    output: RunFolder = None,
+    nll_images: Annotated[int | None, typer.Option(help="Test images for the NLL (default: all; 0: none).")] = None,
+    nll_samples: Annotated[int, typer.Option(help="Importance samples for each.")] = 5000,
+    binarisation: Annotated[str, typer.Option(help="dynamic, static, threshold or none.")] = "dynamic",
+    mirror: Mirror = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Bounds, active units and importance-sampled NLL on the test images."""
+    from molvae.images.training import ImageEvaluationConfig
+    from molvae.recipes import evaluate_image_model
+
+    config = ImageEvaluationConfig.create(
+        {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed}, nll_images=nll_images
+    )
+    finish_images(*evaluate_image_model(model, data, config, output, device, mirror, quiet))
+
+
+@images_app.command("sample")
+def images_sample(
+    model: ImageModel,
+    output: Picture = Path("samples.png"),
+    number: Annotated[int, typer.Option("-k", "--number", min=1, help="How many images.")] = 100,
+    label: Annotated[int | None, typer.Option(help="Class, for a conditional model; default: all in turn.")] = None,
+    noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Draw images of z ~ N(0, I) into one picture."""
+    from molvae.images.pictures import sample_panel
+    from molvae.images.vae import ImageVAE
+
+    _picture(sample_panel(ImageVAE.from_pretrained(model, device), number, label, noise, seed), output)
+
+
+@images_app.command("interpolate")
+def images_interpolate(
+    model: ImageModel,
+    images: Annotated[list[int], typer.Argument(help="Rows of two or more test images.")],
+    data: ImageDataset = "digits",
+    output: Picture = Path("interpolation.png"),
+    steps: Annotated[int, typer.Option(help="Points on each stretch, both ends included.")] = 10,
+    method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
+    mirror: Mirror = None,
+    device: Device = "auto",
+) -> None:
+    """Draw a path through test images."""
+    from molvae.images.datasets import load_images
+    from molvae.images.pictures import path_panel
+    from molvae.images.vae import ImageVAE
+
+    loaded = ImageVAE.from_pretrained(model, device)
+    _picture(path_panel(loaded, load_images(data, mirror).test, images, steps, method), output)
+
+
+@images_app.command("manifold")
+def images_manifold(
+    model: ImageModel,
+    output: Picture = Path("manifold.png"),
+    side: Annotated[int, typer.Option(min=2, help="Pictures along each side.")] = 20,
+    device: Device = "auto",
+) -> None:
+    """Draw the plane of a model with two latent dimensions, through the inverse Gaussian CDF."""
+    from molvae.images.pictures import manifold_panel
+    from molvae.images.vae import ImageVAE
+
+    _picture(manifold_panel(ImageVAE.from_pretrained(model, device), side), output)
+
+
+def _picture(panel: Any, path: Path) -> None:
+    from molvae.report.panel_figures import save_panel_picture
+
+    print(save_panel_picture(panel, path))
 
 
 @data_app.command()

@@ -8,14 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from molvae.core.config import Config, read_toml
 from molvae.core.fetch import RemoteDataset, fetch
 from molvae.core.files import write_text
+from molvae.core.panels import save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError
-from molvae.images.datasets import FREYFACES, MNIST
+from molvae.images.datasets import FREYFACES, MNIST, ImageData, load_images
+from molvae.images.studies.registry import STUDIES, run_study, study_settings
+from molvae.images.training import (
+    ImageEvaluationConfig,
+    ImageTrainConfig,
+    check,
+    evaluate_images,
+    train_images,
+    training_panels,
+)
+from molvae.images.vae import ImageVAE
 from molvae.molecules.card import model_card
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
 from molvae.molecules.io import read_molecules
@@ -72,7 +84,47 @@ class EvaluateRecipe(Config):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe
+class ImagesRecipe(Config):
+    """Training of a VAE of images."""
+
+    kind: Literal["images"] = "images"
+    data: str = "digits"
+    """digits, mnist, freyfaces or half_rings."""
+    train: ImageTrainConfig = ImageTrainConfig()
+    evaluation: ImageEvaluationConfig = ImageEvaluationConfig(nll_images=500, nll_samples=500)
+    """What is measured at the end; the binarisation is that of the training."""
+
+
+class StudyRecipe(Config):
+    """One study of the lecture: see ``molvae.images.studies``."""
+
+    kind: Literal["study"] = "study"
+    study: str
+    """Its name."""
+    data: str | None = None
+    """digits, mnist, freyfaces or half_rings; default: the study's own."""
+    seed: int = 0
+    """Of everything random."""
+    settings: dict[str, Any] = {}
+    """The study's own settings."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "StudyRecipe":
+        try:
+            study_settings(self.study, self.settings)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
+Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe
+_KINDS: dict[str, type[Recipe]] = {
+    "design": DesignRecipe,
+    "train": TrainRecipe,
+    "evaluate": EvaluateRecipe,
+    "images": ImagesRecipe,
+    "study": StudyRecipe,
+}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -82,11 +134,10 @@ def read_recipe(path: Path) -> Recipe:
         ConfigError: no TOML, an unknown kind, or an unknown setting.
     """
     values = read_toml(path)
-    kinds: dict[str, type[Recipe]] = {"design": DesignRecipe, "train": TrainRecipe, "evaluate": EvaluateRecipe}
     kind = values.get("kind", "design")
-    if kind not in kinds:
-        raise ConfigError(f"{path}: kind is design, train or evaluate, not {kind!r}")
-    return kinds[kind].create(values)
+    if kind not in _KINDS:
+        raise ConfigError(f"{path}: kind is one of {', '.join(_KINDS)}, not {kind!r}")
+    return _KINDS[kind].create(values)
 
 
 def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> dict[str, Path]:
@@ -280,3 +331,81 @@ def run_evaluation(
     result = evaluate_model(model, _data(prepared, None), recipe.evaluation, known=known, quiet=quiet)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     return folder, result
+
+
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+def run_images(
+    recipe: ImagesRecipe, folder: Path | None, device: str, mirror: Path | None, quiet: bool, tensorboard: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Train a VAE of images and measure it; returns the run folder, with ``model/`` in it, and the numbers."""
+    check(recipe.train)
+    data = load_images(recipe.data, mirror)
+    folder = create_run_folder(
+        folder or new_run_name("images"),
+        "images",
+        recipe.model_dump(mode="json", exclude={"kind"}),
+        recipe.train.fit.seed,
+    )
+    return _images(recipe, data, folder, device, quiet, tensorboard)
+
+
+def resume_images(
+    folder: Path, device: str, mirror: Path | None, quiet: bool, tensorboard: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Go on with the training of a VAE of images."""
+    recipe = ImagesRecipe.create(read_run_settings(folder, "images"))
+    return _images(recipe, load_images(recipe.data, mirror), folder, device, quiet, tensorboard)
+
+
+def _images(
+    recipe: ImagesRecipe, data: ImageData, folder: Path, device: str, quiet: bool, tensorboard: bool
+) -> tuple[Path, dict[str, Any]]:
+    on_log = _tensorboard(folder) if tensorboard else None
+    model = train_images(recipe.train, data, folder, device, quiet, on_log)
+    model.save_pretrained(folder / "model")
+    save_panels(folder, training_panels(model, data, recipe.train))
+    evaluation = recipe.evaluation.model_copy(update={"binarisation": recipe.train.binarisation})
+    result = evaluate_images(model, data, evaluation, quiet)
+    write_text(folder / "evaluation.json", json.dumps(result, indent=1))
+    return folder, result
+
+
+def evaluate_image_model(
+    model: Path,
+    data: str,
+    config: ImageEvaluationConfig,
+    folder: Path | None,
+    device: str,
+    mirror: Path | None,
+    quiet: bool,
+) -> tuple[Path, dict[str, Any]]:
+    """Measure a trained VAE of images on the test part of a data set; returns the run folder and the numbers."""
+    loaded = ImageVAE.from_pretrained(model, device)
+    images = load_images(data, mirror)
+    if images.shape != loaded.shape:
+        raise ConfigError(f"{model} is a model of images {loaded.shape}; those of {data} are {images.shape}")
+    folder = create_run_folder(
+        folder or new_run_name("images-evaluate"),
+        "images-evaluate",
+        {"model": str(model), "data": data, "evaluation": config.model_dump(mode="json")},
+        config.seed,
+    )
+    result = evaluate_images(loaded, images, config, quiet)
+    write_text(folder / "evaluation.json", json.dumps(result, indent=1))
+    return folder, result
+
+
+def run_study_recipe(recipe: StudyRecipe, folder: Path | None, mirror: Path | None, quiet: bool) -> Path:
+    """Compute a study and keep its tables and pictures; returns the run folder."""
+    settings = study_settings(recipe.study, recipe.settings)
+    data = load_images(recipe.data or STUDIES[recipe.study].data, mirror)
+    folder = create_run_folder(
+        folder or new_run_name(recipe.study),
+        "study",
+        {"study": recipe.study, "data": data.name, "seed": recipe.seed, "settings": settings.model_dump(mode="json")},
+        recipe.seed,
+    )
+    save_panels(folder, run_study(recipe.study, settings, data, recipe.seed, quiet))
+    return folder

@@ -163,7 +163,9 @@ def fit(
 
 
 class _Average:
-    """Exponential running mean of the trainable weights (Polyak & Juditsky 1992); with decay 0 it is not kept at all."""
+    """Exponential running mean of the trainable weights (Polyak & Juditsky 1992); with decay 0 it is not kept at
+    all.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay

@@ -1,7 +1,12 @@
-"""Draw and combine latent points: the prior, a Gaussian fitted to encodings, straight lines and great circles."""
+"""Draw and combine latent points: Gaussians and mixtures fitted to encodings, lines and great circles, analogies,
+grids.
+
+Nothing here knows what a point stands for: molecules and images use the same functions.
+"""
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,3 +59,36 @@ def fitted_gaussian(
     covariance = centred.t() @ centred / max(1, len(encodings) - 1)
     factor = torch.linalg.cholesky(covariance + jitter * torch.eye(covariance.shape[0]))
     return encodings.mean(0) + torch.randn(number, encodings.shape[1], generator=generator) @ factor.t()
+
+
+def fitted_mixture(encodings: Tensor, number: int, components: int = 5, seed: int = 0) -> Tensor:
+    """Draw from a mixture of Gaussians with full covariances fitted to encodings (n, D) by EM: (number, D).
+
+    For a subset that is not one cloud: a class written in two styles, the whole aggregate posterior.
+
+    Raises:
+        ConfigError: fewer encodings than components.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    if len(encodings) < components:
+        raise ConfigError(f"a mixture of {components} Gaussians needs as many encodings, not {len(encodings)}")
+    # the ridge keeps the covariance of a small component positive definite in many dimensions
+    mixture = GaussianMixture(components, reg_covar=1e-3, random_state=seed).fit(encodings.double().numpy())
+    points, _ = mixture.sample(number)
+    return torch.from_numpy(np.random.default_rng(seed).permutation(points)).to(encodings.dtype)
+
+
+def analogy(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """What is to ``c`` as ``b`` is to ``a``: c + b - a (Mikolov et al. 2013); (..., D) each."""
+    return c + b - a
+
+
+def gaussian_grid(side: int) -> Tensor:
+    """A square grid of equal probability under N(0, I) in two dimensions, row by row: (side^2, 2).
+
+    Linear coordinates on the unit square through the inverse Gaussian CDF (Kingma & Welling 2013, appendix A).
+    """
+    line = torch.special.ndtri((torch.arange(side, dtype=torch.float64) + 0.5) / side).float()
+    rows, columns = torch.meshgrid(line.flip(0), line, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten()], -1)

@@ -1,9 +1,11 @@
 """Images in batches, and what makes grey pixels binary.
 
-A Bernoulli likelihood is a density of zeros and ones only, so grey data needs a policy, and every number in nats names it:
+A Bernoulli likelihood is a density of zeros and ones only, so grey data needs a policy, and every number in nats
+names it:
 
 - ``dynamic``: a fresh draw x ~ Bernoulli(grey value) whenever an image is seen (Burda et al. 2016);
-- ``static``: one such draw for each image, the same for ever (Salakhutdinov & Murray 2008); about 2 nats worse, by overfitting;
+- ``static``: one such draw for each image, the same for ever (Salakhutdinov & Murray 2008); about 2 nats worse, by
+  overfitting;
 - ``threshold``: x = 1 where the grey value is above one half;
 - ``none``: grey values as they are, for likelihoods of real values.
 """

@@ -13,11 +13,13 @@ from molvae.core.config import Config
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import OBJECTIVES, free_bits
+from molvae.core.panels import Panel
 from molvae.core.schedules import KLSchedule
 from molvae.core.vae import Terms
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.datasets import ImageData, ImageSplit
+from molvae.images.pictures import grid, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 
 
@@ -121,7 +123,9 @@ def train_images(
 
 
 class ImageValidator:
-    """Bounds and active units on held-out images; the objective with its final KL weight decides on the best weights."""
+    """Bounds and active units on held-out images; the objective with its final KL weight decides on the best
+    weights.
+    """
 
     def __init__(self, config: ImageTrainConfig, held_out: ImageSplit) -> None:
         self.config = config
@@ -182,3 +186,47 @@ def evaluate_images(
         "seed": config.seed,
     }
     return result
+
+
+def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The numbers of :func:`evaluate_images` as lines to print: what, value."""
+    bounds, protocol = result["bounds"], result["protocol"]
+    rows = [("ELBO, nats", f"{bounds['elbo']:.2f}"), ("log p(x given z), nats", f"{bounds['reconstruction']:.2f}")]
+    if "kl" in bounds:
+        rows.append(("KL, nats", f"{bounds['kl']:.2f}"))
+    rows.append(("active units", str(bounds["active_units"])))
+    if "likelihood" in result:
+        found = result["likelihood"]
+        label = f"NLL, nats ({protocol['nll_samples']} importance samples, {protocol['nll_images']} images)"
+        rows.append((label, f"{found['nll']:.2f} ± {found['standard_error']:.2f}"))
+    return rows
+
+
+def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) -> list[Panel]:
+    """What a trained model is shown by: reconstructions, samples, and for two dimensions the plane itself."""
+    columns = 12
+    batch = in_order(data.test[:columns], columns, config.binarisation, config.fit.seed)[0]
+    seen = batch.labels if config.model.conditional else None
+    generator = torch.Generator().manual_seed(config.fit.seed)
+    classes = None
+    if config.model.conditional:
+        classes = torch.arange(4 * columns) % data.classes
+    rebuilt = torch.cat([batch.pixels, model.reconstruct(batch.pixels, seen)])
+    plane = model.config.latent_size == 2 and not model.config.conditional
+    return [
+        Panel(
+            "reconstructions",
+            "images",
+            "Reconstructions of test images",
+            array=grid(rebuilt, columns),
+            options={"rows": ["test image", "rebuilt"]},
+        ),
+        Panel(
+            "samples",
+            "images",
+            "Samples of the prior",
+            "Means of p(x|z), z ~ N(0, I).",
+            array=grid(model.sample(4 * columns, classes, generator=generator), columns),
+        ),
+        *([manifold_panel(model)] if plane else []),
+    ]

@@ -1,6 +1,7 @@
 """The VAE of images: encoder, prior and likelihood chosen by name, with or without class labels.
 
-It is :class:`molvae.core.vae.VAE` with pixels for x; bounds, objectives, the training loop and the samplers are the core's.
+It is :class:`molvae.core.vae.VAE` with pixels for x; bounds, objectives, the training loop and the samplers are the
+core's.
 """
 
 from collections.abc import Sequence
@@ -179,7 +180,8 @@ class ImageVAE(VAE):
     def interpolate(
         self, pixels: Tensor, steps: int = 10, method: Literal["lerp", "slerp"] = "slerp", labels: Tensor | None = None
     ) -> Tensor:
-        """A path through two or more images (n, C, H, W), ``steps`` points a stretch: ((n - 1) (steps - 1) + 1, C, H, W).
+        """A path through two or more images (n, C, H, W), ``steps`` points a stretch: ((n - 1) (steps - 1) + 1, C, H,
+        W).
 
         Raises:
             InputError: fewer than two images.

@@ -21,7 +21,7 @@ COLOURS = {
     "gradient": "#CC79A7",
     "genetic": "#009E73",
 }
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "molvae",
     "svg.fonttype": "path",
     "font.size": 9,
@@ -38,7 +38,7 @@ _STYLE = {
 
 def best_so_far(main: str, campaigns: Mapping[str, CampaignData], sign: int) -> str:
     """Best and mean of the top 10 against oracle calls, one line a strategy."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _figure(8.4, 3.2, 2)
         for name, campaign in campaigns.items():
             utility = sign * campaign.evaluations["score"].fillna(-sign * np.inf).to_numpy(float)
@@ -56,7 +56,7 @@ def best_so_far(main: str, campaigns: Mapping[str, CampaignData], sign: int) -> 
             axis.axvspan(0, begun, color="#000000", alpha=0.05, lw=0)
             axis.set(xlabel="oracle calls (shaded: starting molecules)", title=title)
         axes[0].legend()
-        return _svg(figure)
+        return svg(figure)
 
 
 def latent_map(
@@ -68,7 +68,7 @@ def latent_map(
     _, singular, components = np.linalg.svd(z - centre, full_matrices=False)
     share = singular**2 / (singular**2).sum()
     flat = (z - centre) @ components[:2].T
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _figure(8.4, 3.6, 2)
         points = axes[0].scatter(*flat.T, c=values, s=9, cmap="viridis", lw=0, alpha=0.8)
         figure.colorbar(points, ax=axes[0], label=objective[:40])
@@ -84,12 +84,12 @@ def latent_map(
         axes[1].set_title("scored proposals")
         for axis in axes:
             axis.set(xlabel=f"PC 1 ({share[0]:.0%} of variance)", ylabel=f"PC 2 ({share[1]:.0%})")
-        return _svg(figure)
+        return svg(figure)
 
 
 def calibration(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> str:
     """Predicted against observed utility, and how often the observation fell into the predicted intervals."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _figure(8.4, 3.2, 2)
         axes[0].errorbar(mean, observed, xerr=std, fmt="o", ms=3, lw=0.5, color=COLOURS["latent"], alpha=0.5)
         low, high = min(mean.min(), observed.min()), max(mean.max(), observed.max())
@@ -101,7 +101,7 @@ def calibration(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> str:
         )
         axes[1].plot([0, 1], [0, 1], color="#777777", lw=1, ls="--")
         axes[1].set(xlabel="predicted interval", ylabel="fraction inside", title="calibration")
-        return _svg(figure)
+        return svg(figure)
 
 
 def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: float) -> float:
@@ -114,7 +114,7 @@ def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: flo
 
 def score_distribution(evaluations: pd.DataFrame) -> str:
     """Scores of the starting molecules and of the proposals."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, (axis,) = _figure(8.4, 2.4, 1)
         known = evaluations.dropna(subset="score")
         bins = np.histogram_bin_edges(known["score"].to_numpy(float), 30)
@@ -124,7 +124,7 @@ def score_distribution(evaluations: pd.DataFrame) -> str:
                 axis.hist(part, bins=bins, alpha=0.65, color=colour, label=f"{label} ({len(part)})")
         axis.set(xlabel="score", ylabel="molecules")
         axis.legend()
-        return _svg(figure)
+        return svg(figure)
 
 
 def training_curves(metrics: pd.DataFrame) -> str:
@@ -135,7 +135,7 @@ def training_curves(metrics: pd.DataFrame) -> str:
         groups.setdefault(name.removeprefix("train_").removeprefix("valid_"), []).append(name)
     columns = 4
     rows = -(-len(groups) // columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 1.9 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).flatten()
         for axis, (title, members) in zip(panels, groups.items(), strict=False):
@@ -149,7 +149,7 @@ def training_curves(metrics: pd.DataFrame) -> str:
                 axis.legend(fontsize=6)
         for axis in panels[len(groups) :]:
             axis.remove()
-        return _svg(figure)
+        return svg(figure)
 
 
 def _figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
@@ -161,7 +161,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """SVG text of a figure, the same bytes for the same figure."""
     FigureCanvasSVG(figure)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from molvae.core.panels import FOLDER as PANELS
+from molvae.core.panels import Panel, load_panels
 from molvae.core.run_folder import read_run_settings
 from molvae.design.store import CampaignStore
 from molvae.errors import MolvaeError
@@ -27,7 +29,7 @@ class Run:
     """What a run folder holds.
 
     Attributes:
-        kind: ``design``, ``train`` or ``evaluate``.
+        kind: ``design``, ``train``, ``evaluate``, ``images``, ``images-evaluate`` or ``study``.
         settings, provenance: as the run recorded them.
         campaign: of a design run.
         baselines: further campaigns by name of their strategy.
@@ -36,6 +38,7 @@ class Run:
         path: the strip between start and best.
         metrics: log of a training run.
         evaluation: numbers of an evaluation.
+        panels: tables and pictures of a study or an image model.
         notes: what could not be read.
     """
 
@@ -50,6 +53,7 @@ class Run:
     path: pd.DataFrame | None = None
     metrics: pd.DataFrame | None = None
     evaluation: dict[str, Any] | None = None
+    panels: tuple[Panel, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,6 +98,7 @@ def load_run(folder: Path) -> Run:
         path=attempt("path.csv", pd.read_csv),
         metrics=attempt("metrics.csv", pd.read_csv),
         evaluation=attempt("evaluation.json", _json),
+        panels=tuple(attempt(PANELS, lambda path: load_panels(path.parent)) or ()),
         notes=tuple(notes),
     )
 

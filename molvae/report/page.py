@@ -11,10 +11,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from molvae.core.files import write_text
+from molvae.core.panels import Panel
+from molvae.images.training import image_summary
 from molvae.molecules.evaluation import summary_table
 from molvae.report import figures
 from molvae.report.drawing import molecule_svg
 from molvae.report.load import CampaignData, Run, load_run
+from molvae.report.panel_figures import panel_svg
 
 _SHOWN = 24  # molecules drawn
 _PROPERTIES = ("QED", "SAS", "logP", "MW")
@@ -45,8 +48,11 @@ def build(folder: Path) -> Path:
         last = run.metrics.iloc[-1]
         context["last_metrics"] = [(name, f"{value:.4g}") for name, value in last.items() if pd.notna(value)]
     if run.evaluation is not None:
-        context["evaluation"] = summary_table(run.evaluation)
+        images = run.kind.startswith("images")
+        context["evaluation"] = image_summary(run.evaluation) if images else summary_table(run.evaluation)
         context["protocol"] = json.dumps(run.evaluation["protocol"])
+        context["molecules_evaluated"] = not images
+    context["panels"] = [_panel(panel, drawn) for panel in run.panels]
     for name, svg in drawn.items():
         write_text(run.folder / "figures" / f"{name}.svg", svg)
     context["figures"] = {name: Markup(svg) for name, svg in drawn.items()}  # our own drawings, not outside text
@@ -57,6 +63,24 @@ def build(folder: Path) -> Path:
     path = run.folder / "report.html"
     write_text(path, page)
     return path
+
+
+def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"title": panel.title, "caption": panel.caption, "figure": None, "head": [], "rows": []}
+    if panel.kind == "table" and panel.frame is not None:
+        shown["head"] = [str(name) for name in panel.frame.columns]
+        shown["rows"] = [
+            [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
+            for row in panel.frame.itertuples(index=False)
+        ]
+        return shown
+    try:
+        name = f"panel-{panel.name}"
+        drawn[name] = panel_svg(panel)
+        shown["figure"] = Markup(drawn[name])  # our own drawing, not outside text
+    except ValueError as error:
+        shown["caption"] = str(error)
+    return shown
 
 
 def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Pictures of a trained VAE as panels: samples, paths between images, the plane of a two-dimensional code."""
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molvae.core.panels import Panel
+from molvae.core.sampling import gaussian_grid
+from molvae.errors import ConfigError, InputError
+from molvae.images.datasets import ImageSplit
+from molvae.images.vae import ImageVAE
+
+
+def grid(images: Tensor, columns: int) -> np.ndarray:
+    """Images (n, C, H, W), n a multiple of ``columns``, as an array (rows, columns, H, W); channels are averaged."""
+    return images.mean(1).clamp(0, 1).unflatten(0, (-1, columns)).numpy()
+
+
+def sample_panel(model: ImageVAE, number: int, label: int | None = None, noise: bool = False, seed: int = 0) -> Panel:
+    """Images of z ~ N(0, I), at most ten in a row; ``number`` is rounded up to whole rows.
+
+    Raises:
+        ConfigError: a class for a model without classes, or one that there is not.
+    """
+    if label is not None and not model.config.conditional:
+        raise ConfigError("this model is not conditional: leave the class out")
+    if label is not None and not 0 <= label < model.classes:
+        raise ConfigError(f"there is no class {label}: the model has 0 to {model.classes - 1}")
+    columns = min(10, number)
+    total = -(-number // columns) * columns
+    labels = None
+    if model.config.conditional:
+        labels = torch.arange(total) % model.classes if label is None else torch.full((total,), label)
+    images = model.sample(total, labels, noise, torch.Generator().manual_seed(seed))
+    return Panel("samples", "images", "Samples of the prior", array=grid(images, columns))
+
+
+def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: int, method: str) -> Panel:
+    """A path through images of a data set.
+
+    Raises:
+        InputError: fewer than two images, or a row that the data does not have.
+        ConfigError: no such method, or images of another shape than the model's.
+    """
+    outside = [row for row in rows if not 0 <= row < len(data)]
+    if outside:
+        raise InputError(f"there is no image {outside[0]}: the test part has 0 to {len(data) - 1}")
+    if tuple(data.pixels.shape[1:]) != model.shape:
+        raise ConfigError(f"the model draws images {model.shape}; those of the data are {tuple(data.pixels.shape[1:])}")
+    part = data[torch.tensor(list(rows))]
+    chosen = cast(Literal["lerp", "slerp"], method)
+    images = model.interpolate(part.pixels, steps, chosen, part.labels if model.config.conditional else None)
+    return Panel(
+        "interpolation", "images", f"A path through {len(rows)} images ({method})", array=grid(images, len(images))
+    )
+
+
+def manifold_panel(model: ImageVAE, side: int = 20) -> Panel:
+    """Decoded points of equal probability in the plane.
+
+    Raises:
+        ConfigError: the latent space is no plane, or the model is conditional.
+    """
+    if model.config.latent_size != 2 or model.config.conditional:
+        raise ConfigError(
+            f"a manifold is drawn for 2 latent dimensions without classes, not {model.config.latent_size}"
+        )
+    return Panel(
+        "manifold",
+        "images",
+        "The learned manifold",
+        "Decoded on a grid of equal probability through the inverse Gaussian CDF (Kingma & Welling 2013, appendix A).",
+        array=grid(model.decode(gaussian_grid(side)), side),
+        options={"tight": True},
+    )

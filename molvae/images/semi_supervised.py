@@ -1,0 +1,215 @@
+"""Semi-supervised learning with deep generative models (Kingma et al. 2014): M1, M2 and M1+M2.
+
+    M1      a VAE of all images; a classifier on its codes sees only the labelled ones                     section 2,
+    eq. 2
+    M2      p(x|y,z) p(y) p(z) with q(y|x) q(z|x,y); an unknown y is summed out                            eq. 3, 6, 7
+    M1+M2   M2 on the codes of M1                                                                          section 2.3
+
+The bound of a labelled image is -L(x, y) = E_q[log p(x|y,z)] + log p(y) - KL(q(z|x,y) || p(z))            eq. 6
+of an unlabelled one -U(x) = sum_y q(y|x) (-L(x, y)) + H(q(y|x))                                           eq. 7
+and the objective adds alpha E[log q(y|x)] over the labelled images                                        eq. 9
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from molvae.core.config import Config
+from molvae.core.fit import FitConfig, Objective
+from molvae.core.objectives import elbo
+from molvae.errors import ConfigError, InputError
+from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, binarise
+from molvae.images.datasets import ImageSplit
+from molvae.images.networks import ENCODERS, NetworkConfig
+from molvae.images.vae import ImageVAE, ImageVAEConfig
+
+
+class M2Config(Config):
+    """One M2 model and how it is trained."""
+
+    vae: ImageVAEConfig = ImageVAEConfig(
+        conditional=True, network=NetworkConfig(hidden_size=500, depth=1, activation="softplus")
+    )
+    """p(x|y,z) and q(z|x,y); conditional."""
+    classifier: NetworkConfig = NetworkConfig(hidden_size=500, depth=2, activation="relu")
+    """q(y|x)."""
+    alpha: float = Field(1.0, ge=0)
+    """Weight of the mean log q(y|x) of labelled images beside the mean bound of the unlabelled ones (paper: 0.1)."""
+    labelled_weight: float = Field(0.1, ge=0)
+    """Weight of the mean bound of labelled images beside that of unlabelled ones (paper: their share of the data)."""
+    noise: float = Field(0.0, ge=0)
+    """Standard deviation of Gaussian noise on the classifier's input while training."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Of the classifier's input while training."""
+    information: float = Field(0.0, ge=0)
+    """Weight of the mutual information between class and image on unlabelled data: classes decided, all of them
+    used.
+    """
+    batch_size: int = Field(200, ge=1)
+    """Unlabelled images a step."""
+    labelled_batch_size: int = Field(100, ge=1)
+    """Labelled images a step."""
+    binarisation: Binarisation = "dynamic"
+    fit: FitConfig = FitConfig(epochs=30)
+
+
+@dataclass(frozen=True)
+class SemiBatch:
+    """Images with and without a class, for one step."""
+
+    labelled: ImageBatch
+    unlabelled: ImageBatch
+
+    def __len__(self) -> int:
+        return len(self.unlabelled)
+
+    def to(self, device: torch.device) -> "SemiBatch":
+        """The batch on a device."""
+        return SemiBatch(self.labelled.to(device), self.unlabelled.to(device))
+
+
+class SemiBatches:
+    """Batches of all images, each with a batch of labelled ones that comes round again and again."""
+
+    def __init__(self, labelled: ImageSplit, unlabelled: ImageSplit, config: M2Config) -> None:
+        if labelled.labels is None:
+            raise InputError("semi-supervised learning needs the classes of the labelled images")
+        seed, policy = config.fit.seed, config.binarisation
+        self.unlabelled = ImageBatches(
+            ImageSplit(unlabelled.pixels), config.batch_size, seed, policy
+        )  # without their labels: they must not be seen
+        self.labelled = ImageBatches(labelled, min(config.labelled_batch_size, len(labelled)), seed + 1, policy)
+
+    def __len__(self) -> int:
+        return len(self.unlabelled)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[SemiBatch]:
+        """The batches of an epoch, from batch ``skip`` on."""
+        rounds = len(self.labelled)
+        for place, unlabelled in enumerate(self.unlabelled.epoch(number, skip), start=skip):
+            turn = number * len(self) + place
+            yield SemiBatch(next(self.labelled.epoch(turn // rounds, turn % rounds)), unlabelled)
+
+
+class M2(nn.Module):
+    """p(x|y,z) p(y) p(z) with a uniform p(y), q(z|x,y) and the classifier q(y|x).
+
+    Args:
+        config: architecture and objective.
+        shape: (C, H, W) of an image, or (1, 1, D) of a code of M1.
+        classes: K.
+    """
+
+    def __init__(self, config: M2Config, shape: tuple[int, int, int], classes: int) -> None:
+        if not config.vae.conditional:
+            raise ConfigError("M2 needs a conditional VAE: set vae.conditional = true")
+        super().__init__()
+        self.config, self.classes = config, classes
+        self.vae = ImageVAE(config.vae, shape, classes)
+        self.classifier = ENCODERS[config.classifier.kind](shape, classes, config.classifier)
+
+    def log_q_y(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """log q(y|x): (B, C, H, W) -> (B, K); a generator turns the noise of training on."""
+        if generator is not None and self.config.noise:
+            pixels = pixels + self.config.noise * torch.randn(pixels.shape, generator=generator).to(pixels)
+        if generator is not None and self.config.dropout:
+            kept = torch.rand(pixels.shape, generator=generator) >= self.config.dropout
+            pixels = pixels * kept.to(pixels) / (1 - self.config.dropout)
+        return torch.log_softmax(self.classifier(pixels).float(), -1)
+
+    def labelled_bound(self, batch: ImageBatch, generator: torch.Generator) -> Tensor:
+        """-L(x, y) of each labelled image, (B,), eq. 6."""
+        return elbo(self.vae.terms(batch, 1, generator)) - math.log(self.classes)
+
+    def unlabelled_bound(self, batch: ImageBatch, log_q_y: Tensor, generator: torch.Generator) -> Tensor:
+        """-U(x) of each image, (B,), eq. 7: every class in turn, weighed by q(y|x) (B, K)."""
+        # labels (K, 1) beside pixels (B, ...): the classes become a leading axis, and the bound (K, B)
+        every = torch.arange(self.classes, device=batch.pixels.device).unsqueeze(-1)
+        bound = elbo(self.vae.terms(ImageBatch(batch.pixels, every, batch.index), 1, generator))
+        q_y = log_q_y.exp()
+        return (q_y.t() * (bound - math.log(self.classes))).sum(0) - (q_y * log_q_y).sum(-1)
+
+    @torch.no_grad()
+    def predict(self, pixels: Tensor) -> Tensor:
+        """Most probable class of each image, (n,)."""
+        return torch.cat([self.log_q_y(part).argmax(-1) for part in pixels.split(1000)])
+
+
+def m2_objective(config: M2Config) -> Objective:
+    """Eq. 9 per unlabelled image: its bound, the weighted mean bound of labelled images, and alpha log q(y|x)."""
+
+    def objective(
+        model: nn.Module, batch: SemiBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(model, M2) and batch.labelled.labels is not None
+        both = torch.cat([batch.labelled.pixels, batch.unlabelled.pixels])
+        log_q_y = model.log_q_y(both, generator)
+        known, unknown = log_q_y[: len(batch.labelled)], log_q_y[len(batch.labelled) :]
+        unlabelled = model.unlabelled_bound(batch.unlabelled, unknown, generator)
+        labelled = model.labelled_bound(batch.labelled, generator)
+        classification = known.gather(-1, batch.labelled.labels.unsqueeze(-1)).squeeze(-1)
+        supervised = config.labelled_weight * labelled.mean() + config.alpha * classification.mean()
+        if config.information:
+            supervised = supervised + config.information * mutual_information(unknown)
+        logged = {"unlabelled": unlabelled, "labelled": labelled, "log_q_y": classification}
+        return unlabelled + supervised, logged
+
+    return objective
+
+
+def mutual_information(log_q_y: Tensor) -> Tensor:
+    """I(y; x) under q over a batch: H(mean q(y|x)) - mean H(q(y|x)), a number (Krause et al. 2010, eq. 5)."""
+    q_y = log_q_y.exp()
+    marginal = q_y.mean(0).clamp(min=1e-8)
+    return -(marginal * marginal.log()).sum() + (q_y * log_q_y).sum(-1).mean()
+
+
+class ErrorValidator:
+    """Error of the classifier on labelled images that were held out: for the curve, not to choose weights by."""
+
+    def __init__(self, held_out: ImageSplit, policy: Binarisation) -> None:
+        if held_out.labels is None:
+            raise InputError("the error needs the classes of the held-out images")
+        self.pixels = binarise(held_out.pixels, policy, torch.Generator().manual_seed(0))
+        self.labels = held_out.labels
+
+    def __call__(self, model: nn.Module, step: int) -> dict[str, float]:
+        """Fraction of wrong classes."""
+        assert isinstance(model, M2)
+        device = next(model.parameters()).device
+        wrong = model.predict(self.pixels.to(device)).cpu() != self.labels
+        # the last weights are kept, whatever the error: with 100 labels nobody has a validation set to choose by
+        return {"error": float(wrong.float().mean()), "objective": float(step)}
+
+
+def draw_labelled(data: ImageSplit, number: int, classes: int, seed: int) -> Tensor:
+    """Rows of ``number`` images, the same number of each class (as far as it divides): a label seed of the tables.
+
+    Raises:
+        ConfigError: there are fewer images of a class than asked for.
+    """
+    if data.labels is None:
+        raise InputError("semi-supervised learning needs the classes of the labelled images")
+    random = np.random.default_rng(seed)
+    rows: list[Any] = []
+    for label in range(classes):
+        wanted = number // classes + (label < number % classes)
+        members = np.flatnonzero(data.labels.numpy() == label)
+        if wanted > len(members):
+            raise ConfigError(f"class {label} has {len(members)} images, not {wanted}")
+        rows.extend(random.choice(members, wanted, replace=False))
+    return torch.from_numpy(np.array(rows))
+
+
+def support_vector_error(train: Tensor, labels: Tensor, test: Tensor, test_labels: Tensor) -> float:
+    """Test error of an RBF support vector machine on features (n, F): raw pixels, or codes of M1 (M1 + SVM)."""
+    from sklearn.svm import SVC
+
+    machine = SVC(C=10.0).fit(train.flatten(1).numpy(), labels.numpy())
+    return float(np.mean(machine.predict(test.flatten(1).numpy()) != test_labels.numpy()))

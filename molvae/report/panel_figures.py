@@ -1,0 +1,122 @@
+"""Panels of a study as SVG text."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from molvae.core.files import atomic_path, write_text
+from molvae.core.panels import Panel
+from molvae.errors import ConfigError
+from molvae.report.figures import STYLE, svg
+
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
+
+
+def panel_svg(panel: Panel) -> str:
+    """Draw a panel that is not a table.
+
+    Raises:
+        ValueError: the panel lacks what its kind needs.
+    """
+    with matplotlib.rc_context(STYLE):
+        return svg(_draw(panel))
+
+
+def save_panel_picture(panel: Panel, path: Path) -> Path:
+    """Draw a panel into a file, PNG or SVG by its name.
+
+    Raises:
+        ConfigError: another kind of file, or a folder that does not exist.
+    """
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise ConfigError(f"{path}: a picture is a .png or .svg file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is no folder: make it first")
+    if path.suffix.lower() == ".svg":
+        write_text(path, panel_svg(panel))
+        return path
+    with matplotlib.rc_context(STYLE), atomic_path(path) as temporary:
+        figure = _draw(panel)
+        FigureCanvasAgg(figure)
+        figure.savefig(temporary, format="png", dpi=160)
+    return path
+
+
+def _draw(panel: Panel) -> Figure:
+    if panel.kind == "lines" and panel.frame is not None:
+        return _lines(panel, panel.frame)
+    if panel.kind == "scatter" and panel.frame is not None:
+        return _scatter(panel, panel.frame)
+    if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
+        return _images(panel, panel.array)
+    if panel.kind == "heat" and panel.array is not None and panel.array.ndim == 2:
+        return _heat(panel, panel.array)
+    raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
+
+
+def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+    axis = figure.subplots()
+    x = frame.columns[0]
+    for place, name in enumerate(frame.columns[1:]):
+        axis.plot(frame[x], frame[name], color=_LINES[place % len(_LINES)], lw=1.8, label=str(name))
+    axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", ""))
+    if panel.options.get("log_x"):
+        axis.set_xscale("log")
+    if panel.options.get("log_y"):
+        axis.set_yscale("log")
+    axis.legend()
+    return figure
+
+
+def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
+    small = bool(panel.options.get("small"))
+    figure = Figure(figsize=(3.6, 2.6) if small else (6.4, 5.0), layout="constrained")
+    axis = figure.subplots()
+    x, y = frame.columns[:2]
+    if len(frame.columns) > 2 and frame[frame.columns[2]].nunique() > 1:
+        for place, (name, part) in enumerate(frame.groupby(frame.columns[2])):
+            axis.scatter(
+                part[x], part[y], s=5, lw=0, alpha=0.7, color=matplotlib.colormaps["tab10"](place % 10), label=str(name)
+            )
+        axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
+    axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y), aspect="equal")
+    return figure
+
+
+def _images(panel: Panel, array: np.ndarray) -> Figure:
+    rows, columns, height, width = array.shape
+    gap = 0 if panel.options.get("tight") else max(1, round(width / 14))
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * (height + gap), column * (width + gap)
+            canvas[top : top + height, left : left + width] = array[row, column]
+    breadth = min(8.4, 0.7 * columns + 1.2)
+    figure = Figure(figsize=(breadth, breadth * canvas.shape[0] / canvas.shape[1] + 0.1), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(canvas, cmap="gray_r" if np.nanmean(array) < 0.5 else "gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.spines[:].set_visible(False)
+    names, heads = panel.options.get("rows"), panel.options.get("columns")
+    middle_y = [row * (height + gap) + height / 2 - 0.5 for row in range(rows)]
+    middle_x = [column * (width + gap) + width / 2 - 0.5 for column in range(columns)]
+    axis.set_yticks(middle_y if names else [], names or [])
+    axis.set_xticks(middle_x if heads else [], heads or [])
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0, labelsize=8)
+    return figure
+
+
+def _heat(panel: Panel, array: np.ndarray) -> Figure:
+    figure = Figure(figsize=(5.2, 4.0), layout="constrained")
+    axis = figure.subplots()
+    picture = axis.imshow(array, origin="lower", cmap="viridis", extent=panel.options.get("extent"), aspect="auto")
+    figure.colorbar(picture, ax=axis)
+    axis.set(xlabel=panel.options.get("x", ""), ylabel=panel.options.get("y", ""))
+    return figure
