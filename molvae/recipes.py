@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from molvae.core.config import Config, read_toml
 from molvae.core.fetch import RemoteDataset, fetch
@@ -105,7 +105,7 @@ class StudyRecipe(Config):
     """digits, mnist, freyfaces or half_rings; default: the study's own."""
     seed: int = 0
     """Of everything random."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """The study's own settings."""
 
     @model_validator(mode="after")

@@ -1,9 +1,7 @@
-"""Numbers that describe any VAE: reconstruction, KL, active units, bounds and the likelihood itself. In nats per
-example.
+"""Numbers that describe any VAE, in nats per example: reconstruction, KL, active units, bounds, likelihood.
 
-log p(x) = log E_q[p(x|z) p(z) / q(z|x)]    importance sampling    Burda et al. 2016, section 5; AEVB appendix D
-log p(x) = log E_p[p(x|z)]                  prior sampling         unbiased for p(x), and useless beyond a few
-dimensions
+log p(x) = log E_q[p(x|z) p(z) / q(z|x)]    importance sampling    Burda et al. 2016, section 5
+log p(x) = log E_p[p(x|z)]                  prior sampling         useless beyond a few dimensions
 """
 
 import math

@@ -138,8 +138,7 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     if name == "digits":
         return _digits()
     if name == "half_rings":
-        parts = [half_rings(number, seed) for number, seed in ((4000, 0), (1000, 1), (1000, 2))]
-        return ImageData(name, *parts, classes=2)
+        return ImageData(name, half_rings(4000, 0), half_rings(1000, 1), half_rings(1000, 2), classes=2)
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])

@@ -116,6 +116,8 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(*layers)
         last = layers[-1]
         assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
         nn.init.zeros_(last.weight)  # a block begins as the identity: deep stacks train from the first step
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,7 +187,9 @@ class ConvDecoder(nn.Module):
     def set_mean(self, raw: Tensor) -> None:
         """Start from the mean over pixels of this output (channels, H, W)."""
         with torch.no_grad():
-            self.last.bias.copy_(raw.mean((-2, -1)))  # one bias a channel is all a convolution has
+            bias = self.last.bias
+            assert bias is not None
+            bias.copy_(raw.mean((-2, -1)))  # one bias a channel is all a convolution has
 
 
 def _quarter(shape: tuple[int, int, int]) -> tuple[int, int]:

@@ -1,13 +1,12 @@
 """Semi-supervised learning with deep generative models (Kingma et al. 2014): M1, M2 and M1+M2.
 
-    M1      a VAE of all images; a classifier on its codes sees only the labelled ones                     section 2,
-    eq. 2
-    M2      p(x|y,z) p(y) p(z) with q(y|x) q(z|x,y); an unknown y is summed out                            eq. 3, 6, 7
-    M1+M2   M2 on the codes of M1                                                                          section 2.3
+M1      a VAE of all images; a classifier on its codes sees only the labelled ones    section 2.1
+M2      p(x|y,z) p(y) p(z) with q(y|x) q(z|x,y); an unknown y is summed out           eq. 2, 6, 7
+M1+M2   M2 on the codes of M1                                                         section 2.3
 
-The bound of a labelled image is -L(x, y) = E_q[log p(x|y,z)] + log p(y) - KL(q(z|x,y) || p(z))            eq. 6
-of an unlabelled one -U(x) = sum_y q(y|x) (-L(x, y)) + H(q(y|x))                                           eq. 7
-and the objective adds alpha E[log q(y|x)] over the labelled images                                        eq. 9
+-L(x, y) = E_q[log p(x|y,z)] + log p(y) - KL(q(z|x,y) || p(z))    a labelled image       eq. 6
+-U(x)    = sum_y q(y|x) (-L(x, y)) + H(q(y|x))                    an unlabelled one      eq. 7
+J        = sum -L + sum -U + alpha E[log q(y|x)]                  what is maximised      eq. 9
 """
 
 import math

@@ -57,7 +57,7 @@ class ImageTrainConfig(Config):
     """``dynamic``, ``static``, ``threshold`` or ``none``."""
     model: ImageVAEConfig = ImageVAEConfig()
     objective: ImageObjectiveConfig = ImageObjectiveConfig()
-    fit: FitConfig = FitConfig()
+    fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
     validation_images: int = Field(1000, ge=1)
     """Held-out images that are measured while training."""
 

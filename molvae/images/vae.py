@@ -73,11 +73,18 @@ class ImageEncoder(nn.Module):
 class ImageDecoder(nn.Module):
     """(S, B, D), class -> p(x|z, c)."""
 
+    network: Any
+    head: Any
+
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         self.head = LIKELIHOODS[config.likelihood](config.sigma)
-        raw = (int(self.head.channels) * shape[0], *shape[1:])
+        raw = (self.head.channels * shape[0], *shape[1:])
         self.network = DECODERS[config.network.kind](raw, config.latent_size, config.network, classes)
+
+    def set_mean(self, raw: Tensor) -> None:
+        """Start from these raw parameters (channels, H, W), whatever z is."""
+        self.network.set_mean(raw)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Likelihood:
         px: Likelihood = self.head(self.network(z, c))
@@ -135,7 +142,8 @@ class ImageVAE(VAE):
         self.encoder.get_buffer("mean").copy_(mean)
         if self.config.likelihood == "bernoulli":
             clipped = mean.clamp(1e-3, 1 - 1e-3)
-            self.decoder.network.set_mean(clipped.log() - (-clipped).log1p())
+            decoder: Any = self.decoder
+            decoder.set_mean(clipped.log() - (-clipped).log1p())
 
     # --- to latent space and back -------------------------------------------------------------------------------------
 

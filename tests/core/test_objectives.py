@@ -1,12 +1,23 @@
 """The bounds, checked on a linear-Gaussian model whose log p(x) is known in closed form."""
 
+import pytest
 import torch
 from torch import nn
 
 from molvae.core.distributions import DiagonalGaussian, Gaussian, StandardNormal
 from molvae.core.evaluate import active_units, evaluate_bounds
-from molvae.core.objectives import elbo, iwae, joint
+from molvae.core.objectives import (
+    OBJECTIVES,
+    elbo,
+    free_bits,
+    iwae,
+    joint,
+    leave_one_out,
+    sampled_elbo,
+    score_function,
+)
 from molvae.core.vae import VAE, Terms
+from molvae.errors import ConfigError
 
 NOISE = 0.5  # p(x|z) = N(z, NOISE^2), p(z) = N(0, 1), so p(x) = N(0, 1 + NOISE^2)
 
@@ -88,3 +99,67 @@ def test_evaluate_bounds_weighs_batches_by_their_size():
     parts = evaluate_bounds(model, [X[:2], X[2:]], samples=2_000)
     assert abs(whole["elbo"] - parts["elbo"]) < 0.05
     assert abs(whole["nll"] + true_log_p(X).mean().item()) < 1e-4
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name not in ("reconstruction", "free_bits")])
+def test_every_bound_is_a_bound(name):
+    """On average over many samples no registered bound exceeds log p(x); what is no bound is named above."""
+    value = OBJECTIVES[name](terms(0.4, 20_000), 1.0)
+    assert value.shape == (3,)
+    assert (value <= true_log_p(X) + 0.02).all()
+
+
+def test_sampled_and_closed_form_elbo_agree_on_average():
+    many = terms(0.4, 50_000)
+    torch.testing.assert_close(sampled_elbo(many), elbo(many), atol=0.02, rtol=0)
+
+
+def test_free_bits_let_a_dimension_use_its_nats_for_nothing():
+    some = terms(0.4, 3)
+    kl = some.kl.mean()
+    torch.testing.assert_close(free_bits(some, 1.0, floor=0.0), some.log_px.mean(0) - kl)
+    torch.testing.assert_close(free_bits(some, 1.0, floor=9.0), some.log_px.mean(0) - 9.0)
+
+
+class LearnableModel(VAE):
+    """The linear-Gaussian model with a shift of q and a scale of p to learn."""
+
+    def __init__(self) -> None:
+        super().__init__(ScaledEncoder(0.0), StandardNormal(1), IdentityDecoder())
+        self.shift = nn.Parameter(torch.tensor(0.3))
+        self.scale = nn.Parameter(torch.tensor(0.8))
+
+    def posterior(self, x):
+        q = self.encoder(x)
+        return DiagonalGaussian(q.mu + self.shift, q.log_var)
+
+    def likelihood(self, z, x):
+        return self.decoder(self.scale * z)
+
+
+def gradients(surrogate, samples: int, reparameterised: bool) -> torch.Tensor:
+    model = LearnableModel()
+    found = model.terms(X, samples, torch.Generator().manual_seed(0), reparameterised=reparameterised)
+    return torch.stack(torch.autograd.grad(surrogate(found).mean(), [model.shift, model.scale]))
+
+
+def test_score_function_and_reparameterised_gradients_have_the_same_mean():
+    reference = gradients(sampled_elbo, 100_000, reparameterised=True)
+    plain = gradients(score_function, 100_000, reparameterised=False)
+    lower_noise = gradients(lambda t: score_function(t, leave_one_out(t)), 100_000, reparameterised=False)
+    torch.testing.assert_close(plain, reference, atol=0.05, rtol=0)
+    torch.testing.assert_close(lower_noise, reference, atol=0.05, rtol=0)
+
+
+def test_the_value_of_the_score_function_surrogate_is_the_sampled_elbo():
+    some = terms(0.4, 5)
+    torch.testing.assert_close(score_function(some), sampled_elbo(some))
+    torch.testing.assert_close(score_function(some, leave_one_out(some)), sampled_elbo(some))
+
+
+def test_a_leave_one_out_baseline_does_not_contain_its_own_sample():
+    some = terms(0.4, 3)
+    f = some.log_px + some.log_pz - some.log_qz
+    torch.testing.assert_close(leave_one_out(some)[0], (f[1] + f[2]) / 2)
+    with pytest.raises(ConfigError, match="two samples"):
+        leave_one_out(terms(0.4, 1))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from molvae.core.sampling import fitted_gaussian, interpolate, lerp, slerp
+from molvae.core.sampling import analogy, fitted_gaussian, fitted_mixture, gaussian_grid, interpolate, lerp, slerp
 from molvae.errors import ConfigError
 
 T = torch.linspace(0, 1, 5)
@@ -41,3 +41,28 @@ def test_fitted_gaussian_has_the_moments_of_the_encodings():
     drawn = fitted_gaussian(encodings, 5_000, generator)
     torch.testing.assert_close(drawn.mean(0), encodings.mean(0), atol=0.06, rtol=0)
     torch.testing.assert_close(torch.cov(drawn.t()), torch.cov(encodings.t()), atol=0.08, rtol=0)
+
+
+def test_a_mixture_finds_both_clouds_where_one_gaussian_fills_the_gap():
+    generator = torch.Generator().manual_seed(0)
+    clouds = torch.cat([torch.randn(400, 2, generator=generator) * 0.2 + centre for centre in (-3.0, 3.0)])
+    drawn = fitted_mixture(clouds, 500, components=2)
+    assert drawn.shape == (500, 2) and drawn.dtype == clouds.dtype
+    assert (drawn[:, 0].abs() > 1.5).all()
+    assert (fitted_gaussian(clouds, 500, generator)[:, 0].abs() < 1.5).any()
+    assert torch.equal(drawn, fitted_mixture(clouds, 500, components=2))
+    with pytest.raises(ConfigError, match="as many encodings"):
+        fitted_mixture(clouds[:1], 5, components=2)
+
+
+def test_an_analogy_adds_the_difference():
+    torch.testing.assert_close(
+        analogy(torch.zeros(2), torch.tensor([1.0, 0.0]), torch.ones(2)), torch.tensor([2.0, 1.0])
+    )
+
+
+def test_the_gaussian_grid_has_equal_probability_and_runs_row_by_row():
+    points = gaussian_grid(4).view(4, 4, 2)
+    assert (points[0, :, 1] > points[3, :, 1]).all() and (points[:, 0, 0] < points[:, 3, 0]).all()
+    share = torch.special.ndtr(points[0, :, 0])
+    torch.testing.assert_close(share, torch.tensor([0.125, 0.375, 0.625, 0.875]))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from molvae.core.schedules import cyclical, piecewise_linear, warmup_cosine
+from molvae.core.schedules import KLSchedule, cyclical, piecewise_linear, warmup_cosine
 
 
 def test_piecewise_linear_waits_rises_and_stays():
@@ -20,3 +20,11 @@ def test_learning_rate_rises_then_falls_to_its_floor():
     assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0)
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[110] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("constant", [2.0, 2.0, 2.0]), ("linear", [0.0, 1.0, 2.0]), ("cyclical", [0.0, 2.0, 0.0])]
+)
+def test_kl_schedules_by_name(kind, values):
+    schedule = KLSchedule(kind=kind, weight=2.0, steps=10)
+    assert [schedule.at(step) for step in (0, 5, 10)] == values

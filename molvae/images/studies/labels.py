@@ -43,9 +43,9 @@ PUBLISHED = {
 class LabelsConfig(Config):
     """The table of test errors."""
 
-    labels: tuple[int, ...] = (100, 600, 1000, 3000)
+    labels: tuple[int, ...] = (50, 100, 300)
     """Numbers of labelled images, evenly over the classes."""
-    seeds: int = Field(5, ge=1)
+    seeds: int = Field(3, ge=1)
     """Draws of the labelled images for each."""
     methods: tuple[str, ...] = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2")
     m1: ImageTrainConfig = ImageTrainConfig(

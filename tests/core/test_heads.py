@@ -1,0 +1,129 @@
+"""One property suite for every registered posterior and likelihood: a new line in the registry is tested at once."""
+
+import math
+
+import pytest
+import torch
+
+from molvae.core.distributions import StandardNormal
+from molvae.core.heads import LIKELIHOODS, POSTERIORS
+
+S, B, D = 4, 3, 2
+EVENT = (1, 2, 2)
+DENSITIES = [name for name in POSTERIORS if name != "point_mass"]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def posterior(name: str):
+    head = POSTERIORS[name](D)
+    return head(0.5 * torch.randn(B, head.outputs, generator=generator()))
+
+
+def likelihood(name: str, samples: int = S):
+    head = LIKELIHOODS[name](0.5)
+    raw = torch.randn(samples, B, head.channels * EVENT[0], *EVENT[1:], generator=generator())
+    return head(raw)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_posterior_draws_are_differentiable_and_repeat_with_the_seed(name):
+    head = POSTERIORS[name](D)
+    raw = torch.randn(B, head.outputs, generator=generator(), requires_grad=True)
+    z = head(raw).rsample(S, generator(1))
+    assert z.shape == (S, B, D)
+    assert torch.equal(z, head(raw).rsample(S, generator(1)))
+    (gradient,) = torch.autograd.grad(z.square().sum(), raw)
+    assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_posterior_log_prob_has_one_number_per_sample_and_example(name):
+    q = posterior(name)
+    assert q.mean.shape == (B, D)
+    assert q.log_prob(q.rsample(S, generator())).shape == (S, B)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_posterior_density_integrates_to_one(name):
+    q = posterior(name)
+    line = torch.linspace(-9, 9, 361)
+    plane = torch.cartesian_prod(line, line).unsqueeze(1).expand(-1, B, D)
+    mass = q.log_prob(plane).exp().sum(0) * (line[1] - line[0]) ** 2
+    torch.testing.assert_close(mass, torch.ones(B), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_closed_form_kl_is_the_mean_of_its_samples(name):
+    q, prior = posterior(name), StandardNormal(D)
+    z = q.rsample(40_000, generator())
+    sampled = (q.log_prob(z) - prior.log_prob(z)).mean(0)
+    torch.testing.assert_close(prior.kl_from(q), sampled, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_samples_have_the_posterior_mean(name):
+    q = posterior(name)
+    torch.testing.assert_close(q.rsample(40_000, generator()).mean(0), q.mean, atol=0.03, rtol=0)
+
+
+def test_a_full_gaussian_without_correlations_is_a_diagonal_one():
+    full, diagonal = POSTERIORS["full_gaussian"](2), POSTERIORS["diagonal_gaussian"](2)
+    mu, log_sigma = torch.tensor([[0.3, -1.0]]), torch.tensor([0.2, -0.7])
+    lower = torch.tensor([[log_sigma[0], 0.0, log_sigma[1]]])  # rows of the triangle
+    a, b = full(torch.cat([mu, lower], -1)), diagonal(torch.cat([mu, 2 * log_sigma.unsqueeze(0)], -1))
+    z = torch.randn(5, 1, 2, generator=generator())
+    torch.testing.assert_close(a.log_prob(z), b.log_prob(z))
+    torch.testing.assert_close(a.kl_to_standard_normal(), b.kl_to_standard_normal())
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_likelihood_has_one_number_per_sample_and_example(name):
+    px = likelihood(name)
+    x = px.sample(generator())[0]
+    assert x.shape == (B, *EVENT) and px.mean.shape == (S, B, *EVENT)
+    assert px.log_prob(x).shape == (S, B)
+    assert torch.equal(px.sample(generator(3)), px.sample(generator(3)))
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_no_draw_is_more_probable_than_the_mode(name):
+    px = likelihood(name, samples=1)
+    drawn = px.sample(generator())[0]
+    assert (px.log_prob(px.mode[0]) >= px.log_prob(drawn)).all()
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_likelihood_is_normalised(name):
+    """E_r[p(x) / r(x)] = 1 for draws of a broad r: sums over binary images, integrals over grey ones."""
+    px = likelihood(name, samples=1)
+    pixels = math.prod(EVENT)
+    if name == "bernoulli":
+        outcomes = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * pixels).view(-1, 1, *EVENT)
+        mass = sum(px.log_prob(x.expand(B, *EVENT)).exp() for x in outcomes)
+    else:
+        # one dimension at a time: pixels are independent, so the joint density is the product of the marginals
+        line = torch.linspace(-12, 12, 4801)
+        one = px.log_prob(px.mean[0])
+        shifted = px.mean[0].clone()
+        values = []
+        for x in line:
+            shifted[:, 0, 0, 0] = x
+            values.append((px.log_prob(shifted) - one).exp())
+        # p(x_1) = p(mode_1) * ratio integrates to one, and p(mode_1) = 1 / (sigma sqrt(2 pi))
+        at_mode = (-0.5 * (math.log(2 * math.pi) + px.log_var.expand_as(px.mu)[0, :, 0, 0, 0])).exp()
+        mass = (torch.trapezoid(torch.stack(values), line, dim=0) * at_mode).unsqueeze(0)
+    torch.testing.assert_close(mass, torch.ones_like(mass), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_leading_axes_are_kept(name):
+    """M2 puts the classes in front: parameters (S, K, B, ...) give log p (S, K, B)."""
+    head = LIKELIHOODS[name](0.5)
+    raw = torch.randn(2, 5, B, head.channels * EVENT[0], *EVENT[1:], generator=generator())
+    px = head(raw)
+    x = px.sample(generator())[0, 0]
+    assert px.log_prob(x).shape == (2, 5, B)
+    torch.testing.assert_close(px.log_prob(x)[1, 3], head(raw[1, 3].unsqueeze(0)).log_prob(x)[0])

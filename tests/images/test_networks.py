@@ -1,0 +1,72 @@
+"""One property suite for every registered encoder and decoder."""
+
+import pytest
+import torch
+
+from molvae.errors import ConfigError
+from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, ResidualBlock
+
+SHAPE = (1, 8, 12)
+
+
+def config(kind: str, activation: str = "silu") -> NetworkConfig:
+    return NetworkConfig(kind=kind, hidden_size=16, depth=2, channels=8, activation=activation)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_encoder_shapes_with_and_without_classes(kind):
+    torch.manual_seed(0)
+    x = torch.rand(5, *SHAPE)
+    assert ENCODERS[kind](SHAPE, 7, config(kind))(x).shape == (5, 7)
+    conditioned = ENCODERS[kind](SHAPE, 7, config(kind), classes=3)
+    one, other = (conditioned(x, torch.eye(3)[[label] * 5]) for label in (0, 1))
+    assert one.shape == (5, 7) and not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_decoder_shapes_with_and_without_classes(kind):
+    torch.manual_seed(0)
+    z = torch.randn(2, 5, 4)
+    assert DECODERS[kind]((2, 8, 12), 4, config(kind))(z).shape == (2, 5, 2, 8, 12)
+    conditioned = DECODERS[kind]((2, 8, 12), 4, config(kind), classes=3)
+    one, other = (conditioned(z, torch.eye(3)[[label] * 5]) for label in (0, 1))
+    assert one.shape == (2, 5, 2, 8, 12) and not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_classes_in_front_give_what_one_class_at_a_time_gives(kind):
+    torch.manual_seed(0)
+    x, every = torch.rand(5, *SHAPE), torch.eye(3).unsqueeze(1)
+    encoder = ENCODERS[kind](SHAPE, 4, config(kind), classes=3)
+    decoder = DECODERS[kind](SHAPE, 4, config(kind), classes=3)
+    codes = encoder(x, every)
+    assert codes.shape == (3, 5, 4)
+    pictures = decoder(codes, every)
+    for label in range(3):
+        one = torch.eye(3)[[label] * 5]
+        torch.testing.assert_close(codes[label], encoder(x, one), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(pictures[label], decoder(codes[label], one), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("activation", ["tanh", "relu", "silu", "softplus"])
+def test_gradients_reach_every_weight(kind, activation):
+    torch.manual_seed(0)
+    encoder = ENCODERS[kind](SHAPE, 4, config(kind, activation))
+    decoder = DECODERS[kind](SHAPE, 4, config(kind, activation))
+    for name, parameter in [*encoder.named_parameters(), *decoder.named_parameters()]:
+        if "layers.5" in name or "features" in name:
+            torch.nn.init.normal_(parameter, std=0.1)  # residual blocks begin as the identity, with a zero last layer
+    decoder(encoder(torch.rand(3, *SHAPE))).square().sum().backward()
+    for parameter in [*encoder.parameters(), *decoder.parameters()]:
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all()
+
+
+def test_a_residual_block_begins_as_the_identity():
+    x = torch.randn(2, 8, 4, 4)
+    assert torch.equal(ResidualBlock(8, torch.nn.SiLU)(x), x)
+
+
+def test_convolutions_refuse_sides_that_do_not_halve_twice():
+    with pytest.raises(ConfigError, match="use mlp"):
+        ENCODERS["cnn"]((1, 9, 8), 4, config("cnn"))

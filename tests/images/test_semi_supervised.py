@@ -1,0 +1,133 @@
+"""M1, M2 and M1+M2: the bounds against their definition, and learning from few labels."""
+
+import math
+
+import pytest
+import torch
+
+from molvae.core.objectives import elbo
+from molvae.errors import ConfigError, InputError
+from molvae.images.batches import ImageBatch
+from molvae.images.datasets import ImageSplit
+from molvae.images.semi_supervised import (
+    M2,
+    M2Config,
+    SemiBatches,
+    draw_labelled,
+    m2_objective,
+    mutual_information,
+    support_vector_error,
+)
+from molvae.images.studies.labels import train_m2
+
+SMALL = {"vae": {"latent_size": 4, "conditional": True, "network": {"hidden_size": 64, "depth": 1}}, "alpha": 5.0}
+
+
+def small(**changes: object) -> M2Config:
+    return M2Config.create({**SMALL, **changes})
+
+
+@pytest.fixture
+def model(digits) -> M2:
+    torch.manual_seed(0)
+    return M2(small(), digits.shape, 10)
+
+
+def images(digits, number: int = 6) -> ImageBatch:
+    pixels = (digits.train.pixels[:number] > 0.5).float()
+    return ImageBatch(pixels, digits.train.labels[:number], torch.arange(number))
+
+
+def test_the_unlabelled_bound_sums_over_the_classes(model, digits):
+    """Eq. 7, term by term: a loop over y gives on average what the leading axis gives."""
+    batch = images(digits)
+    with torch.no_grad():
+        log_q = model.log_q_y(batch.pixels)
+        generator = torch.Generator().manual_seed(0)
+        fast = torch.stack([model.unlabelled_bound(batch, log_q, generator) for _ in range(300)]).mean(0)
+        slow = torch.zeros(6)
+        for label in range(10):
+            one = ImageBatch(batch.pixels, torch.full((6,), label), batch.index)
+            bound = elbo(model.vae.terms(one, 300, generator)) + math.log(1 / 10)
+            slow += log_q[:, label].exp() * (bound - log_q[:, label])
+    torch.testing.assert_close(fast, slow, atol=0.15, rtol=0)
+
+
+def test_a_classifier_that_is_certain_makes_the_unlabelled_bound_the_labelled_one(model, digits):
+    batch = images(digits)
+    certain = torch.full((6, 10), -80.0).scatter(1, batch.labels.unsqueeze(1), 0.0)
+    with torch.no_grad():
+        labelled = torch.stack(
+            [model.labelled_bound(batch, torch.Generator().manual_seed(seed)) for seed in range(200)]
+        ).mean(0)
+        unlabelled = torch.stack(
+            [model.unlabelled_bound(batch, certain, torch.Generator().manual_seed(seed)) for seed in range(200)]
+        ).mean(0)
+    torch.testing.assert_close(labelled, unlabelled, atol=0.2, rtol=0)
+
+
+def test_labels_of_unlabelled_images_are_never_seen(digits):
+    batches = SemiBatches(digits.train[:50], digits.train, small(batch_size=100))
+    batch = next(batches.epoch(0))
+    assert batch.unlabelled.labels is None and len(batch) == 100
+    assert len(batch.labelled) == 50
+    with pytest.raises(InputError, match="classes"):
+        SemiBatches(ImageSplit(digits.train.pixels), digits.train, small())
+
+
+def test_the_labelled_images_come_round_and_an_epoch_can_be_entered_midway(digits):
+    batches = SemiBatches(digits.train[:120], digits.train, small(batch_size=100, labelled_batch_size=50))
+    whole = list(batches.epoch(1))
+    assert len(whole) == len(batches) == 13
+    later = list(batches.epoch(1, skip=9))
+    for a, b in zip(whole[9:], later, strict=True):
+        assert torch.equal(a.labelled.pixels, b.labelled.pixels)
+        assert torch.equal(a.unlabelled.pixels, b.unlabelled.pixels)
+
+
+def test_m2_learns_from_unlabelled_images(digits):
+    labelled = digits.train[draw_labelled(digits.train, 60, 10, 0)]
+    fit = {"epochs": 25, "learning_rate": 5e-3, "warmup_steps": 10, "precision": "float32"}
+    _, error = train_m2(small(fit=fit, binarisation="threshold"), digits.train, labelled, digits.test, 0)
+    assert error < 0.3  # chance is 0.9
+
+
+def test_the_objective_pulls_the_classifier_to_the_labels(model, digits):
+    labelled = digits.train[draw_labelled(digits.train, 20, 10, 0)]
+    batch = next(SemiBatches(labelled, digits.train, small(batch_size=50)).epoch(0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for step in range(40):
+        value, logged = m2_objective(small())(model, batch, step, torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        (-value.mean()).backward()
+        optimizer.step()
+    assert value.shape == (50,)
+    assert float(logged["log_q_y"].detach().mean()) > -0.1
+
+
+def test_drawn_labels_are_even_and_repeat_with_the_seed(digits):
+    rows = draw_labelled(digits.train, 25, 10, seed=3)
+    counts = torch.bincount(digits.train.labels[rows], minlength=10)
+    assert counts.sum() == 25 and counts.max() - counts.min() <= 1
+    assert torch.equal(rows, draw_labelled(digits.train, 25, 10, seed=3))
+    assert not torch.equal(rows, draw_labelled(digits.train, 25, 10, seed=4))
+    with pytest.raises(ConfigError, match="images, not 200"):
+        draw_labelled(digits.train, 2000, 10, seed=0)
+
+
+def test_mutual_information_is_largest_for_certain_and_even_classes():
+    certain = torch.log(torch.eye(4).clamp(min=1e-9))
+    assert float(mutual_information(certain)) == pytest.approx(math.log(4), abs=1e-3)
+    assert float(mutual_information(torch.full((5, 4), -math.log(4)))) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_support_vector_machine_on_raw_pixels(digits):
+    rows = draw_labelled(digits.train, 200, 10, 0)
+    part = digits.train[rows]
+    error = support_vector_error(part.pixels, part.labels, digits.test.pixels, digits.test.labels)
+    assert 0 < error < 0.15
+
+
+def test_m2_needs_a_conditional_vae(digits):
+    with pytest.raises(ConfigError, match=r"vae\.conditional"):
+        M2(M2Config.create({"vae": {"conditional": False}}), digits.shape, 10)

@@ -1,0 +1,88 @@
+"""Training, resuming and measuring a VAE of images."""
+
+import pytest
+import torch
+
+from molvae.core.checkpoint import load_tensors
+from molvae.core.objectives import OBJECTIVES
+from molvae.errors import ConfigError
+from molvae.images.training import (
+    ImageEvaluationConfig,
+    ImageObjectiveConfig,
+    ImageTrainConfig,
+    evaluate_images,
+    image_summary,
+    train_images,
+    training_panels,
+)
+
+from .conftest import quick
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_improves_the_held_out_bound(digits, tmp_path, name):
+    config = quick(epochs=6)
+    config = config.model_copy(update={"objective": ImageObjectiveConfig(name=name, samples=3)})
+    log = []
+    train_images(config, digits, tmp_path, quiet=True, on_log=lambda step, row: log.append(row))
+    assert log[-1]["valid_objective"] > log[0]["valid_objective"]
+
+
+def test_a_run_with_averaged_weights_that_was_cut_ends_as_an_uninterrupted_one(digits, tmp_path):
+    config = quick(epochs=3)
+    config = config.model_copy(update={"fit": config.fit.model_copy(update={"average": 0.9, "checkpoint_every": 5})})
+
+    class Killed(Exception):
+        pass
+
+    def kill(step, row):
+        if step > 20:
+            raise Killed
+
+    whole = train_images(config, digits, tmp_path / "whole", quiet=True)
+    with pytest.raises(Killed):
+        train_images(config, digits, tmp_path / "cut", quiet=True, on_log=kill)
+    resumed = train_images(config, digits, tmp_path / "cut", quiet=True)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    last, _ = load_tensors(tmp_path / "whole" / "last.safetensors")
+    averaged = last["average.decoder.network.last.weight"]
+    assert not torch.equal(averaged, last["model.decoder.network.last.weight"])
+
+
+def test_a_nearly_perfect_memory_is_the_last_weights_and_none_is_no_average(digits, tmp_path):
+    plain = quick(epochs=1)
+    short = plain.model_copy(update={"fit": plain.fit.model_copy(update={"average": 1e-9})})
+    one = train_images(plain, digits, tmp_path / "plain", quiet=True)
+    other = train_images(short, digits, tmp_path / "short", quiet=True)
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(tensor, other.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"binarisation": "none"}, "binary data"),
+        ({"model": {"posterior": "point_mass"}}, "no density"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(digits, tmp_path, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        train_images(ImageTrainConfig.create(settings), digits, tmp_path, quiet=True)
+
+
+def test_the_numbers_of_an_evaluation_name_their_protocol(plane_model, digits):
+    config = ImageEvaluationConfig(images=100, nll_images=40, nll_samples=50)
+    result = evaluate_images(plane_model, digits, config, quiet=True)
+    assert result["likelihood"]["nll"] < -result["bounds"]["elbo"] + 1.0  # 40 of the 100 images, but the same model
+    assert result["protocol"]["nll_images"] == 40 and result["protocol"]["binarisation"] == "dynamic"
+    assert evaluate_images(plane_model, digits, config, quiet=True) == result
+    lines = dict(image_summary(result))
+    assert any("50 importance samples, 40 images" in name for name in lines)
+
+
+def test_a_trained_model_is_shown(plane_model, class_model, digits):
+    names = [panel.name for panel in training_panels(plane_model, digits, quick())]
+    assert names == ["reconstructions", "samples", "manifold"]
+    panels = training_panels(class_model, digits, quick(4, conditional=True))
+    assert [panel.array.shape for panel in panels] == [(2, 12, 8, 8), (4, 12, 8, 8)]
