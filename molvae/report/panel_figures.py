@@ -74,19 +74,37 @@ def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
 
 
 def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
-    small = bool(panel.options.get("small"))
-    figure = Figure(figsize=(3.6, 2.6) if small else (6.4, 5.0), layout="constrained")
-    axis = figure.subplots()
     x, y = frame.columns[:2]
-    if len(frame.columns) > 2 and frame[frame.columns[2]].nunique() > 1:
-        for place, (name, part) in enumerate(frame.groupby(frame.columns[2])):
-            axis.scatter(
-                part[x], part[y], s=5, lw=0, alpha=0.7, color=matplotlib.colormaps["tab10"](place % 10), label=str(name)
-            )
+    label = frame.columns[2] if len(frame.columns) > 2 else None
+    if label is not None and panel.options.get("facets"):
+        return _facets(frame, x, y, label)
+    figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+    axis = figure.subplots()
+    if label is not None:
+        for place, (name, part) in enumerate(frame.groupby(label)):
+            colour = matplotlib.colormaps["tab10"](place % 10)
+            axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=str(name))
         axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y), aspect="equal")
+    return figure
+
+
+def _facets(frame: pd.DataFrame, x: str, y: str, label: str) -> Figure:
+    """One small picture for each value of the third column, in the order of the table, on the same axes."""
+    names = list(frame[label].unique())
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(8.4, 1.75 * rows + 0.2), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flatten()
+    for axis, name in zip(axes, names, strict=False):
+        part = frame[frame[label] == name]
+        axis.scatter(part[x], part[y], s=1.5, lw=0, alpha=0.6, color=_LINES[0])
+        axis.set_title(str(name), fontsize=8)
+        axis.set_aspect("equal")
+    for axis in axes[len(names) :]:
+        axis.remove()
     return figure
 
 
@@ -98,12 +116,14 @@ def _images(panel: Panel, array: np.ndarray) -> Figure:
         for column in range(columns):
             top, left = row * (height + gap), column * (width + gap)
             canvas[top : top + height, left : left + width] = array[row, column]
-    breadth = min(8.4, 0.7 * columns + 1.2)
-    figure = Figure(figsize=(breadth, breadth * canvas.shape[0] / canvas.shape[1] + 0.1), layout="constrained")
+    names, heads = panel.options.get("rows"), panel.options.get("columns")
+    beside = max((0.085 * len(name) + 0.1 for name in names or []), default=0.0)  # inches for the names of the rows
+    picture = min(8.2 - beside, 1.9 * columns)
+    size = (picture + beside + 0.1, picture * canvas.shape[0] / canvas.shape[1] + (0.35 if heads else 0.1))
+    figure = Figure(figsize=size, layout="constrained")
     axis = figure.subplots()
     axis.imshow(canvas, cmap="gray_r" if np.nanmean(array) < 0.5 else "gray", vmin=0, vmax=1, interpolation="nearest")
     axis.spines[:].set_visible(False)
-    names, heads = panel.options.get("rows"), panel.options.get("columns")
     middle_y = [row * (height + gap) + height / 2 - 0.5 for row in range(rows)]
     middle_x = [column * (width + gap) + width / 2 - 0.5 for column in range(columns)]
     axis.set_yticks(middle_y if names else [], names or [])

@@ -26,6 +26,8 @@ class InferenceConfig(Config):
     train: ImageTrainConfig = ImageTrainConfig(binarisation="threshold")
     epochs: int = Field(200, ge=1)
     """Passes over the data for each kind of inference."""
+    table_learning_rate: float = Field(0.05, gt=0)
+    """Of the table of posteriors: a row learns only once an epoch, so it must learn fast."""
     bottlenecks: tuple[int, ...] = (2, 5, 10, 20)
     """Code sizes of the plain autoencoder."""
 
@@ -97,16 +99,20 @@ def _optimise(
     freeze: bool = False,
 ) -> list[float]:
     """Maximise the ELBO of the training images; returns it after each epoch."""
-    if table is None:
-        learnt = list(model.parameters())
-    else:
-        learnt = list(table.parameters()) + ([] if freeze else list(model.decoder.parameters()))
-    optimizer = torch.optim.Adam(learnt, lr=config.train.fit.learning_rate)
+    rate = config.train.fit.learning_rate
+    shared = model if table is None else model.decoder
+    groups: list[dict[str, Any]] = [] if freeze else [{"params": list(shared.parameters()), "lr": rate}]
+    if table is not None:
+        groups.append({"params": list(table.parameters()), "lr": config.table_learning_rate})
+    optimizer = torch.optim.Adam(groups)
     batches = ImageBatches(data.train, config.train.batch_size, seed, config.train.binarisation)
     generator = torch.Generator().manual_seed(seed)
     curve = []
+    rates = [group["lr"] for group in optimizer.param_groups]
     for epoch in range(config.epochs):
         total = 0.0
+        for group, peak in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = peak * (1 - epoch / config.epochs)  # to rest at the optimum instead of jumping around it
         for batch in batches.epoch(epoch):
             bound = elbo(model.terms(batch, 1, generator, q=None if table is None else table(batch.index)))
             optimizer.zero_grad()
