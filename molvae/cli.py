@@ -256,12 +256,16 @@ def sample(
     model: Model = DEFAULT_MODEL,
     n_decodings: Decodings = 1,
     mask: MaskOption = "valence",
+    like: Annotated[
+        Path | None, typer.Option(help="Molecules: draw from the Gaussian fitted to their encodings instead.")
+    ] = None,
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Molecules at points drawn from the prior."""
+    """Molecules at points drawn from the prior, or from where given molecules lie."""
     loaded = _load(model, device)
-    _write(loaded.sample(number, n_decodings=n_decodings, mask=_mask(mask), seed=seed), output)
+    smiles = None if like is None else _read(like, None)["smiles"].astype(str).tolist()
+    _write(loaded.sample(number, n_decodings=n_decodings, mask=_mask(mask), seed=seed, like=smiles), output)
 
 
 @app.command()

@@ -8,7 +8,13 @@ Reconstruction of held-out molecules (a molecule counts as rebuilt if the canoni
 
 Validity of the prior: z ~ N(0, I), one greedy decoding of each; without mask, with the syntax mask (what is always
 well-formed), and with the valence mask (the default of every other command; what runs into a dead end of the mask
-is decoded again, at most ten times, sampled). A collapsed VAE has a valid prior and rebuilds nothing, so validity is
+is decoded again, at most ten times, sampled). ``fitted`` draws z from the Gaussian fitted to the
+held-out encodings instead (no mask): the aggregate posterior is where the decoder was trained.
+
+The likelihood is importance-sampled (Burda et al. 2016), in nats per molecule as the model writes it: of its
+canonical SMILES, so it is no more than a bound for the molecule itself.
+
+A collapsed VAE has a valid prior and rebuilds nothing, so validity is
 only worth something beside reconstruction in the same checkpoint.
 """
 
@@ -22,8 +28,9 @@ from pydantic import Field
 from torch import Tensor
 
 from molvae.core.config import Config
-from molvae.core.evaluate import evaluate_bounds
+from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.progress import track
+from molvae.core.sampling import fitted_gaussian
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.parsing import canonical
 from molvae.molecules.training import MoleculeData
@@ -39,6 +46,10 @@ class EvaluationConfig(Config):
     """Held-out molecules for protocol JT, 100 decodings each; 0 leaves it out."""
     prior_samples: int = Field(1000, ge=1)
     """Points of the prior."""
+    nll_molecules: int = Field(200, ge=0)
+    """Held-out molecules for the importance-sampled likelihood; 0 leaves it out."""
+    nll_samples: int = Field(100, ge=1)
+    """Draws of z for each of them."""
     seed: int = 0
     """Of every draw."""
 
@@ -83,13 +94,19 @@ def evaluate_model(
     masks: tuple[Mask, ...] = ("none", "syntax", "valence")
     for mask in masks:
         result["prior"][mask] = prior_quality(model, points, mask, known)
-    result["latent"] = _latent_numbers(model, smiles, config.seed)
+    encodings = z[torch.isfinite(z).all(-1)].cpu()
+    if len(encodings) > 1:
+        fitted = fitted_gaussian(encodings, config.prior_samples, generator)
+        result["prior"]["fitted"] = prior_quality(model, fitted, "none", known)
+    result["latent"] = _latent_numbers(model, smiles, config, quiet)
     result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)], training_mean)
     result["protocol"] = {
         "held_out_molecules": len(smiles),
         "not_encodable": len(refused),
         "jt_molecules": min(config.jt_molecules, len(smiles)),
         "prior_samples": config.prior_samples,
+        "nll_molecules": min(config.nll_molecules, len(smiles)),
+        "nll_samples": config.nll_samples,
         "seed": config.seed,
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -130,11 +147,19 @@ def _jin_protocol(model: MoleculeVAE, smiles: Sequence[str], generator: torch.Ge
     return float(np.mean(hits))
 
 
-def _latent_numbers(model: MoleculeVAE, smiles: Sequence[str], seed: int) -> dict[str, float]:
+def _latent_numbers(
+    model: MoleculeVAE, smiles: Sequence[str], config: EvaluationConfig, quiet: bool
+) -> dict[str, float]:
     dataset, _ = MoleculeDataset.build(smiles, model.vocabulary)
     rows = np.array_split(np.arange(len(dataset)), max(1, len(dataset) // 250))
     batches = [dataset.batch(part).to(model.device) for part in rows if len(part)]
-    return evaluate_bounds(model, batches, seed=seed)
+    numbers = evaluate_bounds(model, batches, seed=config.seed)
+    few = np.arange(min(config.nll_molecules, len(dataset)))
+    if len(few):
+        parts = [dataset.batch(part).to(model.device) for part in np.array_split(few, -(-len(few) // 25))]
+        found = importance_log_likelihood(model, parts, config.nll_samples, config.seed, chunk=20, quiet=quiet)
+        numbers |= {"nll": found.nll, "nll_standard_error": found.standard_error}
+    return numbers
 
 
 def _property_errors(
@@ -156,13 +181,22 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers of :func:`evaluate_model` as lines to print: what, value."""
     rows = [(f"reconstruction, protocol {name}", f"{value:.1%}") for name, value in result["reconstruction"].items()]
     for mask, numbers in result["prior"].items():
-        label = {"none": "without mask", "syntax": "syntax mask", "valence": "valence mask"}[mask]
+        label = {
+            "none": "without mask",
+            "syntax": "syntax mask",
+            "valence": "valence mask",
+            "fitted": "fitted Gaussian",
+        }[mask]
         rows += [(f"prior {name}, {label}", f"{value:.1%}") for name, value in numbers.items()]
     rows += [
         ("log p(x given z), nats", f"{result['latent']['reconstruction']:.2f}"),
         ("KL, nats", f"{result['latent']['kl']:.1f}"),
         ("active units", f"{result['latent']['active_units']}"),
     ]
+    if "nll" in result["latent"]:
+        numbers, protocol = result["latent"], result["protocol"]
+        label = f"NLL, nats ({protocol['nll_samples']} samples, {protocol['nll_molecules']} molecules)"
+        rows.append((label, f"{numbers['nll']:.1f} ± {numbers['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
     return rows

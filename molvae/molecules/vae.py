@@ -21,7 +21,7 @@ from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.config import Config
 from molvae.core.device import choose_device
 from molvae.core.distributions import StandardNormal
-from molvae.core.sampling import interpolate
+from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
 from molvae.molecules.consensus import decode_table
@@ -293,9 +293,36 @@ class MoleculeVAE(VAE):
         """
         return decode_table(self, z, n_decodings, temperature, top_p, mask, seed)
 
-    def sample(self, n: int, n_decodings: int = 1, mask: Mask = "valence", seed: int = 0) -> pd.DataFrame:
-        """Molecules at n points drawn from the prior, as :meth:`decode` returns them."""
-        z = self.prior.sample((n,), torch.Generator().manual_seed(seed))
+    def sample(
+        self,
+        n: int,
+        n_decodings: int = 1,
+        mask: Mask = "valence",
+        seed: int = 0,
+        like: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Molecules at n random points, as :meth:`decode` returns them.
+
+        Args:
+            n: how many.
+            n_decodings: decodings for each point.
+            mask: see :meth:`decode`.
+            seed: of points and decodings.
+            like: SMILES; the points come from the Gaussian fitted to their encodings instead of from the prior.
+
+        Raises:
+            InputError: fewer than two molecules of ``like`` can be encoded.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        if like is None:
+            z = self.prior.sample((n,), generator)
+        else:
+            encodings, problems = self.encode_with_errors(like)
+            encodings = encodings[torch.isfinite(encodings).all(-1)]
+            if len(encodings) < 2:
+                reason = f": {next(iter(problems.values()))}" if problems else ""
+                raise InputError(f"a Gaussian needs at least two molecules that can be encoded{reason}")
+            z = fitted_gaussian(encodings, n, generator)
         return self.decode(z, n_decodings=n_decodings, mask=mask, seed=seed)
 
     def interpolate(

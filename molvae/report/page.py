@@ -68,9 +68,10 @@ def build(folder: Path) -> Path:
 def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = {"title": panel.title, "caption": panel.caption, "figure": None, "head": [], "rows": []}
     if panel.kind == "table" and panel.frame is not None:
-        shown["head"] = [str(name) for name in panel.frame.columns]
+        text = [not pd.api.types.is_numeric_dtype(kind) for kind in panel.frame.dtypes]
+        shown["head"] = list(zip(text, map(str, panel.frame.columns), strict=True))
         shown["rows"] = [
-            [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
+            list(zip(text, (f"{value:.4g}" if isinstance(value, float) else str(value) for value in row), strict=True))
             for row in panel.frame.itertuples(index=False)
         ]
         return shown

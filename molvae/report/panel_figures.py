@@ -69,7 +69,7 @@ def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
     if panel.options.get("log_y"):
         axis.set_yscale("log")
-    axis.legend()
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(4, len(frame.columns) - 1), fontsize=8)
     return figure
 
 

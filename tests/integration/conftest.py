@@ -11,15 +11,20 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def molvae(tmp_path: Path) -> Run:
-    """Run ``molvae ARGUMENTS`` in an empty folder; one thread, so that tests do not fight for the cores."""
+def run_in(folder: Path) -> Run:
+    """A function that runs ``molvae ARGUMENTS`` in a folder; one thread, so that tests do not fight for the cores."""
 
     def run(*arguments: str | Path, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MOLVAE_CACHE": str(tmp_path / "cache")}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "MOLVAE_CACHE": str(folder / "cache")}
         command = [sys.executable, "-m", "molvae.cli", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=timeout, **options
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, **options
         )
 
     return run
+
+
+@pytest.fixture
+def molvae(tmp_path: Path) -> Run:
+    """Run ``molvae ARGUMENTS`` in an empty folder."""
+    return run_in(tmp_path)

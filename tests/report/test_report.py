@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from molvae.core.panels import Panel, save_panels
 from molvae.core.run_folder import create_run_folder
 from molvae.design.store import CampaignStore, Candidate, Evaluation
 from molvae.errors import RunFolderError
@@ -160,3 +161,26 @@ def test_coverage_of_a_calibrated_prediction():
     mean, std = random.normal(size=20_000), np.full(20_000, 0.7)
     observed = mean + std * random.normal(size=20_000)
     assert coverage(mean, std, observed, 0.9) == pytest.approx(0.9, abs=0.01)
+
+
+def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
+    create_run_folder(tmp_path, "study", {"study": "made up"}, seed=0)
+    lines = pd.DataFrame({"x": [1, 2, 3], EVIL: [1.0, 2.0, 4.0]})
+    cloud = pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 0.0], "class": ["a", EVIL]})
+    save_panels(
+        tmp_path,
+        [
+            Panel("numbers", "table", EVIL, EVIL, frame=pd.DataFrame({EVIL: [EVIL]})),
+            Panel("curve", "lines", "Curve", frame=lines, options={"log_x": True, "log_y": True}),
+            Panel("points", "scatter", "Points", frame=cloud),
+            Panel("facets", "scatter", "Facets", frame=cloud, options={"facets": True}),
+            Panel("faces", "images", "Faces", array=np.ones((2, 3, 4, 4)), options={"rows": ["a", EVIL]}),
+            Panel("plane", "heat", "Plane", array=np.eye(3)),
+            Panel("nothing", "lines", "Nothing"),
+        ],
+    )
+    page = Page(build(tmp_path).read_text())
+    assert "script" not in page.tags and not page.handlers
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<svg") == 5 and "has nothing to draw" in text
