@@ -20,10 +20,11 @@ class CollapseConfig(Config):
     """The study of collapse: a deep network, whose decoder is slow to find a use for z."""
 
     train: ImageTrainConfig = ImageTrainConfig(
-        model=ImageVAEConfig(latent_size=10, network=NetworkConfig(hidden_size=200, depth=8, activation="tanh")),
-        fit=FitConfig(epochs=60, learning_rate=1e-3, warmup_steps=0),
+        binarisation="threshold",
+        model=ImageVAEConfig(latent_size=10, network=NetworkConfig(hidden_size=200, depth=8, activation="relu")),
+        fit=FitConfig(epochs=80, learning_rate=3e-3, warmup_steps=0),
     )
-    warmup_steps: int = 400
+    warmup_steps: int = 600
     """Length of the linear rise, and of one cycle."""
     free_bits: float = 0.5
     """Nats a dimension may use for nothing."""
