@@ -1,1 +1,24 @@
-"""What every variational autoencoder shares; knows no molecules, pixels or Gaussian processes."""
+"""What every VAE shares: it knows no molecules, no pixels and no Gaussian processes.
+
+Every formula of the house, where its code is, and its source. [AEVB] is Kingma & Welling 2013, "Auto-encoding
+variational Bayes", arXiv 1312.6114; all quantities are nats per example.
+
+    distributions   z = mu + sigma eps, eps ~ N(0, I)                                 [AEVB] eq. 10
+                    KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
+                    KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
+                    Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
+    objectives      ELBO = E_q[log p(x|z)] - beta KL                                  [AEVB] eq. 3, 7; Higgins 2017
+                    ELBO = E_q[log p(x|z) + log p(z) - log q(z|x)]                    [AEVB] eq. 2, 6
+                    free bits: sum_j max(lambda, KL_j)                                Kingma et al. 2016, eq. 15
+                    IWAE = E[log 1/S sum_s p(x, z_s) / q(z_s|x)]                      Burda et al. 2016, eq. 8
+                    score function (f - b) grad log q(z|x)                            Mnih & Gregor 2014, eq. 5-8
+                    leave-one-out baseline b_s = mean of f over the other samples     Mnih & Rezende 2016, eq. 7
+    evaluate        log p(x) by importance sampling from q                            Burda et al. 2016, section 5
+                    log p(x) = log E_p(z)[p(x|z)], naively                            [AEVB] section 2.1
+                    active units: Var_x(E_q[z_j]) > 0.01                              Burda et al. 2016, section 5.2
+    schedules       beta rising once, or in cycles                                    Bowman et al. 2016; Fu et al. 2019
+    sampling        great circle between two points                                   Shoemake 1985; White 2016
+                    the plane through the inverse Gaussian CDF                        [AEVB] appendix A
+    images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9
+    molecules       ELBO + w log p(y|z), y the properties                             Gomez-Bombarelli et al. 2018
+"""

@@ -8,7 +8,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["01_design", "02_decode_and_validate", "03_interpolate", "04_image_vae"]
+    names = ["01_design", "02_decode_and_validate", "03_interpolate", "04_image_vae"]
+    assert [path.stem for path in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

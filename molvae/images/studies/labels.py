@@ -69,7 +69,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[P
     """Every method on the very same labelled images; M1 is trained once, without labels."""
     codes: _Codes | None = None
     if {"M1+SVM", "M1+M2"} & set(config.methods):
-        codes = _Codes(trained(config.m1, data, seed, quiet), data, config.m1)
+        codes = _Codes(trained(config.m1, data, seed, quiet), data)
     methods: dict[str, Callable[[Tensor, int], float]] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
         "CNN": lambda rows, number: _cnn(config, data, rows, number),
@@ -109,18 +109,21 @@ def train_m2(
 
 
 class _Codes:
-    """The codes of M1 as data sets of shape (1, 1, D), standardised with the training part's moments."""
+    """The codes of M1 as data sets of shape (1, 1, D): posterior means, active dimensions only.
 
-    def __init__(self, m1: ImageVAE, data: ImageData, config: ImageTrainConfig) -> None:
-        self.m1 = m1
+    Dimensions that say nothing are left out rather than scaled up: a classifier would take their noise for signal.
+    """
+
+    def __init__(self, m1: ImageVAE, data: ImageData) -> None:
         # codes of the grey images: the mean of what binary draws would give, without their noise
         codes = m1.encode(data.train.pixels)
-        self.mean, self.spread = codes.mean(0), codes.std(0).clamp(min=1e-3)
+        self.active = codes.var(0) > 0.01
         self.train = self._split(codes, data.train.labels)
         self.test = self._split(m1.encode(data.test.pixels), data.test.labels)
 
     def _split(self, codes: Tensor, labels: Tensor | None) -> ImageSplit:
-        return ImageSplit(((codes - self.mean) / self.spread).view(len(codes), 1, 1, -1), labels)
+        kept = codes[:, self.active]
+        return ImageSplit(kept.view(len(kept), 1, 1, -1), labels)
 
 
 def _shape(data: ImageSplit) -> tuple[int, int, int]:
