@@ -5,15 +5,11 @@ from collections.abc import Container, Sequence
 import pandas as pd
 from rdkit import Chem
 
-from molvae.molecules.filters import AlertCatalog, Filters
+from molvae.molecules.filters import AlertCatalog, Filters, lipinski_violations
 from molvae.molecules.parsing import parse_smiles
-from molvae.molecules.properties import compute
 
 ALERT_CATALOGS: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")
 COLUMNS = ("input", "smiles", "valid", "status", "reason", "novel", "alerts", "lipinski_violations")
-
-# Lipinski et al. 1997, the rule of five: at most these
-_LIPINSKI = {"MW": 500.0, "logP": 5.0, "HBD": 5.0, "HBA": 10.0}
 
 
 class Validator:
@@ -107,9 +103,3 @@ class Validator:
         if self._require_novel and not novel:
             return "known", "in the training set"
         return "valid", ""
-
-
-def lipinski_violations(molecule: Chem.Mol) -> int:
-    """How many of the four rules of Lipinski et al. (1997) a molecule breaks."""
-    values = compute(molecule, list(_LIPINSKI))
-    return sum(values[name] > limit for name, limit in _LIPINSKI.items())

@@ -84,7 +84,7 @@ class Filters:
         largest = max((len(ring) for ring in mol.GetRingInfo().AtomRings()), default=0)
         if largest > config.max_ring_size:
             reasons.append(f"ring of {largest} atoms, more than {config.max_ring_size}")
-        if config.lipinski and _violations(mol) > 1:
+        if config.lipinski and lipinski_violations(mol) > 1:
             reasons.append("more than one violation of the rule of five")
         reasons += [f"lacks {text}" for text, pattern in self._require if not mol.HasSubstructMatch(pattern)]
         reasons += [f"contains {text}" for text, pattern in self._forbid if mol.HasSubstructMatch(pattern)]
@@ -110,6 +110,7 @@ class Filters:
         return catalogs
 
 
-def _violations(mol: Chem.Mol) -> int:
+def lipinski_violations(mol: Chem.Mol) -> int:
+    """How many of the four limits of the rule of five a molecule breaks (Lipinski et al. 1997)."""
     values = compute(mol, tuple(_RULE_OF_FIVE))
     return sum(values[name] > limit for name, limit in _RULE_OF_FIVE.items())

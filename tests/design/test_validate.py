@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molvae.design.validate import COLUMNS, Validator, lipinski_violations
-from molvae.molecules.filters import FilterConfig, Filters
+from molvae.design.validate import COLUMNS, Validator
+from molvae.molecules.filters import FilterConfig, Filters, lipinski_violations
 from molvae.molecules.known import KnownMolecules
 from molvae.molecules.parsing import parse_smiles
 

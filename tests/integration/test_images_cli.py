@@ -100,3 +100,13 @@ def test_a_study_runs_from_its_recipe(molvae, tmp_path):
     done = molvae("run", "study.toml", "-o", "study", "-q")
     assert done.returncode == 0, done.stderr
     assert "The learned manifold" in (tmp_path / "study" / "report.html").read_text()
+
+
+def test_tensorboard_gets_the_log(trained, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.chdir(trained[0])
+    app(
+        ["images", "train", "quick.toml", "-o", "watched", "--tensorboard", "--epochs", "1", "-q"],
+        standalone_mode=False,
+    )
+    assert list(Path("watched/tensorboard").glob("events.out.tfevents.*"))
