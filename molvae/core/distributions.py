@@ -208,7 +208,9 @@ class Bernoulli:
         return _sum_event(x * self.logits - torch.nn.functional.softplus(self.logits), x)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        return torch.bernoulli(self.logits.sigmoid(), generator=generator)
+        device = generator.device if generator is not None else self.logits.device
+        uniform = torch.rand(self.logits.shape, generator=generator, device=device).to(self.logits.device)
+        return (uniform < self.logits.sigmoid()).to(self.logits.dtype)
 
     @property
     def mean(self) -> Tensor:

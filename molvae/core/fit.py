@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from molvae.core.config import Config
@@ -180,7 +181,12 @@ class _Average:
             decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
             current = dict(model.named_parameters())
             latest = [current[name].detach() for name in self.weights]
-            torch._foreach_lerp_(list(self.weights.values()), latest, 1 - decay)
+            get_ema_multi_avg_fn(decay)(list(self.weights.values()), latest, 0)
+
+    def restore(self, weights: dict[str, Tensor], updates: int) -> None:
+        """Take up the mean where a checkpoint left it."""
+        self.weights = {name: value.to(self.weights[name].device) for name, value in weights.items()}
+        self.updates = updates
 
     @contextmanager
     def in_place(self, model: nn.Module) -> Iterator[None]:
@@ -232,7 +238,7 @@ def _resume(
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))
-    average.weights, average.updates = _part(tensors, "average."), header.pop("averaged", 0)
+    average.restore(_part(tensors, "average."), header.pop("averaged", 0))
     pending = header.pop("pending")
     return _Progress(**header), pending
 

@@ -67,6 +67,7 @@ class ImageBatches:
     def __init__(self, data: ImageSplit, batch_size: int, seed: int = 0, binarisation: Binarisation = "none") -> None:
         if not len(data):
             raise ConfigError("there are no images to train on")
+        _check_range(data, binarisation)
         self.data, self.batch_size, self.seed, self.binarisation = data, batch_size, seed, binarisation
         if binarisation in ("static", "threshold"):
             fixed = binarise(data.pixels, binarisation, torch.Generator().manual_seed(seed))
@@ -90,10 +91,19 @@ class ImageBatches:
             yield ImageBatch(pixels, labels, rows)
 
 
+def _check_range(data: ImageSplit, policy: Binarisation) -> None:
+    if policy != "none" and len(data) and not (data.pixels.min() >= 0 and data.pixels.max() <= 1):
+        raise ConfigError(
+            f"binarisation {policy!r} needs grey values in [0, 1], not {float(data.pixels.min()):.2g} to "
+            f"{float(data.pixels.max()):.2g}: set binarisation to none and a Gaussian likelihood"
+        )
+
+
 def in_order(
     data: ImageSplit, batch_size: int = 250, binarisation: Binarisation = "none", seed: int = 0
 ) -> list[ImageBatch]:
     """A data set in its own order for evaluation; ``dynamic`` and ``static`` draw once, with ``seed``."""
+    _check_range(data, binarisation)
     pixels = binarise(data.pixels, binarisation, torch.Generator().manual_seed(seed))
     return [
         ImageBatch(pixels[rows], None if data.labels is None else data.labels[rows], rows)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
@@ -206,6 +207,18 @@ def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) -> list[Panel]:
     """What a trained model is shown by: reconstructions, samples, and for two dimensions the plane itself."""
+    if data.shape == (1, 1, 2):  # points of a plane
+        drawn = model.sample(
+            2000,
+            torch.arange(2000) % data.classes if model.config.conditional else None,
+            noise=True,
+            generator=torch.Generator().manual_seed(config.fit.seed),
+        )
+        parts = {"data": data.test.pixels.flatten(1), "samples": drawn.flatten(1)}
+        frames = [pd.DataFrame(points.numpy(), columns=["x", "y"]).assign(of=name) for name, points in parts.items()]
+        return [
+            Panel("samples", "scatter", "Data and samples", "x ~ p(x|z).", pd.concat(frames), options={"facets": True})
+        ]
     columns = 12
     batch = in_order(data.test[:columns], columns, config.binarisation, config.fit.seed)[0]
     seen = batch.labels if config.model.conditional else None

@@ -6,6 +6,7 @@ import torch
 from molvae.core.checkpoint import load_tensors
 from molvae.core.objectives import OBJECTIVES
 from molvae.errors import ConfigError
+from molvae.images.datasets import load_images
 from molvae.images.training import (
     ImageEvaluationConfig,
     ImageObjectiveConfig,
@@ -57,6 +58,16 @@ def test_a_nearly_perfect_memory_is_the_last_weights_and_none_is_no_average(digi
     other = train_images(short, digits, tmp_path / "short", quiet=True)
     for name, tensor in one.state_dict().items():
         torch.testing.assert_close(tensor, other.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+def test_points_of_a_plane_are_no_grey_values(tmp_path):
+    rings = load_images("half_rings")
+    with pytest.raises(ConfigError, match="Gaussian likelihood"):
+        train_images(quick(), rings, tmp_path, quiet=True)
+    config = quick(epochs=1, likelihood="gaussian").model_copy(update={"binarisation": "none"})
+    model = train_images(config, rings, tmp_path, quiet=True)
+    (panel,) = training_panels(model, rings, config)
+    assert panel.kind == "scatter" and set(panel.frame["of"]) == {"data", "samples"}
 
 
 @pytest.mark.parametrize(
