@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Every call into these modules is held against its shape annotations (molvae/shapes.py); before molvae is imported.
+_CHECKED = ("distributions", "objectives", "sampling", "terms")
+install_import_hook([f"molvae.core.{name}" for name in _CHECKED], "beartype.beartype")
 
 # Real data is used where it lies: set MOLVAE_TEST_DATA, or keep a folder `shared/data` beside the checkout.
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -10,33 +10,36 @@ To add one: write a class with the methods of :class:`Posterior`, :class:`Prior`
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from molvae.errors import InputError
+from molvae.shapes import Codes, PerExample, PerSample, Samples
 
 LOG_2PI = math.log(2 * math.pi)
 
 
+@runtime_checkable
 class Posterior(Protocol):
     """q(z|x) for a batch of B examples."""
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Codes:
         """(B, D)"""
 
-    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
         """(S, B, D), differentiable in the parameters of q."""
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Samples) -> PerSample:
         """(S, B, D) -> (S, B)"""
 
-    def kl_to_standard_normal(self) -> Tensor | None:
+    def kl_to_standard_normal(self) -> PerExample | None:
         """KL(q || N(0, I)) of each example (B,) in closed form, or None where there is none."""
 
 
+@runtime_checkable
 class Prior(Protocol):
     """p(z)."""
 
@@ -79,22 +82,22 @@ class DiagonalGaussian:
         log_var: (B, D), log sigma^2
     """
 
-    mu: Tensor
-    log_var: Tensor
+    mu: Codes
+    log_var: Codes
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Codes:
         return self.mu
 
-    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
         # z = mu + sigma * eps (AEVB eq. 10, reparameterisation)
         eps = standard_normal_like(self.mu, (samples, *self.mu.shape), generator)
         return self.mu + torch.exp(0.5 * self.log_var) * eps
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Samples) -> PerSample:
         return -0.5 * (LOG_2PI + self.log_var + (z - self.mu) ** 2 * torch.exp(-self.log_var)).sum(-1)
 
-    def kl_to_standard_normal(self) -> Tensor:
+    def kl_to_standard_normal(self) -> PerExample:
         return kl_per_dimension(self).sum(-1)
 
 
@@ -109,24 +112,24 @@ class FullGaussian:
         factor: (B, D, D), L: lower triangular, its diagonal positive
     """
 
-    mu: Tensor
+    mu: Codes
     factor: Tensor
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Codes:
         return self.mu
 
-    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
         # z = mu + L eps
         eps = standard_normal_like(self.mu, (samples, *self.mu.shape), generator)
         return self.mu + (self.factor @ eps.unsqueeze(-1)).squeeze(-1)
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Samples) -> PerSample:
         residual = (z - self.mu).unsqueeze(-1)
         eps = torch.linalg.solve_triangular(self.factor.expand(*z.shape, -1), residual, upper=False).squeeze(-1)
         return -0.5 * (LOG_2PI + eps**2).sum(-1) - self._log_det
 
-    def kl_to_standard_normal(self) -> Tensor:
+    def kl_to_standard_normal(self) -> PerExample:
         # 1/2 (tr(L L^T) + mu^T mu - D) - log det L
         squares = (self.factor**2).sum((-2, -1)) + (self.mu**2 - 1).sum(-1)
         return 0.5 * squares - self._log_det
@@ -143,16 +146,16 @@ class PointMass:
     ``log_prob`` is zero by convention, which makes sampled bounds of a point mass the MAP objective log p(x, z).
     """
 
-    mu: Tensor
+    mu: Codes
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Codes:
         return self.mu
 
-    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
         return self.mu.expand(samples, *self.mu.shape)
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Samples) -> PerSample:
         return torch.zeros_like(z[..., 0])
 
     def kl_to_standard_normal(self) -> None:
@@ -168,14 +171,14 @@ class StandardNormal:
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
         return torch.randn((*shape, self.dimension), generator=generator)
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Samples) -> PerSample:
         return -0.5 * (LOG_2PI + z**2).sum(-1)
 
-    def kl_from(self, posterior: Posterior) -> Tensor | None:
+    def kl_from(self, posterior: Posterior) -> PerExample | None:
         return posterior.kl_to_standard_normal()
 
 
-def kl_per_dimension(posterior: DiagonalGaussian) -> Tensor:
+def kl_per_dimension(posterior: DiagonalGaussian) -> Codes:
     """KL(N(mu, sigma^2) || N(0, 1)) of each example and dimension, (B, D), AEVB appendix B."""
     mu, log_var = posterior.mu, posterior.log_var
     return -0.5 * (1 + log_var - mu**2 - log_var.exp())

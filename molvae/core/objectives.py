@@ -1,4 +1,4 @@
-"""Variational objectives: pure functions of :class:`~molvae.core.vae.Terms`, in nats per example, to be maximised.
+"""Variational objectives: pure functions of :class:`~molvae.core.terms.Terms`, in nats per example, to be maximised.
 
     ELBO        E_q[log p(x|z)] - beta KL(q(z|x) || p(z))             Kingma & Welling 2013, eq. 3
     sampled     E_q[log p(x|z) + log p(z) - log q(z|x)]               the same, eq. 2
@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from molvae.core.distributions import DiagonalGaussian, kl_per_dimension
-from molvae.core.vae import Terms
+from molvae.core.terms import Terms
 from molvae.errors import ConfigError
+from molvae.shapes import PerExample, PerSample
 
 
-def elbo(terms: Terms, beta: float = 1.0) -> Tensor:
+def elbo(terms: Terms, beta: float = 1.0) -> PerExample:
     """Evidence lower bound of each example, (B,).
 
     Kingma & Welling 2013, eq. 3 (closed-form KL where the posterior has one, else its sampled estimate, eq. 2);
@@ -31,7 +32,7 @@ def elbo(terms: Terms, beta: float = 1.0) -> Tensor:
     return reconstruction - beta * kl
 
 
-def sampled_elbo(terms: Terms, beta: float = 1.0) -> Tensor:
+def sampled_elbo(terms: Terms, beta: float = 1.0) -> PerExample:
     """The bound with KL estimated from the same samples, (B,) (Kingma & Welling 2013, eq. 2 and 6).
 
     Noisier than the closed form in general; close to convergence the noise of the two terms cancels in part.
@@ -39,7 +40,7 @@ def sampled_elbo(terms: Terms, beta: float = 1.0) -> Tensor:
     return (terms.log_px + beta * (terms.log_pz - terms.log_qz)).mean(0)
 
 
-def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> Tensor:
+def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> PerExample:
     """ELBO in which a latent dimension may use ``floor`` nats for nothing, (B,).
 
     Kingma et al. 2016 ("Improved variational inference with inverse autoregressive flow"), eq. 15: below the floor, on
@@ -54,7 +55,7 @@ def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> Tensor:
     return terms.log_px.mean(0) - beta * kl
 
 
-def iwae(terms: Terms, beta: float = 1.0) -> Tensor:
+def iwae(terms: Terms, beta: float = 1.0) -> PerExample:
     """Importance-weighted bound of each example, (B,) (Burda et al. 2016, eq. 8).
 
     log 1/S sum_s p(x|z_s) (p(z_s) / q(z_s|x))^beta: tightens from the ELBO (S = 1) to log p(x) as S grows; ``beta``
@@ -64,7 +65,7 @@ def iwae(terms: Terms, beta: float = 1.0) -> Tensor:
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
 
 
-def reconstruction(terms: Terms, beta: float = 0.0) -> Tensor:
+def reconstruction(terms: Terms, beta: float = 0.0) -> PerExample:
     """E_q[log p(x|z)] alone, (B,): the objective of a plain autoencoder; no bound on log p(x)."""
     return terms.log_px.mean(0)
 
@@ -78,7 +79,7 @@ OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
 }
 
 
-def score_function(terms: Terms, baseline: Tensor | float = 0.0) -> Tensor:
+def score_function(terms: Terms, baseline: PerSample | float = 0.0) -> PerExample:
     """Surrogate whose gradient is the score-function estimate of the gradient of the ELBO, (B,).
 
     Its value is the sampled ELBO. For the parameters of q, grad E_q[f] = E_q[(f - b) grad log q(z|x)] with
@@ -95,7 +96,7 @@ def score_function(terms: Terms, baseline: Tensor | float = 0.0) -> Tensor:
     return (value + (terms.log_pz - terms.log_pz.detach())).mean(0)
 
 
-def leave_one_out(terms: Terms) -> Tensor:
+def leave_one_out(terms: Terms) -> PerSample:
     """Baseline of each sample: the mean of f over the other samples of its example, (S, B).
 
     Mnih & Rezende 2016, eq. 7 (with the arithmetic mean); Kool et al. 2019.
@@ -109,7 +110,7 @@ def leave_one_out(terms: Terms) -> Tensor:
     return (f.sum(0) - f) / (len(f) - 1)
 
 
-def joint(terms: Terms, beta: float, weights: dict[str, float]) -> Tensor:
+def joint(terms: Terms, beta: float, weights: dict[str, float]) -> PerExample:
     """The ELBO plus weighted auxiliary log-likelihoods, (B,): sum_k w_k log p_k(y|z).
 
     Gomez-Bombarelli et al. 2018, "Joint property prediction": the property predictor shares the latent space.

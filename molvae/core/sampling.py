@@ -4,21 +4,20 @@ grids.
 Nothing here knows what a point stands for: molecules and images use the same functions.
 """
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError
+from molvae.shapes import Drawn, Fractions, Path, Point, Points
 
 
-def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+def lerp(start: Point, end: Point, t: Fractions) -> Path:
     """Straight line: (D,), (D,), (T,) -> (T, D)."""
     return start + t.unsqueeze(-1) * (end - start)
 
 
-def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+def slerp(start: Point, end: Point, t: Fractions) -> Path:
     """Great circle (Shoemake 1985): (D,), (D,), (T,) -> (T, D).
 
     In many dimensions N(0, I) lies near a sphere; a straight line leaves it, a great circle does not (White 2016).
@@ -36,7 +35,7 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     return direction * ((1 - t) * norms[0] + t * norms[1])
 
 
-def interpolate(start: Tensor, end: Tensor, t: Tensor, method: Literal["lerp", "slerp"] = "slerp") -> Tensor:
+def interpolate(start: Point, end: Point, t: Fractions, method: str = "slerp") -> Path:
     """Points between two others by name of the method; (D,), (D,), (T,) -> (T, D).
 
     Raises:
@@ -49,8 +48,8 @@ def interpolate(start: Tensor, end: Tensor, t: Tensor, method: Literal["lerp", "
 
 
 def fitted_gaussian(
-    encodings: Tensor, number: int, generator: torch.Generator | None = None, jitter: float = 1e-6
-) -> Tensor:
+    encodings: Points, number: int, generator: torch.Generator | None = None, jitter: float = 1e-6
+) -> Drawn:
     """Draw from the Gaussian with the mean and covariance of encodings (n, D): (number, D).
 
     The aggregate posterior differs from the prior; its own Gaussian is closer to where the decoder was trained.
@@ -61,7 +60,7 @@ def fitted_gaussian(
     return encodings.mean(0) + torch.randn(number, encodings.shape[1], generator=generator) @ factor.t()
 
 
-def fitted_mixture(encodings: Tensor, number: int, components: int = 5, seed: int = 0) -> Tensor:
+def fitted_mixture(encodings: Points, number: int, components: int = 5, seed: int = 0) -> Drawn:
     """Draw from a mixture of Gaussians with full covariances fitted to encodings (n, D) by EM: (number, D).
 
     For a subset that is not one cloud: a class written in two styles, the whole aggregate posterior.

@@ -7,38 +7,13 @@
 What x is (pixels, a batch of token sequences) is between encoder and decoder; nothing here looks inside.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from molvae.core.distributions import Likelihood, Posterior, Prior
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What objectives are functions of; S samples of z for each of B examples, in nats per example.
-
-    Attributes:
-        log_px: (S, B) log p(x|z)
-        log_pz: (S, B) log p(z)
-        log_qz: (S, B) log q(z|x)
-        kl: (B,) KL(q(z|x) || p(z)) in closed form, or None
-        q: the posterior
-        px: the likelihood
-        z: (S, B, D)
-        aux: further terms of the joint objective by name, each (B,) in nats per example
-    """
-
-    log_px: Tensor
-    log_pz: Tensor
-    log_qz: Tensor
-    kl: Tensor | None
-    q: Posterior
-    px: Likelihood
-    z: Tensor
-    aux: dict[str, Tensor] = field(default_factory=dict)
+from molvae.core.terms import Terms
 
 
 class VAE(nn.Module):

@@ -16,7 +16,7 @@ from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import OBJECTIVES, free_bits
 from molvae.core.panels import Panel
 from molvae.core.schedules import KLSchedule
-from molvae.core.vae import Terms
+from molvae.core.terms import Terms
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.datasets import ImageData, ImageSplit

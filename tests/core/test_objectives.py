@@ -16,7 +16,8 @@ from molvae.core.objectives import (
     sampled_elbo,
     score_function,
 )
-from molvae.core.vae import VAE, Terms
+from molvae.core.terms import Terms
+from molvae.core.vae import VAE
 from molvae.errors import ConfigError
 
 NOISE = 0.5  # p(x|z) = N(z, NOISE^2), p(z) = N(0, 1), so p(x) = N(0, 1 + NOISE^2)
