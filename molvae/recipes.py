@@ -289,7 +289,9 @@ def _training_data(
 
 
 def _data(prepared: PreparedData, limit: int | None) -> MoleculeData:
-    return MoleculeData(prepared[: limit or len(prepared)], np.asarray(prepared.properties[: limit or len(prepared)]))
+    if limit is None or limit >= len(prepared):
+        return MoleculeData(prepared, prepared.properties)  # both stay on disk, memory-mapped
+    return MoleculeData(prepared[:limit], np.asarray(prepared.properties[:limit]))
 
 
 def _split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
