@@ -25,18 +25,17 @@ class Panel:
     Attributes:
         name: of its files.
         kind: ``table`` (frame); ``lines`` (frame: the first column is x, each other a line); ``scatter`` (frame: x, y
-            and, if there is a third column, the class); ``images`` (array (rows, columns, H, W) in [0, 1]); ``heat``
-            (array (H, W), row 0 below, option ``extent`` = left, right, bottom, top).
+            and, if there is a third column, the class); ``images`` (array (rows, columns, H, W) in [0, 1]).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
-        array: of images or heat.
-        options: ``log_x``, ``log_y``, ``x``, ``y`` (labels), ``extent``, ``columns`` and ``rows`` (names beside
-            images).
+        array: of images.
+        options: ``log_x``, ``log_y``, ``x``, ``y`` (labels), ``columns`` and ``rows`` (names beside
+            images), ``tight`` (no gaps between images), ``facets`` (a scatter for each class).
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "images", "heat"]
+    kind: Literal["table", "lines", "scatter", "images"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None
@@ -48,7 +47,7 @@ def save_panels(folder: Path, panels: Sequence[Panel]) -> None:
     """Write the panels of a run, in the order in which they are to be shown; older ones go."""
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    for old in target.iterdir():
+    for old in [path for path in target.iterdir() if path.suffix in (".json", ".csv", ".npz")]:
         old.unlink()
     for place, panel in enumerate(panels, start=1):
         stem = f"{place:02d}-{panel.name}"

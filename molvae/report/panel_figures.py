@@ -53,8 +53,6 @@ def _draw(panel: Panel) -> Figure:
         return _scatter(panel, panel.frame)
     if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
         return _images(panel, panel.array)
-    if panel.kind == "heat" and panel.array is not None and panel.array.ndim == 2:
-        return _heat(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
 
 
@@ -130,13 +128,4 @@ def _images(panel: Panel, array: np.ndarray) -> Figure:
     axis.set_xticks(middle_x if heads else [], heads or [])
     axis.xaxis.tick_top()
     axis.tick_params(length=0, labelsize=8)
-    return figure
-
-
-def _heat(panel: Panel, array: np.ndarray) -> Figure:
-    figure = Figure(figsize=(5.2, 4.0), layout="constrained")
-    axis = figure.subplots()
-    picture = axis.imshow(array, origin="lower", cmap="viridis", extent=panel.options.get("extent"), aspect="auto")
-    figure.colorbar(picture, ax=axis)
-    axis.set(xlabel=panel.options.get("x", ""), ylabel=panel.options.get("y", ""))
     return figure

@@ -1,20 +1,14 @@
 """What the studies share: a short training run that keeps no files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
 
-from molvae.core.config import Config
-from molvae.core.panels import Panel
 from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig, train_images
 from molvae.images.vae import ImageVAE
-
-Study = Callable[[Config, ImageData, int, bool], list[Panel]]
-"""(settings, data, seed, quiet) -> what there is to show."""
 
 
 def trained(config: ImageTrainConfig, data: ImageData, seed: int, quiet: bool, **changes: object) -> ImageVAE:

@@ -59,6 +59,8 @@ class LabelsConfig(Config):
             sigma=1.0,
             network=NetworkConfig(hidden_size=500, depth=1, activation="softplus"),
         ),
+        alpha=10.0,
+        information=1.0,
         binarisation="none",
     )
     cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
