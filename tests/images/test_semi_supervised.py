@@ -13,6 +13,7 @@ from molvae.images.semi_supervised import (
     M2,
     M2Config,
     SemiBatches,
+    adversarial_change,
     draw_labelled,
     m2_objective,
     mutual_information,
@@ -119,6 +120,36 @@ def test_mutual_information_is_largest_for_certain_and_even_classes():
     certain = torch.log(torch.eye(4).clamp(min=1e-9))
     assert float(mutual_information(certain)) == pytest.approx(math.log(4), abs=1e-3)
     assert float(mutual_information(torch.full((5, 4), -math.log(4)))) == pytest.approx(0.0, abs=1e-6)
+
+
+def linear(x: torch.Tensor) -> torch.Tensor:
+    """Two classes, and only the first of the coordinates tells them apart."""
+    return torch.log_softmax(torch.stack([x[:, 0], -x[:, 0]], -1), -1)
+
+
+def test_the_adversarial_step_goes_where_the_classifier_changes_most():
+    x = torch.zeros(200, 5)
+    x[:100, 0] = 5.0  # far from the border of the classes, a small step changes nothing
+    change = adversarial_change(linear, x, 0.5, torch.Generator().manual_seed(0))
+    step = torch.zeros(1, 5)
+    step[0, 0] = 0.5
+    worst = (linear(x[-1:]).exp() * (linear(x[-1:]) - linear(x[-1:] + step))).sum()
+    torch.testing.assert_close(change[100:], worst.expand(100))
+    assert float(change[:100].max()) < 1e-3
+
+
+def test_smoothness_is_a_term_of_the_objective_and_the_bounds_can_be_left_out(model, digits):
+    labelled = digits.train[draw_labelled(digits.train, 20, 10, 0)]
+    batch = next(SemiBatches(labelled, digits.train, small(batch_size=50)).epoch(0))
+
+    def value(**changes: object) -> torch.Tensor:
+        objective = m2_objective(small(bound_weight=0.0, **changes))
+        return objective(model, batch, 0, torch.Generator().manual_seed(0))[0].detach()
+
+    plain = value()
+    assert plain.shape == (50,) and torch.equal(plain, plain[:1].expand(50))  # only the labels: no image has its own
+    change = adversarial_change(model.log_q_y, batch.unlabelled.pixels, 2.0, torch.Generator().manual_seed(0)).detach()
+    torch.testing.assert_close(value(smoothness=3.0, radius=2.0), plain - 3 * change.mean())
 
 
 def test_a_support_vector_machine_on_raw_pixels(digits):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.core.config import Config
@@ -40,6 +40,9 @@ PUBLISHED = {
 """Test error on MNIST in percent: Kingma et al. 2014, table 1, and the example of Pyro's documentation."""
 
 
+METHODS = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2", "MLP of M2", "MLP of M1+M2")
+
+
 class LabelsConfig(Config):
     """The table of test errors."""
 
@@ -47,11 +50,12 @@ class LabelsConfig(Config):
     """Numbers of labelled images, evenly over the classes."""
     seeds: int = Field(3, ge=1)
     """Draws of the labelled images for each."""
-    methods: tuple[str, ...] = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2")
+    methods: tuple[str, ...] = METHODS
+    """The last two train the classifier of M2 with all its terms but the bounds."""
     m1: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(network=NetworkConfig(hidden_size=500, depth=2, activation="softplus"))
     )
-    m2: M2Config = M2Config()
+    m2: M2Config = M2Config(alpha=10.0, information=10.0, smoothness=10.0, radius=3.0)
     m1m2: M2Config = M2Config(
         vae=ImageVAEConfig(
             conditional=True,
@@ -60,29 +64,48 @@ class LabelsConfig(Config):
             network=NetworkConfig(hidden_size=500, depth=1, activation="softplus"),
         ),
         alpha=10.0,
-        information=1.0,
+        information=10.0,
+        smoothness=10.0,
+        radius=1.0,
         binarisation="none",
     )
     cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
     cnn_fit: FitConfig = FitConfig(epochs=60)
 
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(names) - set(METHODS):
+            raise ValueError(f"no {', '.join(sorted(unknown))}: there are {', '.join(METHODS)}")
+        return names
+
+
+Method = Callable[[Tensor, int], float]
+"""Rows of the labelled images, seed -> test error."""
+
 
 def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
     """Every method on the very same labelled images; M1 is trained once, without labels."""
-    codes: _Codes | None = None
-    if {"M1+SVM", "M1+M2"} & set(config.methods):
-        codes = _Codes(trained(config.m1, data, seed, quiet), data)
-    methods: dict[str, Callable[[Tensor, int], float]] = {
+
+    def m2(settings: M2Config, images: ImageSplit, test: ImageSplit) -> Method:
+        return lambda rows, number: train_m2(settings, images, images[rows], test, number)[1]
+
+    def alone(settings: M2Config) -> M2Config:
+        return settings.model_copy(update={"bound_weight": 0.0})
+
+    methods: dict[str, Method] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
         "CNN": lambda rows, number: _cnn(config, data, rows, number),
-        "M2": lambda rows, number: train_m2(config.m2, data.train, data.train[rows], data.test, number)[1],
+        "M2": m2(config.m2, data.train, data.test),
+        "MLP of M2": m2(alone(config.m2), data.train, data.test),
     }
-    if codes is not None:
-        known = codes
-        methods["M1+SVM"] = lambda rows, number: _svm(known.train[rows], known.test)
-        methods["M1+M2"] = lambda rows, number: train_m2(
-            config.m1m2, known.train, known.train[rows], known.test, number
-        )[1]
+    if any("M1" in name for name in config.methods):
+        codes = _Codes(trained(config.m1, data, seed, quiet), data)
+        methods |= {
+            "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
+            "M1+M2": m2(config.m1m2, codes.train, codes.test),
+            "MLP of M1+M2": m2(alone(config.m1m2), codes.train, codes.test),
+        }
     rows: list[dict[str, Any]] = []
     plan = [(name, n, s) for name in config.methods for n in config.labels for s in range(config.seeds)]
     for name, number, label_seed in track(plan, "semi-supervised table", quiet=quiet):
