@@ -43,15 +43,17 @@ class M2Config(Config):
     """p(x|y,z) and q(z|x,y); conditional."""
     classifier: NetworkConfig = NetworkConfig(hidden_size=500, depth=2, activation="relu")
     """q(y|x)."""
-    alpha: float = Field(1.0, ge=0)
+    alpha: float = Field(30.0, ge=0)
     """Weight of the mean log q(y|x) of labelled images beside the mean bound of the unlabelled ones (paper: 0.1)."""
     labelled_weight: float = Field(0.1, ge=0)
     """Weight of the mean bound of labelled images beside that of unlabelled ones (paper: their share of the data)."""
-    smoothness: float = Field(0.0, ge=0)
-    """Weight of the change of q(y|x) in the worst direction around an unlabelled x (virtual adversarial training)."""
+    smoothness: float = Field(30.0, ge=0)
+    """Weight of the change of q(y|x) in the worst direction around an unlabelled x (virtual adversarial training); with
+    this and ``information`` at 0 it is M2 as published.
+    """
     radius: float = Field(1.0, gt=0)
     """Length of that step, in units of x."""
-    information: float = Field(0.0, ge=0)
+    information: float = Field(30.0, ge=0)
     """Weight of the mutual information between class and image on unlabelled data: classes decided, all of them
     used.
     """
@@ -63,6 +65,21 @@ class M2Config(Config):
     """Labelled images a step."""
     binarisation: Binarisation = "dynamic"
     fit: FitConfig = FitConfig(epochs=30)
+
+
+class CodeM2Config(M2Config):
+    """M2 on the codes of M1: M1+M2."""
+
+    vae: ImageVAEConfig = ImageVAEConfig(
+        conditional=True,
+        likelihood="gaussian_shared_sigma",
+        sigma=1.0,
+        network=NetworkConfig(hidden_size=500, depth=1, activation="softplus"),
+    )
+    alpha: float = Field(10.0, ge=0)
+    smoothness: float = Field(10.0, ge=0)
+    information: float = Field(10.0, ge=0)
+    binarisation: Binarisation = "none"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from molvae.images.networks import ENCODERS, NetworkConfig
 from molvae.images.pictures import grid
 from molvae.images.semi_supervised import (
     M2,
+    CodeM2Config,
     ErrorValidator,
     M2Config,
     SemiBatches,
@@ -55,20 +56,8 @@ class LabelsConfig(Config):
     m1: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(network=NetworkConfig(hidden_size=500, depth=2, activation="softplus"))
     )
-    m2: M2Config = M2Config(alpha=10.0, information=10.0, smoothness=10.0, radius=3.0)
-    m1m2: M2Config = M2Config(
-        vae=ImageVAEConfig(
-            conditional=True,
-            likelihood="gaussian_shared_sigma",
-            sigma=1.0,
-            network=NetworkConfig(hidden_size=500, depth=1, activation="softplus"),
-        ),
-        alpha=10.0,
-        information=10.0,
-        smoothness=10.0,
-        radius=1.0,
-        binarisation="none",
-    )
+    m2: M2Config = M2Config()
+    m1m2: CodeM2Config = CodeM2Config()
     cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
     cnn_fit: FitConfig = FitConfig(epochs=60)
 
