@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from molvae.design.benchmarks import BENCHMARKS
 from molvae.errors import ConfigError
 
 Value = TypeVar("Value")
@@ -115,7 +116,9 @@ class Objective:
         """Read a formula.
 
         Args:
-            text: for example ``"5*QED - SAS"`` or ``"min(QED, 0.9) - abs(logP - 2)/3"``.
+            text: for example ``"5*QED - SAS"``, ``"min(QED, 0.9) - abs(logP - 2)/3"``,
+                ``"QED * similarity('celecoxib')"``, or the name of a benchmark
+                (:mod:`molvae.design.benchmarks`), ``"osimertinib_mpo"``.
             direction: ``"max"`` or ``"min"``.
             strict: names must be properties that molvae computes. Pass ``False`` if an oracle of the user answers
                 with names of its own; they are then checked when its answers arrive.
@@ -128,6 +131,7 @@ class Objective:
         if len(text) > MAX_LENGTH:
             raise ConfigError(f"an objective has at most {MAX_LENGTH} characters; this one has {len(text)}")
         text = " ".join(text.split())
+        text = BENCHMARKS[text].formula if text in BENCHMARKS else text
         source = _parse_syntax(text)
         tree = _Builder(text, _registry() if strict else None).build(source, 0)
         if next(_names(tree), None) is None:
@@ -239,11 +243,13 @@ class _Builder:
                 return self.operation(_ARITHMETIC[type(op)], [left, right], node, depth)
             case ast.BinOp(op=ast.BitXor()):
                 raise self.error("write ** for a power, not ^", node)
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(argument))], keywords=[]):
+                return self.target(name, argument, node)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self.call(name, arguments, node, depth)
         raise self.error(
-            "only numbers, property names, + - * / ** ( ) and the functions "
-            f"{', '.join(FUNCTIONS)} are allowed in an objective",
+            "only numbers, property names, + - * / ** ( ), the functions "
+            f"{', '.join(FUNCTIONS)} and targets such as similarity('celecoxib') are allowed in an objective",
             node,
         )
 
@@ -259,6 +265,18 @@ class _Builder:
         if self.known is not None and name not in self.known:
             raise self.error(f"unknown property {name!r}{_nearest(name, self.known)}", node)
         return Name(name)
+
+    def target(self, kind: str, argument: str, node: ast.expr) -> Node:
+        from molvae.molecules.properties import target_name
+        from molvae.molecules.targets import TARGETS, target_function
+
+        if kind not in TARGETS:
+            raise self.error(f"{kind!r} takes no text{_nearest(kind, TARGETS)}", node)
+        try:
+            target_function(kind, argument)
+        except ConfigError as error:
+            raise self.error(str(error), node) from None
+        return Name(target_name(kind, argument))
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.expr, depth: int) -> Node:
         if name not in _FUNCTIONS:

@@ -274,13 +274,11 @@ def property_function(
 ) -> Callable[[str], dict[str, float]]:
     """The function that a worker of :class:`PropertyScorer` runs: SMILES to properties and ``score``."""
     from molvae.molecules.parsing import parse_smiles
-    from molvae.molecules.properties import PROPERTIES, compute
+    from molvae.molecules.properties import check_names, compute
 
     formula = Objective.parse(objective, direction)
     names = tuple(dict.fromkeys((*formula.properties, *also)))
-    unknown = [name for name in names if name not in PROPERTIES]
-    if unknown:
-        raise ConfigError(f"unknown property {unknown[0]!r}; known: {', '.join(PROPERTIES)}")
+    check_names(names)
 
     def evaluate(smiles: str) -> dict[str, float]:
         molecule, reason = parse_smiles(smiles)
@@ -335,9 +333,9 @@ def _missing_properties(objective: Objective, values: Mapping[str, float], smile
     if all(name in values for name in objective.properties):
         return {}
     from molvae.molecules.parsing import parse_smiles
-    from molvae.molecules.properties import PROPERTIES, compute
+    from molvae.molecules.properties import compute, is_property
 
-    names = [name for name in objective.properties if name not in values and name in PROPERTIES]
+    names = [name for name in objective.properties if name not in values and is_property(name)]
     molecule, reason = parse_smiles(smiles)
     if molecule is None:
         raise InputError(reason)

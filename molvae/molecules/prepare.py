@@ -26,7 +26,7 @@ from molvae.core.progress import track
 from molvae.errors import InputError
 from molvae.molecules.io import file_kind, stream_smiles
 from molvae.molecules.parsing import parse_smiles
-from molvae.molecules.properties import PROPERTIES, check_names
+from molvae.molecules.properties import check_names, find_property
 from molvae.molecules.smiles import abbreviate
 
 _FORMAT = 1
@@ -224,7 +224,7 @@ def _parse(chunk: list[tuple[int, str]], names: tuple[str, ...]) -> list[Row]:
 
 def _value(mol: Chem.Mol, name: str) -> float:
     try:
-        return float(PROPERTIES[name].function(mol))
+        return float(find_property(name).function(mol))
     except (ValueError, RuntimeError, ZeroDivisionError, OverflowError):
         return float("nan")
 

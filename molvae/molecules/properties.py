@@ -1,10 +1,12 @@
 """One registry of molecular properties: by name, with units and source."""
 
+import ast
 import difflib
 import functools
 import importlib.util
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, rdMolDescriptors
 from molvae.core.progress import track
 from molvae.errors import ConfigError, MissingDependencyError
 from molvae.molecules.parsing import parse_smiles
+from molvae.molecules.targets import TARGETS, target_function
 
 _PARALLEL_FROM = 2000  # rows below which starting processes costs more than it saves
 
@@ -118,6 +121,40 @@ PROPERTIES: dict[str, Property] = {
 }
 
 
+def find_property(name: str) -> Property:
+    """A property by its name, or one made for a target: ``QED``, ``similarity('celecoxib')``.
+
+    Raises:
+        ConfigError: there is none; gives the nearest known name.
+    """
+    check_names([name])
+    if name in PROPERTIES:
+        return PROPERTIES[name]
+    kind, argument = _target(name) or ("", "")
+    target = TARGETS[kind]
+    return Property(name, target_function(kind, argument), target.description, source="Brown et al. 2019")
+
+
+def is_property(name: str) -> bool:
+    """Whether :func:`find_property` knows it."""
+    target = _target(name)
+    return name in PROPERTIES or (target is not None and target[0] in TARGETS)
+
+
+def target_name(kind: str, argument: str) -> str:
+    """How tables and objectives spell a property that is made for a target."""
+    return f"{kind}({argument!r})"
+
+
+def _target(name: str) -> tuple[str, str] | None:
+    match = re.fullmatch(r"(\w+)\((.+)\)", name, re.DOTALL)
+    try:
+        argument = ast.literal_eval(match[2]) if match else None
+    except (ValueError, SyntaxError):
+        return None
+    return (match[1], argument) if match and isinstance(argument, str) else None
+
+
 def check_names(names: Sequence[str]) -> None:
     """Refuse what is no property.
 
@@ -125,7 +162,10 @@ def check_names(names: Sequence[str]) -> None:
         ConfigError: gives the nearest known name.
     """
     for name in names:
-        if name not in PROPERTIES:
+        target = _target(name)
+        if target is not None and target[0] in TARGETS:
+            target_function(*target)  # says what is wrong with its argument
+        elif name not in PROPERTIES:
             near = difflib.get_close_matches(name, PROPERTIES, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PROPERTIES)}"
             raise ConfigError(f"no property {name!r}; {hint}")
@@ -137,8 +177,7 @@ def compute(mol: Chem.Mol, names: Sequence[str]) -> dict[str, float]:
     Raises:
         ConfigError: an unknown name.
     """
-    check_names(names)
-    return {name: float(PROPERTIES[name].function(mol)) for name in names}
+    return {name: float(find_property(name).function(mol)) for name in names}
 
 
 def compute_many(
@@ -183,7 +222,7 @@ def _row(smiles: str, names: tuple[str, ...]) -> tuple[Any, ...]:
     with rdBase.BlockLogs():
         for name in names:
             try:
-                values.append(float(PROPERTIES[name].function(mol)))
+                values.append(float(find_property(name).function(mol)))
             except (ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
                 values.append(math.nan)
                 errors.append(f"{name}: {error}")

@@ -62,7 +62,7 @@ def test_a_formula_that_is_undefined_for_a_molecule() -> None:
 
 
 def test_an_unknown_property_is_reported_at_once() -> None:
-    with pytest.raises(ConfigError, match="unknown property 'Weight'"):
+    with pytest.raises(ConfigError, match="no property 'Weight'"):
         PropertyScorer(Objective.parse("QED"), also=["Weight"], num_workers=0)
 
 
