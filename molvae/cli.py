@@ -244,9 +244,40 @@ def run(
     elif isinstance(made, recipes.StudyRecipe):
         folder = recipes.run_study_recipe(made, output, mirror, quiet)
         print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
+    elif isinstance(made, recipes.CompareRecipe):
+        finish_comparison(*recipes.run_comparison(made, output, device, quiet, mirror))
     else:
         folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, quiet)
         print(f"numbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
+
+
+@app.command()
+def compare(
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML) of kind compare; default: all defaults.")] = None,
+    input: Annotated[
+        str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")
+    ] = None,
+    output: RunFolder = None,
+    mirror: Mirror = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Run strategies against each other under equal budgets; with -o FOLDER again, it goes on where it was."""
+    from molvae.core.config import read_toml
+    from molvae.recipes import CompareRecipe, run_comparison
+
+    made = CompareRecipe.create({} if recipe is None else read_toml(recipe), input=input)
+    finish_comparison(*run_comparison(made, output, device, quiet, mirror))
+
+
+def finish_comparison(folder: Path, rows: "pd.DataFrame") -> None:
+    """Print the means over seeds and where the report lies."""
+    from molvae.report import build
+
+    names = ["best", "top 10", "AUC top 10", "valid", "novel", "diversity", "seconds per call"]
+    means = rows.groupby(["objective", "strategy"], sort=False)[names].mean()
+    print(means.to_string(float_format="{:.3f}".format))
+    print(f"\ntable: {folder / 'table.csv'}\nreport: {build(folder)}")
 
 
 @app.command()

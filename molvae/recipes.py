@@ -15,8 +15,10 @@ from molvae.core.fetch import RemoteDataset, fetch
 from molvae.core.files import write_text
 from molvae.core.panels import save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
+from molvae.design.arena import ArenaConfig, compete
+from molvae.design.arena import panels as arena_panels
 from molvae.design.settings import CampaignConfig
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, InputError
 from molvae.images.datasets import FREYFACES, MNIST, ImageData, load_images
 from molvae.images.studies.registry import STUDIES, run_study, study_settings
 from molvae.images.training import (
@@ -117,13 +119,27 @@ class StudyRecipe(Config):
         return self
 
 
-Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe
+class CompareRecipe(Config):
+    """Strategies against each other."""
+
+    kind: Literal["compare"] = "compare"
+    input: str | None = None
+    """Start file; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    smiles_column: str | None = None
+    """Column of the start file that holds the SMILES."""
+    model: str = "zinc250k"
+    """A shipped model or a model folder."""
+    arena: ArenaConfig = ArenaConfig()
+
+
+Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe | CompareRecipe
 _KINDS: dict[str, type[Recipe]] = {
     "design": DesignRecipe,
     "train": TrainRecipe,
     "evaluate": EvaluateRecipe,
     "images": ImagesRecipe,
     "study": StudyRecipe,
+    "compare": CompareRecipe,
 }
 
 
@@ -162,12 +178,17 @@ def run_design(
     from molvae.design.campaign import Campaign
 
     model = MoleculeVAE.from_pretrained(recipe.model, device)
-    start = None
-    if recipe.input is not None:
-        file = fetch_dataset(recipe.input, mirror)["train"] if recipe.input in DATASETS else Path(recipe.input)
-        start = read_molecules(file, recipe.smiles_column).frame
+    file = _start_file(recipe.input, mirror)
+    start = None if file is None else read_molecules(file, recipe.smiles_column).frame
     campaign = Campaign(model, start=start, folder=folder, config=recipe.campaign, quiet=quiet)
     return campaign.folder, _finish_design(campaign)
+
+
+def _start_file(name: str | None, mirror: Path | None) -> Path | None:
+    """A file, or the training split of a data set; None: the embedded default."""
+    if name is None:
+        return None
+    return fetch_dataset(name, mirror)["train"] if name in DATASETS else Path(name)
 
 
 def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, "pd.DataFrame"]:
@@ -188,6 +209,35 @@ def _finish_design(campaign: Any) -> "pd.DataFrame":
             with campaign.baseline(name) as other:
                 other.run()
         return write_outputs(campaign)
+
+
+# --- comparison -----------------------------------------------------------------------------------------------------
+
+
+def run_comparison(
+    recipe: CompareRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
+) -> tuple[Path, "pd.DataFrame"]:
+    """Run the arena, or go on with it if the folder holds one; returns the folder and a row for each campaign.
+
+    Raises:
+        RunFolderError: the folder holds another run.
+        ConfigError: it was begun with other settings.
+    """
+    folder = folder or new_run_name("compare")
+    settings = recipe.model_dump(mode="json", exclude={"kind"})
+    if (folder / "config.json").exists():
+        if read_run_settings(folder, "compare") != settings:
+            raise ConfigError(f"{folder} was begun with other settings: choose another folder")
+    else:
+        create_run_folder(folder, "compare", settings, min(recipe.arena.seeds))
+    start = _start_file(recipe.input, mirror)
+    if start is not None and not start.is_file():
+        raise InputError(f"there is no file {start}")
+    rows = compete(recipe.arena, recipe.model, start, folder, recipe.smiles_column, device, quiet)
+    save_panels(folder, arena_panels(rows))
+    rows = rows.drop(columns="curve")
+    write_text(folder / "table.csv", rows.to_csv(index=False))
+    return folder, rows
 
 
 # --- training -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "pipelines").rglob("*.toml"))
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipe(path):
-    assert read_recipe(path).kind in ("design", "train", "evaluate", "images", "study")
+    assert read_recipe(path).kind in ("design", "train", "evaluate", "images", "study", "compare")
 
 
 def test_an_empty_recipe_is_the_default_design_run(tmp_path):
@@ -31,6 +31,7 @@ def test_an_empty_recipe_is_the_default_design_run(tmp_path):
         ('[campaign]\nstrategy = "magic"', "strategy"),
         ('kind = "study"\nstudy = "alchemy"', "gradient_variance"),
         ('kind = "study"\nstudy = "collapse"\n[settings]\nwarmpu_steps = 3', "did you mean 'warmup_steps'"),
+        ('kind = "compare"\n[arena]\nobjectives = ["qed_sass"]', "unknown property 'qed_sass'"),
         ('kind = "images"\n[train.model]\nlikelihood = "poisson"', "bernoulli"),
     ],
 )
@@ -45,3 +46,18 @@ def test_a_design_recipe_runs(molvae, tmp_path):
     done = molvae("run", "recipe.toml", "-o", "run", "-q")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_comparison_runs_and_goes_on(molvae, tmp_path):
+    (tmp_path / "recipe.toml").write_text(
+        'kind = "compare"\n[arena]\nobjectives = ["qed_sas"]\nstrategies = ["latent", "genetic"]\nseeds = [0]\n'
+        "[arena.campaign]\nbudget = 14\nstart_size = 10\nbatch = 4\n"
+    )
+    done = molvae("compare", "recipe.toml", "-o", "run", "-q")
+    assert done.returncode == 0, done.stderr
+    assert "latent" in done.stdout and "genetic" in done.stdout
+    assert "top-10 curve" in (tmp_path / "run" / "report.html").read_text()
+    again = molvae("compare", "recipe.toml", "-o", "run", "-q")
+    assert again.stdout == done.stdout
+    refused = molvae("compare", "-o", "run", "-q")
+    assert refused.returncode == 1 and "other settings" in refused.stderr

@@ -1,0 +1,88 @@
+"""The arena: the same start for all, every call counted, finished campaigns read again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from molvae.design.arena import ArenaConfig, Match, bootstrap_interval, compete, diversity, matches, numbers, panels
+from molvae.errors import ConfigError
+
+CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
+
+
+def arena(**changes: object) -> ArenaConfig:
+    values = {"objectives": ["qed_sas"], "strategies": ["genetic", "random"], "seeds": [0, 1], "campaign": CAMPAIGN}
+    return ArenaConfig.create({**values, **changes})
+
+
+def compare(config: ArenaConfig, folder) -> pd.DataFrame:
+    return compete(config, "zinc250k", None, folder, None, "cpu", quiet=True)
+
+
+def test_numbers_of_a_campaign():
+    found = numbers(np.array([*range(10), 100.0]), 12)
+    assert found["best"] == 100.0
+    np.testing.assert_allclose(found["curve"], [4.5, 14.5, 14.5])  # the last call was not used: its value stays
+    assert found["top 10"] == 14.5 and found["AUC top 10"] == pytest.approx((4.5 + 14.5 + 14.5) / 3)
+
+
+def test_diversity_is_nothing_among_equals():
+    assert diversity(["CCO", "CCO", "CCO"]) == 0.0
+    assert diversity(["CCO", "c1ccccc1"]) == 1.0
+    assert np.isnan(diversity(["CCO"]))
+
+
+def test_the_interval_holds_the_mean_and_shrinks_with_the_spread():
+    low, high = bootstrap_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert 1.0 < low < 2.5 < high < 4.0
+    assert bootstrap_interval(np.full(3, 7.0)) == (7.0, 7.0)
+
+
+def test_gradient_ascent_competes_only_where_the_predictor_knows_the_objective():
+    config = arena(objectives=["qed_sas", "isomers_c7h8n2o2"], strategies=["gradient", "genetic"], seeds=[0])
+    due = [(match.objective, match.strategy) for match in matches(config, ["QED", "SAS", "logP"])]
+    assert due == [("qed_sas", "gradient"), ("qed_sas", "genetic"), ("isomers_c7h8n2o2", "genetic")]
+
+
+def test_folders_of_matches_are_plain_names():
+    assert Match("5*QED - SAS/2", "latent", 3).folder == "5-QED-SAS-2/latent-3"
+
+
+def test_an_objective_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="unknown property 'nonsense'"):
+        arena(objectives=["nonsense"])
+
+
+def test_all_share_the_start_and_a_second_run_pays_nothing(tmp_path):
+    config = arena()
+    rows = compare(config, tmp_path)
+    assert rows[["strategy", "seed"]].to_numpy().tolist() == [
+        ["genetic", 0],
+        ["genetic", 1],
+        ["random", 0],
+        ["random", 1],
+    ]
+    assert (rows["calls"] == 30).all()
+    starts = [
+        (tmp_path / "campaigns" / "qed_sas" / name / "start.smi").read_text() for name in ("genetic-0", "random-0")
+    ]
+    assert starts[0] == starts[1]
+    # both begin with the same molecules: the curves agree until the first proposal
+    genetic, random = (
+        rows[(rows["strategy"] == name) & (rows["seed"] == 0)]["curve"].iloc[0] for name in ("genetic", "random")
+    )
+    np.testing.assert_array_equal(genetic[:11], random[:11])
+    again = compare(config, tmp_path)
+    pd.testing.assert_frame_equal(rows, again)
+    with pytest.raises(ConfigError, match="other settings"):
+        compare(arena(campaign={**CAMPAIGN, "budget": 40}), tmp_path)
+
+
+def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
+    rows = compare(arena(seeds=[0]), tmp_path)
+    made = {panel.name: panel for panel in panels(rows)}
+    assert made["summary"].frame["first"].tolist()[0] in ("genetic", "random")
+    assert made["table-0"].frame["strategy"].tolist() == ["genetic", "random"]
+    assert "(" in made["table-0"].frame["AUC top 10"].iloc[0]
+    assert made["curve-0"].frame.columns.tolist() == ["calls", "genetic", "random"]
+    assert len(made["curve-0"].frame) == 21
