@@ -59,6 +59,8 @@ class ImageTrainConfig(Config):
     model: ImageVAEConfig = ImageVAEConfig()
     objective: ImageObjectiveConfig = ImageObjectiveConfig()
     fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
+    initial: str | None = None
+    """Model or run folder whose weights the training begins with, of the same architecture; default: random weights."""
     validation_images: int = Field(1000, ge=1)
     """Held-out images that are measured while training."""
 
@@ -111,15 +113,26 @@ def train_images(
 
     Raises:
         ConfigError: settings that contradict each other or the data.
+        CheckpointError: the initial weights cannot be loaded.
     """
     check(config)
+    model = _initial_model(config, data)
+    batches = ImageBatches(data.train, config.batch_size, config.fit.seed, config.binarisation)
+    validate = ImageValidator(config, data.valid)
+    fit(model, batches, image_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    return model
+
+
+def _initial_model(config: ImageTrainConfig, data: ImageData) -> ImageVAE:
+    if config.initial is not None:
+        model = ImageVAE.from_pretrained(config.initial, "cpu")
+        if model.config != config.model or model.shape != data.shape:
+            raise ConfigError(f"initial: {config.initial} is of another architecture: {model.config}, {model.shape}")
+        return model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
         model = ImageVAE(config.model, data.shape, data.classes)
     model.set_mean(data.train.pixels)
-    batches = ImageBatches(data.train, config.batch_size, config.fit.seed, config.binarisation)
-    validate = ImageValidator(config, data.valid)
-    fit(model, batches, image_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
     return model
 
 

@@ -97,3 +97,19 @@ def test_a_trained_model_is_shown(plane_model, class_model, digits):
     assert names == ["reconstructions", "samples", "manifold"]
     panels = training_panels(class_model, digits, quick(4, conditional=True))
     assert [panel.array.shape for panel in panels] == [(2, 12, 8, 8), (4, 12, 8, 8)]
+
+
+def test_training_begins_with_the_weights_of_another_run(digits, tmp_path):
+    """The objective may change from run to run, the architecture may not."""
+    small = {"latent_size": 2, "network": {"hidden_size": 16, "depth": 1}}
+    fit = {"epochs": 3, "warmup_steps": 2, "precision": "float32"}
+    first = train_images(ImageTrainConfig.create({"model": small, "fit": fit}), digits, tmp_path / "a", quiet=True)
+    first.save_pretrained(tmp_path / "model")
+    still = {**fit, "learning_rate": 1e-12}  # hardly moves
+    settings = {"model": small, "fit": still, "initial": str(tmp_path / "model"), "objective": {"name": "iwae"}}
+    second = train_images(ImageTrainConfig.create(settings), digits, tmp_path / "b", quiet=True)
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(second.state_dict()[name], value, atol=1e-6, rtol=0)
+    other = ImageTrainConfig.create({**settings, "model": {**small, "latent_size": 3}})
+    with pytest.raises(ConfigError, match="another architecture"):
+        train_images(other, digits, tmp_path / "c", quiet=True)
