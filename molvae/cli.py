@@ -252,6 +252,62 @@ def run(
 
 
 @app.command()
+def suggest(
+    folder: Annotated[Path, typer.Argument(help="Run folder; made by the first call.")],
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many molecules.")] = 10,
+    output: Output = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            "-i", "--input", help="Molecules to begin with; if some have a score (column score), these alone."
+        ),
+    ] = None,
+    direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
+    forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,
+    model: Model = DEFAULT_MODEL,
+    smiles_column: Column = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random (0).")] = None,
+) -> None:
+    """Say which molecules a laboratory should measure next; answer with 'molvae tell'.
+
+    While molecules of the last plate are unanswered, they come again: an empty score says that a measurement failed.
+    """
+    settings: dict[str, Any] = {"direction": direction, "seed": seed}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    filters = {name: value for name, value in (("require", require), ("forbid", forbid)) if value}
+    if filters:
+        settings["filters"] = filters
+    from molvae.recipes import suggest_molecules
+
+    table = suggest_molecules(folder, number, input, smiles_column, settings, model, device)
+    _write(table, output)
+
+
+@app.command()
+def tell(
+    folder: Annotated[Path, typer.Argument(help="Run folder of 'molvae suggest'.")],
+    results: Annotated[Path, typer.Argument(help="Measured molecules: smiles and score; other rows are taken too.")],
+    smiles_column: Column = None,
+    score_column: Annotated[str, typer.Option(help="Column that holds the score.")] = "score",
+    output: Output = None,
+    device: Device = "auto",
+) -> None:
+    """Take in what a laboratory has measured; every row of the file gets its verdict."""
+    from molvae.recipes import tell_results
+    from molvae.report import build
+
+    told, awaited = tell_results(folder, results, smiles_column, score_column, device)
+    _write(told, output)
+    counts = told["status"].value_counts()
+    print(", ".join(f"{number} {status}" for status, number in counts.items()), file=sys.stderr)
+    print(f"{awaited} molecules are still awaited\nreport: {build(folder)}", file=sys.stderr)
+    if len(told) and (told["status"] == "refused").all():
+        raise InputError(f"no row of {results} could be used")
+
+
+@app.command()
 def compare(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML) of kind compare; default: all defaults.")] = None,
     input: Annotated[

@@ -17,6 +17,7 @@ from molvae.core.panels import save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.arena import ArenaConfig, compete
 from molvae.design.arena import panels as arena_panels
+from molvae.design.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, InputError
 from molvae.images.datasets import FREYFACES, MNIST, ImageData, load_images
@@ -209,6 +210,82 @@ def _finish_design(campaign: Any) -> "pd.DataFrame":
             with campaign.baseline(name) as other:
                 other.run()
         return write_outputs(campaign)
+
+
+# --- a laboratory's campaign ------------------------------------------------------------------------------------------
+
+
+def suggest_molecules(
+    folder: Path,
+    number: int,
+    start: Path | None,
+    smiles_column: str | None,
+    settings: dict[str, Any],
+    model: str,
+    device: str,
+) -> "pd.DataFrame":
+    """Molecules to be measured next; the first call begins the campaign.
+
+    Args:
+        folder: of the campaign; made if it does not exist.
+        number: how many.
+        start: molecules to begin with; rows with a number in a column ``score`` count as measured.
+        smiles_column: of that file.
+        settings: of the campaign, if it begins.
+        model: of the campaign, if it begins.
+        device: of the model.
+
+    Raises:
+        ConfigError: settings or a start for a campaign that has begun, or a campaign with an oracle of its own.
+    """
+    from molvae.design.campaign import Campaign
+
+    if (folder / "config.json").exists():
+        if settings or start is not None:
+            raise ConfigError(f"{folder} has begun: give no start and no settings again")
+        with _laboratory(folder, device) as campaign:
+            return campaign.ask(number)
+    loaded = MoleculeVAE.from_pretrained(model, device)
+    frame = None if start is None else read_molecules(start, smiles_column).frame
+    measured = None if frame is None or "score" not in frame else frame[frame["score"].notna()]
+    size = number if measured is None or measured.empty else len(measured)
+    config = CampaignConfig.create({"oracle": LABORATORY, "budget": 100_000, "start_size": size, **settings})
+    chosen = frame if measured is None or measured.empty else measured
+    with Campaign(loaded, start=chosen, folder=folder, config=config, quiet=True) as campaign:
+        if measured is not None and len(measured):
+            campaign.tell(measured)
+        return campaign.ask(number)
+
+
+def tell_results(
+    folder: Path, file: Path, smiles_column: str | None, score_column: str, device: str
+) -> tuple["pd.DataFrame", int]:
+    """Take in measured scores; returns a row for each of the file, and how many molecules are still awaited.
+
+    Raises:
+        ConfigError: the campaign has an oracle of its own.
+        InputError: the file has no column of scores.
+    """
+    from molvae.design.outputs import write_outputs
+
+    frame = read_molecules(file, smiles_column).frame
+    if score_column not in frame:
+        raise InputError(f"{file} has no column {score_column!r}; its columns: {', '.join(map(str, frame.columns))}")
+    with _laboratory(folder, device) as campaign:
+        told = campaign.tell(frame.assign(score=frame[score_column]))
+        write_outputs(campaign)
+        told.insert(0, "line", frame["line"].to_numpy())
+        return told, len(campaign.pending)
+
+
+def _laboratory(folder: Path, device: str) -> Any:
+    from molvae.design.campaign import Campaign
+
+    settings = read_run_settings(folder, "design")
+    if settings.get("campaign", {}).get("oracle") != LABORATORY:
+        raise ConfigError(f"{folder} has an oracle of its own: go on with 'molvae design --resume {folder}'")
+    model = MoleculeVAE.from_pretrained(settings.get("model", {}).get("name", ""), device)
+    return Campaign.resume(folder, model, quiet=True)
 
 
 # --- comparison -----------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from molvae.weights import model_name
 
 STORE = "campaign.sqlite"
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
+TOLD = "told"  # origin of a molecule that was scored without having been asked for
 _MAX_STALLED = 25  # steps in a row without a new molecule after which a strategy counts as exhausted
 
 
@@ -165,8 +166,7 @@ class Campaign:
         candidates = self.store.candidates()
         for step in range(1, last + 1):
             rows = candidates[candidates["step"] == step]
-            outcomes = self._outcomes(rows)
-            self.strategy.tell(outcomes)
+            self.strategy.tell(self._outcomes(rows, step))
             self._count_stalled(rows)
         states = self.store.steps()
         self.strategy.load_state(_last_state(states))
@@ -204,7 +204,7 @@ class Campaign:
         due = [smiles for smiles, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
         if due:
             self.oracle.evaluate(due, self.config.strategy, self.step)
-        self.strategy.tell(self._outcomes(rows))
+        self.strategy.tell(self._outcomes(rows, self.step))
         self._count_stalled(rows)
         self._close_step()
 
@@ -224,9 +224,8 @@ class Campaign:
             BudgetExhausted: no call is left.
         """
         if self.step == 0:
-            due = [smiles for smiles in self.start if smiles not in self.oracle]
-            if due:
-                return self._to_ask(due[: self.oracle.calls_left], None)
+            if self.pending:
+                return self._to_ask(self.pending[: self.oracle.calls_left], None)
             self._begin()
             self._close_step()
         if self.oracle.calls_left == 0:
@@ -238,12 +237,15 @@ class Campaign:
         return self._to_ask(rows["smiles"].tolist(), rows)
 
     def tell(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Scores measured elsewhere: a table with ``smiles`` and ``score`` (empty or NaN: the measurement failed).
+        """Scores measured elsewhere: a table with ``smiles`` and ``score`` (empty: the measurement failed).
 
-        A step closes when all its candidates have been told; what comes late or unasked is taken in as well.
+        The rows may be some of those asked for, in any order, and others: a molecule that was not asked for is taken
+        in, and the search learns from it with the next step. What has been told before is kept as it was. A step
+        closes when all its candidates have been told.
 
         Returns:
-            One row for each input with its ``status`` and ``error``.
+            One row for each input: ``smiles, score`` (as remembered), ``status`` (``ok``, ``failed``, ``repeated`` or
+            ``refused``), ``asked`` and ``error`` (the reason).
 
         Raises:
             InputError: a column is missing.
@@ -251,22 +253,47 @@ class Campaign:
         missing = {"smiles", "score"} - set(table.columns)
         if missing:
             raise InputError(f"tell needs the columns smiles and score; {', '.join(sorted(missing))} is missing")
-        scores = pd.to_numeric(table["score"], errors="coerce").tolist()
-        origin = "start" if self.step == 0 else self.config.strategy
-        answers = self.oracle.tell(table["smiles"].astype(str).tolist(), scores, origin, self.step)
-        if self.step > 0:
-            rows = self.store.candidates(self.step)
-            open_rows = [s for s, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
-            if len(rows) and all(smiles in self.oracle for smiles in open_rows):
-                self.strategy.tell(self._outcomes(rows))
-                self._count_stalled(rows)
-                self._close_step()
-        return answers
+        pending = set(self.pending)
+        rows = [
+            self._tell(str(text), score, pending) for text, score in zip(table["smiles"], table["score"], strict=True)
+        ]
+        if self.step > 0 and len(candidates := self.store.candidates(self.step)) and not self.pending:
+            self.strategy.tell(self._outcomes(candidates, self.step))
+            self._count_stalled(candidates)
+            self._close_step()
+        return pd.DataFrame(rows, columns=["smiles", "score", "status", "asked", "error"])
+
+    def _tell(self, text: str, score: Any, pending: set[str]) -> dict[str, Any]:
+        value = pd.to_numeric(score, errors="coerce")
+        if pd.isna(value) and not (pd.isna(score) or not str(score).strip()):
+            # a text in the place of a number is a mistake to be corrected, not a measurement that failed
+            return {"smiles": text, "score": np.nan, "status": "refused", "asked": False, "error": f"score: {score!r}"}
+        parsed = self.validator.validate([text]).iloc[0]
+        asked = parsed["smiles"] in pending
+        origin = ("start" if self.step == 0 else self.config.strategy) if asked else TOLD
+        answer = self.oracle.tell([text], [float(value)], origin, self.step).iloc[0]
+        told = {"smiles": answer["smiles"], "score": answer["score"], "asked": asked, "error": answer["error"] or ""}
+        if answer["status"] == "invalid":
+            return {**told, "smiles": text, "status": "refused"}
+        if answer["cached"]:
+            differs = not pd.isna(value) and value != answer["score"]
+            return {**told, "status": "repeated", "error": "the first score is kept" if differs else ""}
+        return {**told, "status": answer["status"]}
+
+    @property
+    def pending(self) -> list[str]:
+        """Molecules that were asked for and have no answer yet."""
+        if self.step == 0:
+            return [smiles for smiles in self.start if smiles not in self.oracle]
+        rows = self.store.candidates(self.step)
+        valid = rows.loc[rows["status"] == "valid", "smiles"]
+        return [smiles for smiles in valid if smiles not in self.oracle]
 
     # --- steps --------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        answers = self.oracle.evaluate([smiles for smiles in self.start if smiles in self.oracle], "start", 0)
+        known = [smiles for smiles in self.start if smiles in self.oracle] + self._unasked(0)
+        answers = self.oracle.evaluate(known, "start", 0)
         self.strategy.begin(answers["smiles"].tolist(), answers["utility"].to_numpy())
 
     def _candidates(self, count: int) -> pd.DataFrame:
@@ -323,17 +350,25 @@ class Campaign:
             refused = refused or candidate
         return refused or made
 
-    def _outcomes(self, rows: pd.DataFrame) -> list[Outcome]:
-        """What became of the candidates of one step, from the store alone."""
+    def _unasked(self, step: int) -> list[str]:
+        """Molecules that were told in a step without having been asked for."""
+        table = self.store.evaluations()
+        return list(table.loc[(table["origin"] == TOLD) & (table["step"] == step), "smiles"])
+
+    def _outcomes(self, rows: pd.DataFrame, step: int) -> list[Outcome]:
+        """What became of the candidates of one step, and what was told unasked, from the store alone."""
         outcomes = []
         for row in rows.to_dict("records"):
             # what the filters refuse is as infeasible to the search as what decodes to nothing
             smiles = None if row["status"] in ("invalid", "filtered") else str(row["smiles"])
             utility = np.nan
             if smiles is not None and smiles in self.oracle:
-                utility = float(self.oracle.evaluate([smiles], "", self.step)["utility"].iloc[0])
+                utility = self._utility(smiles)
             outcomes.append(Outcome(row["z"], smiles, utility))
-        return outcomes
+        return outcomes + [Outcome(None, smiles, self._utility(smiles)) for smiles in self._unasked(step)]
+
+    def _utility(self, smiles: str) -> float:
+        return float(self.oracle.evaluate([smiles], "", self.step)["utility"].iloc[0])
 
     def _count_stalled(self, rows: pd.DataFrame) -> None:
         self.stalled = 0 if (rows["status"] == "valid").any() else self.stalled + 1

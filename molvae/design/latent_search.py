@@ -72,12 +72,17 @@ class LatentSearch:
         ]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
-        if not outcomes:
+        # what was told without having been asked for has no point yet: its encoding is one, if the model can hold it
+        unasked = [outcome for outcome in outcomes if outcome.z is None and outcome.smiles is not None]
+        encoded, held = self.space.encode([str(outcome.smiles) for outcome in unasked])
+        known = [outcome for outcome in outcomes if outcome.z is not None]
+        points = [torch.from_numpy(outcome.z).double() for outcome in known if outcome.z is not None]
+        known += [outcome for outcome, is_held in zip(unasked, held, strict=True) if is_held]
+        if not known:
             return
-        z = torch.from_numpy(np.stack([outcome.z for outcome in outcomes if outcome.z is not None]))
-        utility = torch.tensor([outcome.utility for outcome in outcomes], dtype=torch.double)
-        feasible = torch.tensor([outcome.smiles is not None for outcome in outcomes])
-        self.search.tell(z, utility, feasible)
+        utility = torch.tensor([outcome.utility for outcome in known], dtype=torch.double)
+        feasible = torch.tensor([outcome.smiles is not None for outcome in known], dtype=torch.bool)
+        self.search.tell(torch.stack([*points, *encoded.double()]), utility, feasible)
 
     def state(self) -> dict[str, Any]:
         return dict(self.search.state())

@@ -21,6 +21,7 @@ from molvae.design.objective import Objective
 from molvae.design.workers import Reply, WorkerPool, describe_exception, load
 from molvae.errors import ConfigError, InputError, OracleError
 
+LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
 
 
@@ -102,6 +103,17 @@ class PropertyScorer(Scorer):
     def close(self) -> None:
         if self._pool is not None:
             self._pool.close()
+
+
+class LaboratoryScorer(Scorer):
+    """No function at all: the scores come from elsewhere, through ``molvae tell`` or :meth:`Campaign.tell`."""
+
+    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
+        if smiles:
+            raise OracleError(
+                "the scores of this campaign come from a laboratory: 'molvae suggest' asks, 'molvae tell' answers"
+            )
+        return iter(())
 
 
 class FunctionScorer(Scorer):
@@ -243,8 +255,8 @@ def parse_oracle(
     """Build the scorer that the option ``--oracle`` names.
 
     Args:
-        text: ``"module:function"``, or ``"command: program argument ..."`` (quoted as for a shell, but no shell
-            runs it).
+        text: ``"module:function"``, ``"command: program argument ..."`` (quoted as for a shell, but no shell
+            runs it), or ``"laboratory"``.
         objective: optional formula over the names in the oracle's answers.
         num_workers: for a function, molecules scored side by side.
         timeout: seconds for one molecule (function) or one run (command).
@@ -255,6 +267,8 @@ def parse_oracle(
         OracleError: the function cannot be imported, or the program does not exist.
     """
     text = text.strip()
+    if text == LABORATORY:
+        return LaboratoryScorer()
     if text.startswith("command:"):
         try:
             arguments = shlex.split(text.removeprefix("command:"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from molvae.design.campaign import Campaign
-from molvae.errors import ConfigError, InputError, RunFolderError
+from molvae.errors import ConfigError, InputError, OracleError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
 
 SMALL = {"budget": 34, "start_size": 20, "batch": 7, "quiet": True, "num_workers": 0, "n_decodings": 4}
@@ -65,9 +65,41 @@ def test_ask_and_tell(model, tmp_path):
         told = campaign.tell(asked.assign(score=[0.5, np.nan, 0.7]))
         assert told["status"].tolist() == ["ok", "failed", "ok"]
         assert not set(campaign.ask(3)["smiles"]) & set(asked["smiles"])
-        assert campaign.tell(pd.DataFrame({"smiles": ["C1CC"], "score": [1.0]}))["status"].tolist() == ["invalid"]
+        assert campaign.tell(pd.DataFrame({"smiles": ["C1CC"], "score": [1.0]}))["status"].tolist() == ["refused"]
         with pytest.raises(InputError, match="score is missing"):
             campaign.tell(asked[["smiles"]])
+
+
+def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
+    start = pd.DataFrame({"smiles": ["CCO", "CC(=O)Nc1ccc(O)cc1", "c1ccccc1C(=O)O"], "score": [0.1, 0.4, 0.3]})
+    settings = SMALL | {"budget": 50, "oracle": "laboratory"}
+    with Campaign(model, start=start, folder=tmp_path / "run", **settings) as campaign:
+        campaign.tell(start)
+        asked = campaign.ask(3)["smiles"].tolist()
+        partial = campaign.tell(pd.DataFrame({"smiles": [asked[1]], "score": ["0.9"]}))
+        assert partial["status"].tolist() == ["ok"] and partial["asked"].all()
+        assert campaign.pending == [asked[0], asked[2]] == campaign.ask(3)["smiles"].tolist()  # the plate is not done
+        mixed = campaign.tell(
+            pd.DataFrame(
+                {
+                    "smiles": [asked[1], "CCOC(=O)c1ccccc1", "C1CC", asked[0], "CCN"],
+                    "score": [0.8, 0.6, 0.5, "not measured", None],
+                }
+            )
+        )
+        assert mixed["status"].tolist() == ["repeated", "ok", "refused", "refused", "failed"]
+        assert mixed["asked"].tolist() == [False, False, False, False, False]
+        assert mixed["score"].iloc[0] == 0.9 and "first score" in mixed["error"].iloc[0]
+        assert "not measured" in mixed["error"].iloc[3]
+        campaign.tell(pd.DataFrame({"smiles": [asked[0], asked[2]], "score": [0.2, np.nan]}))
+        following = campaign.ask(3)["smiles"].tolist()
+        assert len(following) == 3 and not set(following) & set(asked)
+        # what was told unasked is among what the search has learnt from
+        assert 0.6 in campaign.strategy.search.y
+        with pytest.raises(OracleError, match="molvae tell"):
+            campaign.oracle.evaluate(["CCCCO"], "latent", 2)
+    with Campaign.resume(tmp_path / "run", model, quiet=True) as again:
+        assert again.ask(3)["smiles"].tolist() == following
 
 
 def test_a_python_function_is_an_oracle_and_must_be_given_again(model, tmp_path):

@@ -153,3 +153,24 @@ def test_a_mistake_is_one_message_and_no_traceback(molvae, arguments):
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
+    """suggest, tell, suggest: the plate comes again until it is answered, and a bad row does not spoil the others."""
+    (tmp_path / "start.csv").write_text("smiles,score\nCCO,0.3\nCC(=O)Oc1ccccc1C(=O)O,0.9\nc1ccccc1CCN,0.5\n")
+    begun = molvae("suggest", "lab", "-n", "3", "-i", "start.csv", "-o", "plate.csv")
+    assert begun.returncode == 0, begun.stderr
+    plate = pd.read_csv(tmp_path / "plate.csv")
+    assert len(plate) == 3 and plate["score"].isna().all()
+    first, second = plate["smiles"].iloc[0], plate["smiles"].iloc[1]
+    (tmp_path / "results.csv").write_text(f"smiles,yield\n{first},0.7\n{second},\nCCCC,0.2\nzz,0.1\n")
+    told = molvae("tell", "lab", "results.csv", "--score-column", "yield", "-o", "verdicts.csv")
+    assert told.returncode == 0, told.stderr
+    assert pd.read_csv(tmp_path / "verdicts.csv")["status"].tolist() == ["ok", "failed", "ok", "refused"]
+    assert "1 molecules are still awaited" in told.stderr
+    assert (tmp_path / "lab" / "report.html").exists()
+    again = molvae("suggest", "lab", "-n", "3")
+    assert again.stdout.splitlines()[1].startswith(plate["smiles"].iloc[2])
+    assert "molvae tell" in molvae("design", "--resume", "lab").stderr
+    refused = molvae("tell", "lab", "results.csv")
+    assert refused.returncode == 1 and "no column 'score'" in refused.stderr
