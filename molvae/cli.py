@@ -88,7 +88,9 @@ def design(
     budget: Annotated[int | None, typer.Option(help="Oracle calls in all, starting molecules included (500).")] = None,
     batch: Annotated[int | None, typer.Option(help="Molecules scored in a step (10).")] = None,
     start_size: Annotated[int | None, typer.Option(help="Starting molecules drawn from the input (100).")] = None,
-    strategy: Annotated[str | None, typer.Option(help="latent, random, screening, gradient or genetic.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="latent, tanimoto, random, screening, gradient or genetic.")
+    ] = None,
     baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
     require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
     forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,

@@ -10,7 +10,7 @@ from molvae.molecules.filters import FilterConfig
 from molvae.search import SearchConfig
 
 DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
-StrategyName = Literal["latent", "random", "screening", "gradient", "genetic"]
+StrategyName = Literal["latent", "tanimoto", "random", "screening", "gradient", "genetic"]
 
 
 class CampaignConfig(Config):
@@ -31,7 +31,9 @@ class CampaignConfig(Config):
     start_size: int = Field(100, ge=1)
     """Starting molecules, drawn from the start file."""
     strategy: StrategyName = "latent"
-    """``latent`` is the Gaussian process search; the others are baselines."""
+    """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
+    baselines.
+    """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
     n_decodings: int = Field(8, ge=1)

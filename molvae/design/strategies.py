@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from molvae.design.baselines import GeneticAlgorithm, GradientAscent, PriorSampling, Screening
+from molvae.design.fingerprint_search import FingerprintSearch
 from molvae.design.latent_search import LatentSearch
 from molvae.design.latent_space import LatentSpace
 from molvae.design.objective import Objective
@@ -12,6 +13,7 @@ from molvae.molecules.vae import MoleculeVAE
 
 DESCRIPTIONS: dict[StrategyName, str] = {
     "latent": "Gaussian process search of the latent space",
+    "tanimoto": "Gaussian process on fingerprints, candidates from the latent space",
     "random": "random samples of the prior",
     "screening": "screening of the start file",
     "gradient": "gradient ascent on the property predictor",
@@ -26,6 +28,8 @@ def make_space(model: MoleculeVAE, objective: Objective | None, config: Campaign
 
 def make_strategy(name: StrategyName, space: LatentSpace, pool: Sequence[str], config: CampaignConfig) -> Strategy:
     """Build a strategy; to add one, write a class with the methods of :class:`Strategy` and give it a line here."""
+    if name == "tanimoto":
+        return FingerprintSearch(space, config.seed)
     if name == "random":
         return PriorSampling(space, config.seed)
     if name == "screening":

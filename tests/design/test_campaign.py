@@ -16,7 +16,7 @@ def model() -> MoleculeVAE:
     return MoleculeVAE.from_pretrained("zinc250k", device="cpu")
 
 
-@pytest.mark.parametrize("strategy", ["latent", "random", "screening", "gradient", "genetic"])
+@pytest.mark.parametrize("strategy", ["latent", "tanimoto", "random", "screening", "gradient", "genetic"])
 def test_every_strategy_spends_its_budget_and_no_more(model, tmp_path, strategy):
     with Campaign(model, folder=tmp_path / "run", strategy=strategy, **SMALL) as campaign:
         table = campaign.run()
@@ -30,7 +30,7 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("strategy", ["latent", "random", "screening", "gradient", "genetic"])
+@pytest.mark.parametrize("strategy", ["latent", "tanimoto", "random", "screening", "gradient", "genetic"])
 def test_every_strategy_goes_on_after_a_stop_as_if_there_had_been_none(model, tmp_path, strategy):
     with Campaign(model, folder=tmp_path / "whole", strategy=strategy, **SMALL) as whole:
         whole.run()
