@@ -198,6 +198,9 @@ def evaluate(
     output: RunFolder = None,
     max_molecules: Annotated[int | None, typer.Option(help="Use only the first molecules of the data.")] = None,
     prior_samples: Annotated[int, typer.Option(help="Points of the prior.")] = 1000,
+    samples: Annotated[
+        Path | None, typer.Option(help="Measure this file of generated molecules instead, against the input.")
+    ] = None,
     mirror: Mirror = None,
     smiles_column: Column = None,
     num_workers: Workers = 0,
@@ -207,9 +210,15 @@ def evaluate(
 ) -> None:
     """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
     from molvae.molecules.evaluation import summary_table
-    from molvae.recipes import EvaluateRecipe, run_evaluation
+    from molvae.recipes import EvaluateRecipe, evaluate_samples, run_evaluation
     from molvae.report import build
 
+    if samples is not None:
+        folder, numbers = evaluate_samples(samples, data, model, output, smiles_column, mirror, seed, quiet)
+        for name, number in numbers.items():
+            print(f"{name.replace('_', ' '):44s} {number:.4g}")
+        print(f"\nnumbers: {folder / 'samples.json'}\nreport: {build(folder)}")
+        return
     recipe = EvaluateRecipe.create(
         {"evaluation": {"molecules": max_molecules, "prior_samples": prior_samples, "seed": seed}},
         model=model,

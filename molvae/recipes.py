@@ -5,15 +5,16 @@ Each kind of run is one function here: it makes the run folder, does the work an
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field, model_validator
 
 from molvae.core.config import Config, read_toml
 from molvae.core.fetch import RemoteDataset, fetch
 from molvae.core.files import write_text
-from molvae.core.panels import save_panels
+from molvae.core.panels import Panel, save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.arena import ArenaConfig, compete
 from molvae.design.arena import panels as arena_panels
@@ -35,13 +36,11 @@ from molvae.molecules.card import model_card
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
 from molvae.molecules.io import read_molecules
 from molvae.molecules.known import KNOWN, KnownMolecules, known_molecules
+from molvae.molecules.metrics import generated_quality
 from molvae.molecules.prepare import PreparedData, prepare
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.molecules.vae import MoleculeVAE
 from molvae.molecules.zinc250k import ZINC250K
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DATASETS: dict[str, RemoteDataset] = {"zinc250k": ZINC250K, "mnist": MNIST, "freyfaces": FREYFACES}
 
@@ -174,7 +173,7 @@ def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> 
 
 def run_design(
     recipe: DesignRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
-) -> tuple[Path, "pd.DataFrame"]:
+) -> tuple[Path, pd.DataFrame]:
     """Run a campaign and its baselines; returns the run folder and the scored molecules, best first."""
     from molvae.design.campaign import Campaign
 
@@ -192,7 +191,7 @@ def _start_file(name: str | None, mirror: Path | None) -> Path | None:
     return fetch_dataset(name, mirror)["train"] if name in DATASETS else Path(name)
 
 
-def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, "pd.DataFrame"]:
+def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, pd.DataFrame]:
     """Go on with a campaign and its baselines."""
     from molvae.design.campaign import Campaign
 
@@ -201,7 +200,7 @@ def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, "pd.Dat
     return folder, _finish_design(Campaign.resume(folder, model, quiet=quiet))
 
 
-def _finish_design(campaign: Any) -> "pd.DataFrame":
+def _finish_design(campaign: Any) -> pd.DataFrame:
     from molvae.design.outputs import write_outputs
 
     with campaign:
@@ -223,7 +222,7 @@ def suggest_molecules(
     settings: dict[str, Any],
     model: str,
     device: str,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Molecules to be measured next; the first call begins the campaign.
 
     Args:
@@ -259,7 +258,7 @@ def suggest_molecules(
 
 def tell_results(
     folder: Path, file: Path, smiles_column: str | None, score_column: str, device: str
-) -> tuple["pd.DataFrame", int]:
+) -> tuple[pd.DataFrame, int]:
     """Take in measured scores; returns a row for each of the file, and how many molecules are still awaited.
 
     Raises:
@@ -293,7 +292,7 @@ def _laboratory(folder: Path, device: str) -> Any:
 
 def run_comparison(
     recipe: CompareRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
-) -> tuple[Path, "pd.DataFrame"]:
+) -> tuple[Path, pd.DataFrame]:
     """Run the arena, or go on with it if the folder holds one; returns the folder and a row for each campaign.
 
     Raises:
@@ -460,6 +459,41 @@ def run_evaluation(
     result = evaluate_model(model, _data(prepared, None), recipe.evaluation, known=known, quiet=quiet)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     return folder, result
+
+
+def evaluate_samples(
+    file: Path,
+    reference: str,
+    model: str,
+    folder: Path | None,
+    smiles_column: str | None,
+    mirror: Path | None,
+    seed: int,
+    quiet: bool,
+) -> tuple[Path, dict[str, float]]:
+    """Measure a file of generated molecules against a reference; needs a model only for what it was trained on.
+
+    Args:
+        file: one molecule a row; rows that are none count as invalid.
+        reference: data set name (its test split), or a file.
+        model: whose training set decides on novelty.
+        folder: run folder.
+        smiles_column: of both files.
+        mirror: of the data set.
+        seed: of samples of pairs.
+        quiet: show no progress.
+    """
+    smiles = read_molecules(file, smiles_column).frame["smiles"].astype(str).tolist()
+    other = fetch_dataset(reference, mirror)["test"] if reference in DATASETS else Path(reference)
+    against = read_molecules(other, None if reference in DATASETS else smiles_column).frame["smiles"].astype(str)
+    settings = {"samples": str(file), "reference": reference, "model": model}
+    folder = create_run_folder(folder or new_run_name("samples"), "samples", settings, seed)
+    numbers = generated_quality(smiles, against.tolist(), known_molecules(model), seed, quiet)
+    write_text(folder / "samples.json", json.dumps(numbers, indent=1))
+    frame = pd.DataFrame({"what": list(numbers), "value": list(numbers.values())})
+    caption = f"{file.name} beside {reference}; definitions of MOSES (Polykovskiy et al. 2020)."
+    save_panels(folder, [Panel("quality", "table", "Quality of the molecules", caption, frame=frame)])
+    return folder, numbers
 
 
 # --- images ---------------------------------------------------------------------------------------------------------

@@ -174,3 +174,13 @@ def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
     assert "molvae tell" in molvae("design", "--resume", "lab").stderr
     refused = molvae("tell", "lab", "results.csv")
     assert refused.returncode == 1 and "no column 'score'" in refused.stderr
+
+
+def test_a_file_of_generated_molecules_is_measured_without_a_model(molvae, tmp_path):
+    (tmp_path / "made.smi").write_text("CCO\nc1ccccc1CCN\nC1CC\nc1ccccc1CCN\n")
+    (tmp_path / "real.smi").write_text("c1ccccc1CCN\nCC(=O)Nc1ccc(O)cc1\n")
+    done = molvae("evaluate", "--samples", "made.smi", "-i", "real.smi", "-o", "run", "-q")
+    assert done.returncode == 0, done.stderr
+    lines = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines()[:8])
+    assert float(lines["validity"]) == 0.75 and float(lines["molecules"]) == 4
+    assert "Quality of the molecules" in (tmp_path / "run" / "report.html").read_text()

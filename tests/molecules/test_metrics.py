@@ -1,0 +1,57 @@
+"""Quality of a set of molecules, on sets small enough to count."""
+
+import math
+from collections import Counter
+
+import pytest
+from rdkit import Chem
+
+from molvae.molecules.metrics import cosine, fragments, generated_quality, scaffolds
+
+REFERENCE = ["c1ccccc1CCN", "CC(=O)Nc1ccc(O)cc1", "C1CCCCC1C(=O)O", "nonsense"]
+
+
+def measure(smiles: list[str], known: set[str] | None = None) -> dict[str, float]:
+    return generated_quality(smiles, REFERENCE, known, quiet=True)
+
+
+def test_shares_are_of_what_they_say():
+    numbers = measure(["CCO", "OCC", "CCN", "C1CC", "xx"], {"CCO"})
+    assert numbers["molecules"] == 5
+    assert numbers["validity"] == 3 / 5
+    assert numbers["uniqueness"] == 2 / 3  # CCO and OCC are one molecule
+    assert numbers["novelty"] == 1 / 2  # of the distinct ones, CCO is known
+
+
+def test_the_reference_itself_is_as_near_as_can_be():
+    numbers = measure(REFERENCE[:3])
+    for name in ("nearest_neighbour_similarity", "scaffold_similarity", "fragment_similarity"):
+        assert numbers[name] == pytest.approx(1.0)
+    assert 0.5 < numbers["internal_diversity"] < 1
+
+
+def test_a_set_of_one_molecule_is_not_diverse():
+    assert measure(["c1ccccc1CCN"] * 3)["internal_diversity"] == 0.0
+    far = measure(["FC(F)(F)Cl", "FC(F)Cl"])
+    assert far["nearest_neighbour_similarity"] < 0.2 and far["fragment_similarity"] == 0.0
+    assert math.isnan(far["scaffold_similarity"])  # no ring, no scaffold
+
+
+def test_nothing_valid_gives_no_number_rather_than_an_error():
+    numbers = measure(["xx", ""])
+    assert numbers["validity"] == 0
+    assert all(math.isnan(value) for name, value in numbers.items() if name not in ("molecules", "validity"))
+    assert math.isnan(measure([])["validity"])
+
+
+def test_scaffolds_and_fragments():
+    mol = Chem.MolFromSmiles("CC(=O)Nc1ccc(O)cc1")
+    assert scaffolds(mol) == ["c1ccccc1"]
+    assert len(fragments(mol)) == 3  # acyl, amine and ring: two BRICS bonds
+    assert scaffolds(Chem.MolFromSmiles("CCO")) == []
+
+
+def test_cosine_of_counts():
+    assert cosine(Counter(a=3, b=4), Counter(a=3, b=4)) == pytest.approx(1.0)
+    assert cosine(Counter(a=1), Counter(b=1)) == 0.0
+    assert cosine(Counter(a=1, b=1), Counter(a=1)) == pytest.approx(1 / math.sqrt(2))
