@@ -228,6 +228,7 @@ class Campaign:
                 return self._to_ask(self.pending[: self.oracle.calls_left], None)
             self._begin()
             self._close_step()
+        self._close_if_answered()  # a process may have died between the last answer and this
         if self.oracle.calls_left == 0:
             raise BudgetExhausted(f"all {self.config.budget} oracle calls are spent")
         rows = self._candidates(min(n, self.oracle.calls_left))
@@ -257,10 +258,7 @@ class Campaign:
         rows = [
             self._tell(str(text), score, pending) for text, score in zip(table["smiles"], table["score"], strict=True)
         ]
-        if self.step > 0 and len(candidates := self.store.candidates(self.step)) and not self.pending:
-            self.strategy.tell(self._outcomes(candidates, self.step))
-            self._count_stalled(candidates)
-            self._close_step()
+        self._close_if_answered()
         return pd.DataFrame(rows, columns=["smiles", "score", "status", "asked", "error"])
 
     def _tell(self, text: str, score: Any, pending: set[str]) -> dict[str, Any]:
@@ -300,10 +298,7 @@ class Campaign:
         """The candidates of this step: those stored before a kill, or new ones, stored before they are used."""
         rows = self.store.candidates(self.step)
         if len(rows):
-            if self._proposed < self.step:
-                # a process that died proposed these; proposing again moves the strategy on as it did then
-                self.strategy.propose(count, self.step, self._judge)
-                self._proposed = self.step
+            self._catch_up(count)
             return rows
         self._proposed = self.step
         chosen: set[str] = set()
@@ -312,6 +307,22 @@ class Campaign:
             candidates.append(self._choose(suggestion, len(candidates), chosen))
         self.store.record_candidates(self.step, candidates)
         return self.store.candidates(self.step)
+
+    def _catch_up(self, count: int) -> None:
+        """Move the strategy on to where it was when another process made it propose the candidates of this step."""
+        if self._proposed < self.step:
+            self.strategy.propose(count, self.step, self._judge)
+            self._proposed = self.step
+
+    def _close_if_answered(self) -> None:
+        """Close the step if every molecule that was asked for has been told."""
+        rows = self.store.candidates(self.step) if self.step > 0 else pd.DataFrame()
+        if rows.empty or self.pending:
+            return
+        self._catch_up(int((rows["status"] == "valid").sum()))
+        self.strategy.tell(self._outcomes(rows, self.step))
+        self._count_stalled(rows)
+        self._close_step()
 
     def _judge(self, smiles: str) -> bool:
         if smiles in self.oracle:

@@ -102,6 +102,43 @@ def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
         assert again.ask(3)["smiles"].tolist() == following
 
 
+@pytest.mark.parametrize("strategy", ["latent", "genetic"])
+def test_a_laboratory_may_use_a_process_for_each_command(model, tmp_path, strategy):
+    """Three plates from one process, and from one that is resumed before every ask and every tell."""
+    start = pd.DataFrame({"smiles": ["CCO", "CC(=O)Nc1ccc(O)cc1", "c1ccccc1C(=O)O"], "score": [0.1, 0.4, 0.3]})
+    settings = SMALL | {"budget": 50, "oracle": "laboratory", "strategy": strategy}
+
+    def measured(smiles: list[str]) -> pd.DataFrame:
+        return pd.DataFrame({"smiles": smiles, "score": [len(text) / 40 for text in smiles]})
+
+    plates = []
+    with Campaign(model, start=start, folder=tmp_path / "one", **settings) as campaign:
+        campaign.tell(start)
+        for _ in range(3):
+            plates.append(campaign.ask(3)["smiles"].tolist())
+            campaign.tell(measured(plates[-1]))
+    with Campaign(model, start=start, folder=tmp_path / "many", **settings) as campaign:
+        campaign.tell(start)
+    for plate in plates:
+        with Campaign.resume(tmp_path / "many", model, quiet=True) as asked:
+            assert asked.ask(3)["smiles"].tolist() == plate
+        with Campaign.resume(tmp_path / "many", model, quiet=True) as told:
+            told.tell(measured(plate))
+
+
+def test_a_process_that_died_after_the_last_answer_leaves_no_plate_open(model, tmp_path):
+    settings = SMALL | {"budget": 50, "oracle": "laboratory"}
+    start = pd.DataFrame({"smiles": ["CCO", "c1ccccc1C(=O)O"], "score": [0.1, 0.3]})
+    with Campaign(model, start=start, folder=tmp_path / "run", **settings) as campaign:
+        campaign.tell(start)
+        plate = campaign.ask(2)["smiles"].tolist()
+        campaign._close_if_answered = lambda: None  # dies here
+        campaign.tell(pd.DataFrame({"smiles": plate, "score": [0.5, 0.6]}))
+    with Campaign.resume(tmp_path / "run", model, quiet=True) as again:
+        following = again.ask(2)["smiles"].tolist()
+        assert len(following) == 2 and not set(following) & set(plate)
+
+
 def test_a_python_function_is_an_oracle_and_must_be_given_again(model, tmp_path):
     calls = []
 
