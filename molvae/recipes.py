@@ -18,6 +18,7 @@ from molvae.core.panels import Panel, save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.arena import ArenaConfig, compete
 from molvae.design.arena import panels as arena_panels
+from molvae.design.latent_regression import RegressionConfig, regression_of_model
 from molvae.design.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, InputError
@@ -84,6 +85,7 @@ class EvaluateRecipe(Config):
     smiles_column: str | None = None
     """Column of the file that holds the SMILES."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    regression: RegressionConfig = RegressionConfig()
 
 
 class ImagesRecipe(Config):
@@ -456,7 +458,9 @@ def run_evaluation(
     settings = {**recipe.model_dump(mode="json", exclude={"kind"}), "sources": {"held_out": _source(prepared)}}
     create_run_folder(folder, "evaluate", settings, recipe.evaluation.seed)
     known = known_molecules(recipe.model)
-    result = evaluate_model(model, _data(prepared, None), recipe.evaluation, known=known, quiet=quiet)
+    held_out = _data(prepared, None)
+    result = evaluate_model(model, held_out, recipe.evaluation, known=known, quiet=quiet)
+    result["gaussian_process"] = regression_of_model(model, held_out.smiles, recipe.regression, num_workers, quiet)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     return folder, result
 

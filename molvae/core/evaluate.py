@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from molvae.core.distributions import DiagonalGaussian, kl_per_dimension
+from molvae.core.distributions import PointMass
 from molvae.core.objectives import elbo, iwae
 from molvae.core.progress import track
 from molvae.core.vae import VAE
@@ -42,8 +42,8 @@ def evaluate_bounds(
     for batch in batches:
         terms = model.terms(batch, samples, generator)
         values = {"reconstruction": terms.log_px.mean(0), "elbo": elbo(terms)}
-        if isinstance(terms.q, DiagonalGaussian):
-            values["kl"] = kl_per_dimension(terms.q).sum(-1)
+        if not isinstance(terms.q, PointMass):  # which has no density
+            values["kl"] = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
         if samples > 1:
             values["nll"] = -iwae(terms)
         for name, value in values.items():

@@ -2,8 +2,8 @@
 
 ``torch.nn.GRU`` multiplies the input of every step by a matrix. In a decoder whose input is a token (a row of
 a table) plus a code z that stays the same at all steps, that product can be done once, outside the recurrence;
-what remains is one matrix product a step. The backward pass below keeps the elementwise work of a step to two
-operations, since all factors that do not depend on the incoming gradient are formed for all steps at once.
+what remains is one matrix product a step. The backward pass below takes the gates as the forward pass has left them,
+and does the elementwise work of a step with a dozen operations, while the step lies in the cache.
 
 Use it for decoders conditioned on z. For a plain recurrent encoder ``torch.nn.GRU`` is as good.
 """
@@ -84,27 +84,28 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, ...]:
         gates, recurrent_n, states, weight = ctx.saved_tensors
         steps, batch, size = grad_states.shape
-        reset, update, candidate = gates.view(steps, batch, 3, size).unbind(2)
-
-        # dL/d(pre-activation) = factor * dL/dh', for each gate; the factors of all steps at once
-        factor_n = (1 - update) * (1 - candidate * candidate)
-        factors = torch.empty_like(gates).view(steps, batch, 3, size)
-        torch.mul(factor_n, reset, out=factors[:, :, 2])
-        torch.mul(factors[:, :, 2], recurrent_n * (1 - reset), out=factors[:, :, 0])
-        torch.mul((states[:-1] - candidate) * update, 1 - update, out=factors[:, :, 1])
-
-        grad_projected = torch.empty_like(factors)  # with respect to W h
-        grad_hidden = torch.empty_like(states)  # with respect to h, after each step
-        grad_hidden[steps] = grad_states[steps - 1]
+        grad_projected = torch.empty_like(gates)  # with respect to W h, for r, u, n
+        grad_n = torch.empty_like(recurrent_n)  # with respect to x_n
+        grad = grad_states[steps - 1]  # with respect to h_t, from the output and from the next step
+        # Everything elementwise is done step by step, while the step lies in the cache: over all steps at once it would
+        # be bound by memory. (1 - a) b is written as b - a b, one fused operation.
         for t in range(steps - 1, -1, -1):
-            grad = grad_hidden[t + 1]
-            torch.mul(factors[t], grad.unsqueeze(1), out=grad_projected[t])
-            passed_on = grad * update[t] if t == 0 else torch.addcmul(grad_states[t - 1], grad, update[t])
-            torch.addmm(passed_on, grad_projected[t].view(batch, 3 * size), weight, out=grad_hidden[t])
+            reset, update, candidate = gates[t].view(batch, 3, size).unbind(1)
+            to_reset, to_update, to_n = grad_projected[t].view(batch, 3, size).unbind(1)
+            kept = grad * update
+            moved = grad - kept
+            torch.addcmul(moved, moved * candidate, candidate, value=-1, out=grad_n[t])
+            torch.mul(grad_n[t], reset, out=to_n)
+            gain = to_n * recurrent_n[t]
+            torch.addcmul(gain, gain, reset, value=-1, out=to_reset)
+            gain = (states[t] - candidate).mul_(kept)
+            torch.addcmul(gain, gain, update, value=-1, out=to_update)
+            if t > 0:
+                kept += grad_states[t - 1]
+            grad = torch.addmm(kept, grad_projected[t], weight)
 
         flat = grad_projected.view(steps * batch, 3 * size)
-        grad_weight = flat.t() @ states[:-1].reshape(steps * batch, size)
-        grad_bias = grad_projected[:, :, 2].sum((0, 1))
-        # x_n enters outside the reset gate, so its gradient lacks the factor r
-        torch.mul(factor_n, grad_hidden[1:], out=grad_projected[:, :, 2])
-        return grad_projected.view_as(gates), grad_hidden[0], grad_weight, grad_bias
+        grad_weight = flat.t() @ states[:-1].view(steps * batch, size)
+        grad_bias = grad_projected[:, :, 2 * size :].sum((0, 1))
+        grad_projected[:, :, 2 * size :] = grad_n  # x_n enters outside the reset gate
+        return grad_projected, grad, grad_weight, grad_bias

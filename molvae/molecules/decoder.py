@@ -5,34 +5,112 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from molvae.core.convolution import SequenceConvolution, sequence_first
+from molvae.core.flows import CouplingFlow
 from molvae.core.recurrent import GatedRecurrence
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
 
 
+class PositionFeatures(nn.Module):
+    """z -> what is likely to stand at each position, before any token is known (Semeniuta et al. 2017).
+
+    A dense layer gives every position some numbers of its own, causal convolutions relate it to the positions before
+    it. All positions are made at once, in large matrix products. The recurrence then need not keep in mind where
+    in the molecule it stands; what remains for it is to make the tokens agree with each other.
+
+    Args:
+        latent_size: D
+        positions: P, longest sequence with its end.
+        channels: C
+        narrow_channels: numbers of each position out of the dense layer.
+        dilations: one residual block each.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        positions: int,
+        channels: int,
+        narrow_channels: int = 32,
+        dilations: tuple[int, ...] = (1, 2, 4),
+    ) -> None:
+        super().__init__()
+        self.narrow_channels = narrow_channels
+        self.dense = nn.Linear(latent_size, positions * narrow_channels)
+        self.stem = SequenceConvolution(narrow_channels, channels, width=5, causal=True)
+        self.blocks = nn.ModuleList(
+            SequenceConvolution(channels, channels, 5, dilation, causal=True) for dilation in dilations
+        )
+
+    def forward(self, z: Tensor, positions: int) -> Tensor:
+        """z (N, D) -> features of the first T positions (T, N, C); they do not depend on T."""
+        size = positions * self.narrow_channels
+        raw = nn.functional.linear(z, self.dense.weight[:size], self.dense.bias[:size])
+        hidden = self.stem(sequence_first(torch.relu(raw).view(len(z), positions, self.narrow_channels)))
+        for convolution in self.blocks:
+            hidden = hidden + convolution(torch.relu(hidden))
+        return torch.relu(hidden).squeeze(2).permute(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What z contributes to the generation of N sequences.
+
+    Attributes:
+        gates: (N, 3H) to the gates of every step.
+        features: (P, M, C) of each position, or None.
+        rows: (N,) columns of ``features``.
+    """
+
+    gates: Tensor
+    features: Tensor | None
+    rows: Tensor
+
+    def select(self, rows: Tensor) -> "Conditions":
+        """Those of some sequences; features are not copied."""
+        return Conditions(self.gates[rows], self.features, self.rows[rows])
+
+
 class RecurrentDecoder(nn.Module):
     """GRU that sees z at every step, through its initial state and through its gates.
 
-    A step's input is a token and z. Both are projected outside the recurrence: the token by a row of a table of
-    gate inputs, z once for the whole sequence.
+    A step's input is a token, z and, where there are position features, those of the step. All are projected outside
+    the recurrence, in one matrix product.
 
     Args:
         vocabulary_size: V
         latent_size: D
         hidden_size: H
         max_length: longest molecule in tokens (``<eos>`` comes on top).
+        position_channels: C of the :class:`PositionFeatures`; 0: none.
+        flow: z is first mapped through its inverse, see :mod:`molvae.core.flows`.
     """
 
-    def __init__(self, vocabulary_size: int, latent_size: int, hidden_size: int, max_length: int) -> None:
+    def __init__(
+        self,
+        vocabulary_size: int,
+        latent_size: int,
+        hidden_size: int,
+        max_length: int,
+        position_channels: int = 0,
+        flow: CouplingFlow | None = None,
+    ) -> None:
         super().__init__()
         self.vocabulary_size = vocabulary_size
         self.max_length = max_length
+        self.flow = flow
         self.token_gates = nn.Linear(vocabulary_size, 3 * hidden_size, bias=False)
         nn.init.normal_(self.token_gates.weight, std=0.5)
         self.latent_gates = nn.Linear(latent_size, 3 * hidden_size)
         self.latent_state = nn.Linear(latent_size, hidden_size)
         self.recurrence = GatedRecurrence(hidden_size)
         self.output = nn.Linear(hidden_size, vocabulary_size)
+        self.positions: PositionFeatures | None = None
+        if position_channels:
+            self.positions = PositionFeatures(latent_size, max_length + 1, position_channels)
+            self.position_gates = nn.Linear(position_channels, 3 * hidden_size, bias=False)
+            self.position_output = nn.Linear(position_channels, vocabulary_size, bias=False)
 
     def forward(self, z: Tensor) -> "SequenceLikelihood":
         """z (S, B, D) -> p(x|z)"""
@@ -40,20 +118,45 @@ class RecurrentDecoder(nn.Module):
 
     def logits(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (T, N, V)."""
+        code = self._code(z)
         # the time axis comes first, so that each step of the recurrence reads one block of memory
-        tokens = nn.functional.one_hot(inputs.t(), self.vocabulary_size).to(z.dtype)
-        gates = self.token_gates(tokens) + self.latent_gates(z)
-        return self.output(self.recurrence(gates, self.initial_state(z)))
+        tokens = nn.functional.one_hot(inputs.t(), self.vocabulary_size)
+        parts = [tokens, code.expand(len(tokens), *code.shape)]
+        weights = [self.token_gates.weight, self.latent_gates.weight]
+        features = None if self.positions is None else self.positions(code, inputs.shape[1])
+        if features is not None:
+            parts.append(features)
+            weights.append(self.position_gates.weight)
+        # under autocast the features come in its precision: the others follow, so that nothing is made in float32
+        dtype = parts[-1].dtype
+        inputs_of_gates = torch.cat([part.to(dtype) for part in parts], -1)
+        gates = nn.functional.linear(inputs_of_gates, torch.cat(weights, 1), self.latent_gates.bias)
+        logits = self.output(self.recurrence(gates, self._initial_state(code)))
+        return logits if features is None else logits + self.position_output(features)
 
-    def initial_state(self, z: Tensor) -> Tensor:
-        """z (N, D) -> h_0 (N, H)"""
-        return torch.tanh(self.latent_state(z))
+    def conditions(self, z: Tensor) -> tuple[Conditions, Tensor]:
+        """For generation: z (N, D) -> what it contributes to every step, and h_0 (N, H)."""
+        code = self._code(z)
+        features = None if self.positions is None else self.positions(code, self.max_length + 1)
+        rows = torch.arange(len(z), device=z.device)
+        return Conditions(self.latent_gates(code), features, rows), self._initial_state(code)
 
-    def step(self, latent_gates: Tensor, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of generation: projected z (N, 3H), last tokens (N,), h (N, H) -> logits (N, V), new h."""
-        gates = latent_gates + self.token_gates.weight.t()[tokens]
+    def step(self, conditions: Conditions, place: int, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of generation: place in the sequence, last tokens (N,), h (N, H) -> logits (N, V), new h."""
+        gates = conditions.gates + self.token_gates.weight.t()[tokens]
+        features = None if conditions.features is None else conditions.features[place, conditions.rows]
+        if features is not None:
+            gates = gates + self.position_gates(features)
         hidden = self.recurrence.step(gates, hidden)
-        return self.output(hidden), hidden
+        logits = self.output(hidden)
+        return logits if features is None else logits + self.position_output(features), hidden
+
+    def _code(self, z: Tensor) -> Tensor:
+        code: Tensor = z if self.flow is None else self.flow.inverse(z)[0]
+        return code
+
+    def _initial_state(self, code: Tensor) -> Tensor:
+        return torch.tanh(self.latent_state(code))
 
 
 @dataclass(frozen=True)

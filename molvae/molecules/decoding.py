@@ -90,14 +90,14 @@ def generate(
     total = torch.zeros(number, device=device)
     complete = torch.zeros(number, dtype=torch.bool, device=device)
     alive = torch.arange(number, device=device)
-    latent_gates, hidden = decoder.latent_gates(z), decoder.initial_state(z)
+    conditions, hidden = decoder.conditions(z)
     last = torch.full((number,), BOS_INDEX, device=device)
     states = [constraint.start() for _ in range(number)] if constraint else []
 
     for step in range(steps):
         if len(alive) == 0:
             break
-        logits, hidden = decoder.step(latent_gates, last, hidden)
+        logits, hidden = decoder.step(conditions, step, last, hidden)
         log_p = torch.log_softmax(logits.float(), -1)
         log_p[:, [PAD_INDEX, BOS_INDEX]] = -torch.inf
         scores = _perturb(log_p, temperature, top_p, generator)
@@ -110,7 +110,7 @@ def generate(
             if constraint:
                 dead = torch.tensor([state.relaxed for state in states], device=device)
                 complete[alive[~going & dead]] = False
-            alive, last, hidden, latent_gates = alive[going], last[going], hidden[going], latent_gates[going]
+            alive, last, hidden, conditions = alive[going], last[going], hidden[going], conditions.select(going)
             states = [state for state, goes in zip(states, going.tolist(), strict=True) if goes] if constraint else []
     return Generated(tokens, total, complete)
 
@@ -198,15 +198,15 @@ def beam_search(
 def _beam_one(
     decoder: RecurrentDecoder, z: Tensor, width: int, constraint: ConstraintFactory | None
 ) -> list[tuple[list[int], float]]:
-    gates = decoder.latent_gates(z.unsqueeze(0))
-    hidden = decoder.initial_state(z.unsqueeze(0))
+    conditions, hidden = decoder.conditions(z.unsqueeze(0))
     prefixes: list[list[int]] = [[]]
     scores = [0.0]
     states = [constraint.start()] if constraint else []
     finished: list[tuple[list[int], float]] = []
-    for _ in range(decoder.max_length + 1):
+    for place in range(decoder.max_length + 1):
         last = torch.tensor([prefix[-1] if prefix else BOS_INDEX for prefix in prefixes], device=z.device)
-        logits, hidden = decoder.step(gates.expand(len(prefixes), -1), last, hidden)
+        repeated = conditions.select(torch.zeros(len(prefixes), dtype=torch.long, device=z.device))
+        logits, hidden = decoder.step(repeated, place, last, hidden)
         log_p = torch.log_softmax(logits.float(), -1)
         log_p[:, [PAD_INDEX, BOS_INDEX]] = -torch.inf
         options: list[tuple[float, int, int]] = []

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from molvae.core.convolution import SequenceConvolution, sequence_first
 from molvae.core.distributions import DiagonalGaussian
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
@@ -40,12 +41,9 @@ class ConvolutionalEncoder(nn.Module):
         super().__init__()
         self.positions = max_length + 1
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.stem = nn.Conv1d(embedding_size, channels, kernel_size=7, padding=3)
-        self.blocks = nn.ModuleList(
-            nn.Conv1d(channels, channels, kernel_size=5, padding=2 * dilation, dilation=dilation)
-            for dilation in dilations
-        )
-        self.narrow = nn.Conv1d(channels, narrow_channels, kernel_size=1)
+        self.stem = SequenceConvolution(embedding_size, channels, width=7)
+        self.blocks = nn.ModuleList(SequenceConvolution(channels, channels, 5, dilation) for dilation in dilations)
+        self.narrow = SequenceConvolution(channels, narrow_channels, width=1)
         self.dense = nn.Linear(narrow_channels * self.positions, hidden_size)
         self.head = nn.Linear(hidden_size, 2 * latent_size)
         # start near q = N(0, 0.3^2): early gradients then carry the reconstruction, not the noise of z
@@ -54,15 +52,15 @@ class ConvolutionalEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> DiagonalGaussian:
         """Batch of B molecules -> q(z|x) with mu, log_var (B, D)."""
-        embedded = self.embedding(batch.tokens).transpose(1, 2)
+        embedded = sequence_first(self.embedding(batch.tokens))
         # the mask has the type of the features: a product with booleans is several times slower
-        keep = (batch.tokens != PAD_INDEX).unsqueeze(1).to(embedded.dtype)
+        keep = (batch.tokens != PAD_INDEX).unsqueeze(1).unsqueeze(1).to(embedded.dtype)
         hidden = self.stem(embedded * keep)
         keep = keep.to(hidden.dtype)
         for convolution in self.blocks:
             hidden = hidden + convolution(torch.relu(hidden) * keep)
         hidden = torch.relu(self.narrow(torch.relu(hidden))) * keep
-        hidden = nn.functional.pad(hidden, (0, self.positions - hidden.shape[2]))
+        hidden = nn.functional.pad(hidden.squeeze(2), (0, self.positions - hidden.shape[3]))
         mu, log_var = self.head(torch.relu(self.dense(hidden.flatten(1)))).float().chunk(2, -1)
         return DiagonalGaussian(mu, _soft_floor(log_var))
 

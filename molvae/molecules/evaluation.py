@@ -8,8 +8,16 @@ Reconstruction of held-out molecules (a molecule counts as rebuilt if the canoni
 
 Validity of the prior: z ~ N(0, I), one greedy decoding of each; without mask, with the syntax mask (what is always
 well-formed), and with the valence mask (the default of every other command; what runs into a dead end of the mask
-is decoded again, at most ten times, sampled). ``fitted`` draws z from the Gaussian fitted to the
-held-out encodings instead (no mask): the aggregate posterior is where the decoder was trained.
+is decoded again, at most ten times, sampled). ``sampled`` and ``sampled_valence`` decode each point ten times at
+temperature 1. ``fitted`` draws z from the Gaussian fitted to the held-out encodings instead (no mask): the aggregate
+posterior is where the decoder was trained.
+
+Generated molecules: 10,000 prior points, one greedy decoding of each without mask, beside the held-out molecules by
+the definitions of MOSES (:mod:`molvae.molecules.metrics`).
+
+Smoothness, greedy decoding without mask: on great circles between random pairs of held-out molecules, and at points a
+given distance from a held-out molecule's mean in random directions (in standard deviations of the prior; two random
+molecules are about sqrt(2 D) apart); validity, and Tanimoto similarity (ECFP4) to the nearer end, or to the molecule.
 
 The likelihood is importance-sampled (Burda et al. 2016), in nats per molecule as the model writes it: of its
 canonical SMILES, so it is no more than a bound for the molecule itself.
@@ -30,8 +38,9 @@ from torch import Tensor
 from molvae.core.config import Config
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.progress import track
-from molvae.core.sampling import fitted_gaussian
+from molvae.core.sampling import fitted_gaussian, slerp
 from molvae.molecules.dataset import MoleculeDataset
+from molvae.molecules.metrics import generated_quality, mean_similarity
 from molvae.molecules.parsing import canonical
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import Mask, MoleculeVAE
@@ -50,6 +59,14 @@ class EvaluationConfig(Config):
     """Held-out molecules for the importance-sampled likelihood; 0 leaves it out."""
     nll_samples: int = Field(100, ge=1)
     """Draws of z for each of them."""
+    generated: int = Field(10_000, ge=0)
+    """Points of the prior whose molecules are compared with the held-out ones; 0 leaves it out."""
+    paths: int = Field(100, ge=0)
+    """Great circles between pairs of held-out molecules, nine points each; 0 leaves them out."""
+    neighbourhoods: int = Field(200, ge=0)
+    """Held-out molecules whose surroundings are looked at; 0 leaves them out."""
+    radii: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Distances of the points around them."""
     seed: int = 0
     """Of every draw."""
 
@@ -74,7 +91,8 @@ def evaluate_model(
         quiet: show no progress.
 
     Returns:
-        Nested dictionary of numbers (JSON): ``reconstruction``, ``prior``, ``latent``, ``properties``, ``protocol``.
+        Nested dictionary of numbers (JSON): ``reconstruction``, ``prior``, ``generated``, ``smoothness``, ``latent``,
+        ``properties``, ``protocol``.
     """
     started = time.monotonic()
     smiles = list(held_out.smiles[: config.molecules])
@@ -94,10 +112,16 @@ def evaluate_model(
     masks: tuple[Mask, ...] = ("none", "syntax", "valence")
     for mask in masks:
         result["prior"][mask] = prior_quality(model, points, mask, known)
+    for name, mask in (("sampled", "none"), ("sampled_valence", "valence")):
+        result["prior"][name] = prior_quality(model, points.repeat(10, 1), mask, None, generator)
     encodings = z[torch.isfinite(z).all(-1)].cpu()
     if len(encodings) > 1:
         fitted = fitted_gaussian(encodings, config.prior_samples, generator)
         result["prior"]["fitted"] = prior_quality(model, fitted, "none", known)
+    if config.generated:
+        drawn, _ = model.generate(model.prior.sample((config.generated,), generator), mask="none")
+        result["generated"] = generated_quality(drawn, smiles, known, config.seed, quiet)
+    result["smoothness"] = _smoothness(model, z, smiles, config, generator)
     result["latent"] = _latent_numbers(model, smiles, config, quiet)
     result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)], training_mean)
     result["protocol"] = {
@@ -128,14 +152,53 @@ def reconstructed(
     return hits / max(1, len(smiles))
 
 
-def prior_quality(model: MoleculeVAE, points: Tensor, mask: Mask, known: Any = None) -> dict[str, float]:
-    """Validity, and of the valid ones uniqueness and novelty, of greedy decodings of prior points (n, D)."""
-    texts, _ = model.generate(points, mask=mask)
+def prior_quality(
+    model: MoleculeVAE, points: Tensor, mask: Mask, known: Any = None, generator: torch.Generator | None = None
+) -> dict[str, float]:
+    """Validity, and of the valid ones uniqueness and novelty, of decodings of prior points (n, D).
+
+    Greedy ones; with a generator, sampled at temperature 1, and then only validity is meant.
+    """
+    texts, _ = model.generate(points, temperature=0.0 if generator is None else 1.0, mask=mask, generator=generator)
     valid = [molecule for molecule in map(canonical, texts) if molecule is not None]
-    quality = {"validity": len(valid) / max(1, len(texts)), "uniqueness": len(set(valid)) / max(1, len(valid))}
+    quality = {"validity": len(valid) / max(1, len(texts))}
+    if generator is not None:
+        return quality
+    quality["uniqueness"] = len(set(valid)) / max(1, len(valid))
     if known is not None:
         quality["novelty"] = sum(molecule not in known for molecule in valid) / max(1, len(valid))
     return quality
+
+
+def _smoothness(
+    model: MoleculeVAE, z: Tensor, smiles: Sequence[str], config: EvaluationConfig, generator: torch.Generator
+) -> dict[str, dict[str, float]]:
+    rows = torch.nonzero(torch.isfinite(z).all(-1)).flatten()
+    found: dict[str, dict[str, float]] = {}
+    if len(rows) < 2:
+        return found
+    if config.paths:
+        t = torch.linspace(0.1, 0.9, 9)
+        ends = rows[torch.randint(len(rows), (config.paths, 2), generator=generator)]
+        points = torch.cat([slerp(z[a], z[b], t) for a, b in ends.tolist()])
+        nearer = torch.where(t < 0.5, 0, 1).repeat(config.paths)
+        owners = ends.repeat_interleave(len(t), 0).gather(1, nearer.unsqueeze(1)).flatten()
+        found["path"] = _likeness(model, points, [smiles[row] for row in owners.tolist()])
+    for radius in config.radii if config.neighbourhoods else ():
+        centres = rows[torch.randperm(len(rows), generator=generator)[: config.neighbourhoods]]
+        directions = torch.randn(len(centres), z.shape[1], generator=generator)
+        points = z[centres] + radius * directions / directions.norm(dim=1, keepdim=True)
+        found[f"radius {radius:g}"] = _likeness(model, points, [smiles[row] for row in centres.tolist()])
+    return found
+
+
+def _likeness(model: MoleculeVAE, points: Tensor, owners: Sequence[str]) -> dict[str, float]:
+    """Validity of greedy decodings of points (n, D), and mean similarity of the valid ones to their owners."""
+    texts, _ = model.generate(points, mask="none")
+    pairs = [
+        (molecule, owner) for molecule, owner in zip(map(canonical, texts), owners, strict=True) if molecule is not None
+    ]
+    return {"validity": len(pairs) / max(1, len(texts)), "similarity": mean_similarity(pairs)}
 
 
 def _jin_protocol(model: MoleculeVAE, smiles: Sequence[str], generator: torch.Generator, quiet: bool) -> float:
@@ -185,9 +248,19 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
             "none": "without mask",
             "syntax": "syntax mask",
             "valence": "valence mask",
+            "sampled": "without mask, 10 sampled",
+            "sampled_valence": "valence mask, 10 sampled",
             "fitted": "fitted Gaussian",
         }[mask]
         rows += [(f"prior {name}, {label}", f"{value:.1%}") for name, value in numbers.items()]
+    rows += [
+        (f"generated, {name.replace('_', ' ')}", f"{value:.3f}")
+        for name, value in result.get("generated", {}).items()
+        if name != "molecules"
+    ]
+    for place, numbers in result.get("smoothness", {}).items():
+        label = "path between molecules" if place == "path" else f"{place} of a molecule"
+        rows.append((f"{label}: validity, similarity", f"{numbers['validity']:.1%}, {numbers['similarity']:.2f}"))
     rows += [
         ("log p(x given z), nats", f"{result['latent']['reconstruction']:.2f}"),
         ("KL, nats", f"{result['latent']['kl']:.1f}"),
@@ -199,4 +272,7 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((label, f"{numbers['nll']:.1f} ± {numbers['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
+    for name, numbers in result.get("gaussian_process", {}).items():
+        label = f"Gaussian process on z, {name}: RMSE, log-likelihood"
+        rows.append((label, f"{numbers['rmse']:.3f}, {numbers['log_likelihood']:.3f}"))
     return rows

@@ -73,6 +73,14 @@ def generated_quality(
     return numbers
 
 
+def mean_similarity(pairs: Sequence[tuple[str, str]]) -> float:
+    """Mean Tanimoto similarity of pairs of valid SMILES, by the fingerprints above; NaN without pairs."""
+    if not pairs:
+        return float("nan")
+    left, right = (_fingerprints([Chem.MolFromSmiles(text) for text in side]) for side in zip(*pairs, strict=True))
+    return float(np.mean([DataStructs.TanimotoSimilarity(a, b) for a, b in zip(left, right, strict=True)]))
+
+
 def scaffolds(mol: Chem.Mol) -> list[str]:
     """The Bemis-Murcko scaffold; nothing for a molecule without rings."""
     found = MurckoScaffold.MurckoScaffoldSmiles(mol=mol)

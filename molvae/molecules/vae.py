@@ -20,7 +20,8 @@ from torch import Tensor
 from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.config import Config
 from molvae.core.device import choose_device
-from molvae.core.distributions import StandardNormal
+from molvae.core.distributions import Posterior, StandardNormal
+from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
@@ -56,6 +57,12 @@ class MoleculeVAEConfig(Config):
     """One residual block each."""
     hidden_size: int = Field(512, ge=1)
     """Width of the GRU decoder."""
+    position_channels: int = Field(0, ge=0)
+    """Width of what the decoder derives from z for every position; 0: z enters the same way at all positions."""
+    flow_layers: int = Field(0, ge=0)
+    """Coupling layers between the decoder's code and the latent space; 0: they are the same."""
+    flow_width: int = Field(256, ge=1)
+    """Width of each."""
     predictor_size: int = Field(256, ge=1)
     """Width of the property predictor."""
     properties: tuple[str, ...] = ("QED", "SAS", "logP")
@@ -91,13 +98,27 @@ class MoleculeVAE(VAE):
                 config.dilations,
             ),
             StandardNormal(config.latent_size),
-            RecurrentDecoder(len(vocabulary), config.latent_size, config.hidden_size, vocabulary.max_length),
+            RecurrentDecoder(
+                len(vocabulary),
+                config.latent_size,
+                config.hidden_size,
+                vocabulary.max_length,
+                config.position_channels,
+                flow=CouplingFlow(config.latent_size, config.flow_layers, config.flow_width)
+                if config.flow_layers
+                else None,
+            ),
         )
         self.predictor = PropertyPredictor(config.latent_size, config.properties, config.predictor_size)
         self.config = config
         self.vocabulary = vocabulary
         self.card = card
         self.folder: Path | None = None
+
+    def posterior(self, x: TokenBatch) -> Posterior:
+        """q(z|x), in the space whose prior is N(0, I)."""
+        q: Posterior = self.encoder(x)
+        return q if self.decoder.flow is None else FlowPosterior(q, self.decoder.flow)
 
     def auxiliary(self, x: TokenBatch, z: Tensor) -> dict[str, Tensor]:
         """log p(y|z) of the standardised properties."""
@@ -221,7 +242,7 @@ class MoleculeVAE(VAE):
         order = np.argsort(dataset.lengths(), kind="stable")
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            q = self.encoder(dataset.batch(rows).to(self.device))
+            q = self.posterior(dataset.batch(rows).to(self.device))
             points = q.rsample(1, generator)[0] if sample else q.mean
             z[torch.from_numpy(kept[rows])] = points.cpu()
         return z, dict(sorted(problems.items()))

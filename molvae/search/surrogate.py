@@ -98,6 +98,12 @@ class Surrogate:
             covariance = posterior.distribution.covariance_matrix  # type: ignore[union-attr]
         return Belief(self._trend(z) + self.scale * mean, self.scale**2 * covariance)
 
+    @property
+    def noise(self) -> float:
+        """Variance of the observation noise, in units of y squared."""
+        assert self.model is not None, "fit first"
+        return self.scale**2 * float(self.model.likelihood.noise.detach())
+
     def _fit_trend(self, z: Tensor, y: Tensor) -> None:
         """Least squares for a and b; the slope is shrunk towards 0, where m(z) says nothing."""
         self.slope, self.intercept = 0.0, float(y.mean())

@@ -20,15 +20,35 @@ MOLECULES = (
 )
 
 
-def small_model(seed: int = 0) -> MoleculeVAE:
+def small_model(seed: int = 0, **shape: int) -> MoleculeVAE:
     """An untrained model with few weights, in eval mode."""
     config = MoleculeVAEConfig(
-        latent_size=6, embedding_size=8, channels=16, narrow_channels=4, dense_size=16, hidden_size=32, predictor_size=8
+        latent_size=6,
+        embedding_size=8,
+        channels=16,
+        narrow_channels=4,
+        dense_size=16,
+        hidden_size=32,
+        predictor_size=8,
+        **shape,
     )
     torch.manual_seed(seed)
-    return MoleculeVAE(config, Vocabulary.build(MOLECULES)).eval()
+    made = MoleculeVAE(config, Vocabulary.build(MOLECULES)).eval()
+    if made.decoder.flow is not None:
+        for weight in made.decoder.flow.parameters():
+            weight.data += 0.1 * torch.randn_like(weight)  # a new flow is the identity, which would hide mistakes
+    return made
 
 
-@pytest.fixture
-def model() -> MoleculeVAE:
-    return small_model()
+SHAPES = {
+    "plain": {},
+    "position features": {"position_channels": 8},
+    "flow": {"flow_layers": 4, "flow_width": 8},
+    "both": {"position_channels": 8, "flow_layers": 4, "flow_width": 8},
+}
+
+
+@pytest.fixture(params=SHAPES)
+def model(request: pytest.FixtureRequest) -> MoleculeVAE:
+    """One model of each shape that a configuration can ask for."""
+    return small_model(**SHAPES[request.param])

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import torch
 
+from molvae.core.objectives import elbo
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
-from molvae.molecules.decoder import RecurrentDecoder
+from molvae.molecules.decoder import PositionFeatures, RecurrentDecoder
 from molvae.molecules.decoding import generate
 from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX
 
@@ -59,7 +60,7 @@ def test_sample_and_mode_have_the_shape_of_z(model):
 def test_gradients_reach_every_weight(model):
     dataset, _ = MoleculeDataset.build(MOLECULES, model.vocabulary, np.ones((len(MOLECULES), 3), dtype=np.float32))
     terms = model.terms(dataset.batch(np.arange(len(MOLECULES))), 1, torch.Generator().manual_seed(0))
-    (terms.log_px.mean() - terms.kl.mean() + terms.aux["properties"].mean()).backward()
+    (elbo(terms).mean() + terms.aux["properties"].mean()).backward()
     missing = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert missing == []
 
@@ -70,3 +71,10 @@ def test_every_step_sees_z(model):
     logits = model.decoder.logits(points(2), inputs)
     differences = (logits[:, 0] - logits[:, 1]).abs().amax(-1)
     assert all(a > 1e-3 for a in itertools.islice(differences, 9))
+
+
+def test_features_of_a_position_do_not_depend_on_how_many_are_made():
+    torch.manual_seed(0)
+    features = PositionFeatures(latent_size=6, positions=30, channels=8)
+    z = points(3)
+    torch.testing.assert_close(features(z, 12), features(z, 30)[:12], atol=1e-6, rtol=1e-6)
