@@ -257,6 +257,10 @@ def run(
         print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.CompareRecipe):
         finish_comparison(*recipes.run_comparison(made, output, device, quiet, mirror))
+    elif isinstance(made, recipes.AblationRecipe):
+        folder, table = recipes.run_ablations(made, output, device, num_workers, mirror, quiet)
+        print(table.drop(columns="why").to_string(index=False))
+        print(f"\nreport: {build(folder)}")
     else:
         folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, quiet)
         print(f"numbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")

@@ -21,7 +21,7 @@ from molvae.design.arena import panels as arena_panels
 from molvae.design.latent_regression import RegressionConfig, regression_of_model
 from molvae.design.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
-from molvae.errors import ConfigError, InputError
+from molvae.errors import ConfigError, InputError, RunFolderError
 from molvae.images.datasets import FREYFACES, MNIST, ImageData, load_images
 from molvae.images.studies.registry import STUDIES, run_study, study_settings
 from molvae.images.training import (
@@ -33,6 +33,8 @@ from molvae.images.training import (
     training_panels,
 )
 from molvae.images.vae import ImageVAE
+from molvae.molecules.ablation import AblationConfig, run_variants
+from molvae.molecules.ablation import panels as ablation_panels
 from molvae.molecules.card import model_card
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
 from molvae.molecules.io import read_molecules
@@ -134,7 +136,20 @@ class CompareRecipe(Config):
     arena: ArenaConfig = ArenaConfig()
 
 
-Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe | CompareRecipe
+class AblationRecipe(Config):
+    """Variants of a molecular VAE, trained on the same data."""
+
+    kind: Literal["ablations"] = "ablations"
+    data: str = "zinc250k"
+    """Data set name, or a file of molecules."""
+    max_molecules: int | None = None
+    """Use only the first molecules of the data."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    ablations: AblationConfig
+
+
+Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe | CompareRecipe | AblationRecipe
 _KINDS: dict[str, type[Recipe]] = {
     "design": DesignRecipe,
     "train": TrainRecipe,
@@ -142,6 +157,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "images": ImagesRecipe,
     "study": StudyRecipe,
     "compare": CompareRecipe,
+    "ablations": AblationRecipe,
 }
 
 
@@ -436,6 +452,33 @@ def _split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
 
 def _source(prepared: PreparedData) -> dict[str, Any]:
     return {"file": prepared.source_name, "sha256": prepared.source_sha256, **prepared.counts}
+
+
+def run_ablations(
+    recipe: AblationRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, quiet: bool
+) -> tuple[Path, pd.DataFrame]:
+    """Train the variants of a recipe; the same folder again goes on where it was cut off.
+
+    Raises:
+        RunFolderError: the folder holds a run with other settings.
+    """
+    folder = folder or new_run_name("ablations")
+    settings = recipe.model_dump(mode="json", exclude={"kind"})
+    if (folder / "config.json").exists():
+        if read_run_settings(folder, "ablations") != settings:
+            raise RunFolderError(f"{folder} was run with other settings: choose another folder")
+    else:
+        create_run_folder(folder, "ablations", settings, recipe.ablations.base.fit.seed)
+    source = TrainRecipe(
+        data=recipe.data,
+        max_molecules=recipe.max_molecules,
+        smiles_column=recipe.smiles_column,
+        train=recipe.ablations.base,
+    )
+    training, held_out, _ = _training_data(source, num_workers, mirror, quiet)
+    table = run_variants(recipe.ablations, training, held_out, folder / "variants", device, quiet)
+    save_panels(folder, ablation_panels(table))
+    return folder, table
 
 
 # --- evaluation -----------------------------------------------------------------------------------------------------
