@@ -53,6 +53,10 @@ class LatentSpace:
         held = torch.isfinite(points).all(-1)
         return points[held], held.numpy()
 
+    def forget(self) -> None:
+        """The model has changed: encode everything anew."""
+        self._cache.clear()
+
     def decode(self, z: Tensor, step: int) -> list[PointDecodings]:
         """Candidate molecules at points (n, D), each with its votes; reproducible from (seed, step)."""
         seed = self.seed * 1_000_003 + step

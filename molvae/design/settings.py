@@ -10,7 +10,21 @@ from molvae.molecules.filters import FilterConfig
 from molvae.search import SearchConfig
 
 DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
-StrategyName = Literal["latent", "tanimoto", "random", "screening", "gradient", "genetic"]
+StrategyName = Literal[
+    "latent",
+    "tanimoto",
+    "random",
+    "screening",
+    "gradient",
+    "genetic",
+    "global",
+    "constrained",
+    "turbo",
+    "subspace",
+    "weighted",
+    "lolbo",
+    "metric",
+]
 
 
 class CampaignConfig(Config):
@@ -32,7 +46,7 @@ class CampaignConfig(Config):
     """Starting molecules, drawn from the start file."""
     strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
-    baselines.
+    baselines, or methods of the literature (:mod:`molvae.design.literature`).
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""

@@ -1,15 +1,24 @@
 """Strategies by name."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from molvae.design.baselines import GeneticAlgorithm, GradientAscent, PriorSampling, Screening
 from molvae.design.fingerprint_search import FingerprintSearch
 from molvae.design.latent_search import LatentSearch
 from molvae.design.latent_space import LatentSpace
+from molvae.design.literature import (
+    PointSearch,
+    RetrainedSearch,
+    SubspaceSearch,
+    gaussian_process_loss,
+    triplet_loss,
+)
 from molvae.design.objective import Objective
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.strategy import Strategy
 from molvae.molecules.vae import MoleculeVAE
+from molvae.search import SearchConfig
 
 DESCRIPTIONS: dict[StrategyName, str] = {
     "latent": "Gaussian process search of the latent space",
@@ -18,6 +27,13 @@ DESCRIPTIONS: dict[StrategyName, str] = {
     "screening": "screening of the start file",
     "gradient": "gradient ascent on the property predictor",
     "genetic": "graph genetic algorithm",
+    "global": "Gaussian process over the whole prior (Gomez-Bombarelli et al. 2018)",
+    "constrained": "the same with learned feasibility (Griffiths & Hernandez-Lobato 2020)",
+    "turbo": "one trust region, Thompson sampling (TuRBO, Eriksson et al. 2019)",
+    "subspace": "trust region in 16 principal directions",
+    "weighted": "weighted retraining (Tripp et al. 2020)",
+    "lolbo": "autoencoder and Gaussian process trained end to end (LOL-BO, Maus et al. 2022)",
+    "metric": "retraining with a triplet loss (Grosnit et al. 2021)",
 }
 
 
@@ -38,4 +54,19 @@ def make_strategy(name: StrategyName, space: LatentSpace, pool: Sequence[str], c
         return GradientAscent(space, config.seed)
     if name == "genetic":
         return GeneticAlgorithm(config.seed)
+    if name in ("global", "constrained"):
+        return PointSearch(space, _changed(config, region="global", feasibility=name == "constrained"), config.seed)
+    if name == "turbo":
+        return PointSearch(space, _changed(config, centres=1, acquisition="thompson"), config.seed)
+    if name == "subspace":
+        return SubspaceSearch(space, config.search, config.seed)
+    if name in ("weighted", "metric"):
+        loss = triplet_loss if name == "metric" else None
+        return RetrainedSearch(space, _changed(config, region="global"), config.seed, loss)
+    if name == "lolbo":
+        return RetrainedSearch(space, _changed(config, centres=1), config.seed, gaussian_process_loss)
     return LatentSearch(space, config)
+
+
+def _changed(config: CampaignConfig, **changes: Any) -> SearchConfig:
+    return SearchConfig.create(config.search.model_dump(), **changes)

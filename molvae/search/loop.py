@@ -25,6 +25,8 @@ class SearchConfig(Config):
     """Log expected improvement of a batch, or Thompson sampling."""
     region: Literal["trust", "global"] = "trust"
     """Near the best points, or anywhere under N(0, I)."""
+    feasibility: bool = True
+    """Whether the acquisition is weighted with the learned probability of being feasible."""
     candidates: int = Field(1500, ge=10)
     """Points among which the acquisition chooses."""
     centres: int = Field(20, ge=1)
@@ -149,7 +151,9 @@ class Search:
         return rows, Proposal(candidates[rows], belief.mean[rows], belief.std[rows], values, feasibility[rows])
 
     def feasibility_of(self, z: Tensor) -> Tensor:
-        """Probability of being feasible at z (n, d): (n,)."""
+        """Probability of being feasible at z (n, d): (n,); one everywhere where it is not to be learned."""
+        if not self.config.feasibility:
+            return torch.ones(len(z), dtype=torch.double)
         self.feasibility.fit(self.z, self.feasible)
         return self.feasibility.predict(z)
 

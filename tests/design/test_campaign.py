@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from molvae.design.campaign import Campaign
+from molvae.design.strategies import DESCRIPTIONS
 from molvae.errors import ConfigError, InputError, OracleError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
 
@@ -16,7 +17,7 @@ def model() -> MoleculeVAE:
     return MoleculeVAE.from_pretrained("zinc250k", device="cpu")
 
 
-@pytest.mark.parametrize("strategy", ["latent", "tanimoto", "random", "screening", "gradient", "genetic"])
+@pytest.mark.parametrize("strategy", DESCRIPTIONS)
 def test_every_strategy_spends_its_budget_and_no_more(model, tmp_path, strategy):
     with Campaign(model, folder=tmp_path / "run", strategy=strategy, **SMALL) as campaign:
         table = campaign.run()
@@ -30,7 +31,7 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("strategy", ["latent", "tanimoto", "random", "screening", "gradient", "genetic"])
+@pytest.mark.parametrize("strategy", DESCRIPTIONS)
 def test_every_strategy_goes_on_after_a_stop_as_if_there_had_been_none(model, tmp_path, strategy):
     with Campaign(model, folder=tmp_path / "whole", strategy=strategy, **SMALL) as whole:
         whole.run()
