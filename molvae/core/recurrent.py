@@ -47,15 +47,14 @@ class GatedRecurrence(nn.Module):
         dtype = inputs.dtype
         return _Recurrence.apply(inputs, hidden.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
 
-    def step(self, inputs: Tensor, hidden: Tensor) -> Tensor:
-        """One step without gradient: inputs (N, 3H), hidden (N, H) -> (N, H)."""
-        projected = torch.nn.functional.linear(hidden, self.weight.to(hidden.dtype))
-        size = self.hidden_size
-        gates = torch.sigmoid(inputs[:, : 2 * size] + projected[:, : 2 * size])
-        candidate = torch.addcmul(
-            inputs[:, 2 * size :], gates[:, :size], projected[:, 2 * size :] + self.bias.to(hidden.dtype)
-        ).tanh_()
-        return torch.lerp(candidate, hidden, gates[:, size:])
+
+def gated_step(inputs: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """One step of :class:`GatedRecurrence` without gradient: inputs (N, 3H), hidden (N, H) -> (N, H)."""
+    size = hidden.shape[1]
+    projected = torch.mm(hidden, weight.t())
+    gates = torch.add(inputs[:, : 2 * size], projected[:, : 2 * size]).sigmoid_()
+    candidate = torch.addcmul(inputs[:, 2 * size :], gates[:, :size], projected[:, 2 * size :] + bias).tanh_()
+    return torch.lerp(candidate, hidden, gates[:, size:])
 
 
 class _Recurrence(torch.autograd.Function):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from molvae.core.convolution import SequenceConvolution, sequence_first
 from molvae.core.flows import CouplingFlow
-from molvae.core.recurrent import GatedRecurrence
+from molvae.core.recurrent import GatedRecurrence, gated_step
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
 
@@ -51,25 +51,6 @@ class PositionFeatures(nn.Module):
         for convolution in self.blocks:
             hidden = hidden + convolution(torch.relu(hidden))
         return torch.relu(hidden).squeeze(2).permute(2, 0, 1)
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What z contributes to the generation of N sequences.
-
-    Attributes:
-        gates: (N, 3H) to the gates of every step.
-        features: (P, M, C) of each position, or None.
-        rows: (N,) columns of ``features``.
-    """
-
-    gates: Tensor
-    features: Tensor | None
-    rows: Tensor
-
-    def select(self, rows: Tensor) -> "Conditions":
-        """Those of some sequences; features are not copied."""
-        return Conditions(self.gates[rows], self.features, self.rows[rows])
 
 
 class RecurrentDecoder(nn.Module):
@@ -118,7 +99,7 @@ class RecurrentDecoder(nn.Module):
 
     def logits(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (T, N, V)."""
-        code = self._code(z)
+        code = self.code(z)
         # the time axis comes first, so that each step of the recurrence reads one block of memory
         tokens = nn.functional.one_hot(inputs.t(), self.vocabulary_size)
         parts = [tokens, code.expand(len(tokens), *code.shape)]
@@ -131,31 +112,16 @@ class RecurrentDecoder(nn.Module):
         dtype = parts[-1].dtype
         inputs_of_gates = torch.cat([part.to(dtype) for part in parts], -1)
         gates = nn.functional.linear(inputs_of_gates, torch.cat(weights, 1), self.latent_gates.bias)
-        logits = self.output(self.recurrence(gates, self._initial_state(code)))
+        logits = self.output(self.recurrence(gates, self.initial_state(code)))
         return logits if features is None else logits + self.position_output(features)
 
-    def conditions(self, z: Tensor) -> tuple[Conditions, Tensor]:
-        """For generation: z (N, D) -> what it contributes to every step, and h_0 (N, H)."""
-        code = self._code(z)
-        features = None if self.positions is None else self.positions(code, self.max_length + 1)
-        rows = torch.arange(len(z), device=z.device)
-        return Conditions(self.latent_gates(code), features, rows), self._initial_state(code)
-
-    def step(self, conditions: Conditions, place: int, tokens: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of generation: place in the sequence, last tokens (N,), h (N, H) -> logits (N, V), new h."""
-        gates = conditions.gates + self.token_gates.weight.t()[tokens]
-        features = None if conditions.features is None else conditions.features[place, conditions.rows]
-        if features is not None:
-            gates = gates + self.position_gates(features)
-        hidden = self.recurrence.step(gates, hidden)
-        logits = self.output(hidden)
-        return logits if features is None else logits + self.position_output(features), hidden
-
-    def _code(self, z: Tensor) -> Tensor:
+    def code(self, z: Tensor) -> Tensor:
+        """Latent points (N, D) -> what the recurrence and the position features see (N, D)."""
         code: Tensor = z if self.flow is None else self.flow.inverse(z)[0]
         return code
 
-    def _initial_state(self, code: Tensor) -> Tensor:
+    def initial_state(self, code: Tensor) -> Tensor:
+        """code (N, D) -> h_0 (N, H)"""
         return torch.tanh(self.latent_state(code))
 
 
@@ -190,3 +156,47 @@ class SequenceLikelihood:
         from molvae.molecules.decoding import generate
 
         return generate(self.decoder, self.z.flatten(0, 1)).tokens.view(*self.z.shape[:2], -1)
+
+
+class Generation:
+    """N sequences that grow by one token at each call of :meth:`step`.
+
+    Weights and states are kept in one precision, converted once.
+
+    Args:
+        decoder: the decoder.
+        z: (N, D)
+        dtype: of the matrix products.
+    """
+
+    def __init__(self, decoder: RecurrentDecoder, z: Tensor, dtype: torch.dtype = torch.float32) -> None:
+        code = decoder.code(z)
+        self.rows = torch.arange(len(z), device=z.device)
+        self.place = 0
+        self.state = decoder.initial_state(code).to(dtype)
+        self.gates = decoder.latent_gates(code).to(dtype)
+        self.token_gates = decoder.token_gates.weight.t().to(dtype, memory_format=torch.contiguous_format)
+        self.recurrence = decoder.recurrence.weight.to(dtype), decoder.recurrence.bias.to(dtype)
+        self.output = decoder.output.weight.to(dtype), decoder.output.bias.to(dtype)
+        self.features: Tensor | None = None
+        if decoder.positions is not None:
+            self.features = decoder.positions(code, decoder.max_length + 1).to(dtype)
+            self.position_gates = decoder.position_gates.weight.to(dtype)
+            self.position_output = decoder.position_output.weight.to(dtype)
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """The last tokens (N,) -> logits of the next (N, V), float32."""
+        gates = self.gates + self.token_gates[tokens]
+        features = None if self.features is None else self.features[self.place, self.rows]
+        if features is not None:
+            gates = torch.addmm(gates, features, self.position_gates.t())
+        self.state = gated_step(gates, self.state, *self.recurrence)
+        logits = nn.functional.linear(self.state, *self.output)
+        if features is not None:
+            logits = torch.addmm(logits, features, self.position_output.t())
+        self.place += 1
+        return logits.float()
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with some of the sequences, in this order; one may be taken several times."""
+        self.rows, self.state, self.gates = self.rows[rows], self.state[rows], self.gates[rows]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError
-from molvae.molecules.decoder import RecurrentDecoder
+from molvae.molecules.decoder import Generation, RecurrentDecoder
 from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX
 
 
@@ -68,6 +68,7 @@ def generate(
     top_p: float = 1.0,
     generator: torch.Generator | None = None,
     constraint: ConstraintFactory | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Generated:
     """Decode one sequence for each z; sequences leave the batch as soon as they end.
 
@@ -78,6 +79,7 @@ def generate(
         top_p: sample only from the most probable tokens that together hold this much probability (Holtzman 2020).
         generator: randomness of the sampling.
         constraint: grammar that every prefix must satisfy.
+        dtype: of the matrix products.
 
     Raises:
         ConfigError: a negative temperature, or ``top_p`` outside (0, 1].
@@ -90,15 +92,14 @@ def generate(
     total = torch.zeros(number, device=device)
     complete = torch.zeros(number, dtype=torch.bool, device=device)
     alive = torch.arange(number, device=device)
-    conditions, hidden = decoder.conditions(z)
+    growing = Generation(decoder, z, dtype)
     last = torch.full((number,), BOS_INDEX, device=device)
     states = [constraint.start() for _ in range(number)] if constraint else []
 
     for step in range(steps):
         if len(alive) == 0:
             break
-        logits, hidden = decoder.step(conditions, step, last, hidden)
-        log_p = torch.log_softmax(logits.float(), -1)
+        log_p = torch.log_softmax(growing.step(last), -1)
         log_p[:, [PAD_INDEX, BOS_INDEX]] = -torch.inf
         scores = _perturb(log_p, temperature, top_p, generator)
         last = _choose(scores, states) if constraint else scores.argmax(-1)
@@ -110,7 +111,8 @@ def generate(
             if constraint:
                 dead = torch.tensor([state.relaxed for state in states], device=device)
                 complete[alive[~going & dead]] = False
-            alive, last, hidden, conditions = alive[going], last[going], hidden[going], conditions.select(going)
+            alive, last = alive[going], last[going]
+            growing.select(going)
             states = [state for state, goes in zip(states, going.tolist(), strict=True) if goes] if constraint else []
     return Generated(tokens, total, complete)
 
@@ -124,6 +126,7 @@ def generate_until_complete(
     top_p: float = 1.0,
     generator: torch.Generator | None = None,
     retries: int = 10,
+    dtype: torch.dtype = torch.float32,
 ) -> Generated:
     """As :func:`generate` with a constraint, but what runs into a dead end is decoded again.
 
@@ -132,16 +135,16 @@ def generate_until_complete(
     one counts. What still fails keeps its first decoding, well-formed but perhaps no molecule.
 
     Args:
-        decoder, z, constraint, temperature, top_p, generator: as for :func:`generate`.
+        decoder, z, constraint, temperature, top_p, generator, dtype: as for :func:`generate`.
         retries: further decodings of a failed sequence, sampled at temperature 0.7 or ``temperature`` if larger.
     """
-    made = generate(decoder, z, temperature, top_p, generator, constraint)
+    made = generate(decoder, z, temperature, top_p, generator, constraint, dtype)
     for attempt in range(retries):
         rows = torch.nonzero(~made.complete).flatten()
         if len(rows) == 0:
             break
         source = generator or torch.Generator().manual_seed(attempt)  # greedy decoding stays a function of z alone
-        again = generate(decoder, z[rows], max(0.7, temperature), top_p, source, constraint)
+        again = generate(decoder, z[rows], max(0.7, temperature), top_p, source, constraint, dtype)
         better = rows[again.complete]
         made.tokens[better], made.log_prob[better] = again.tokens[again.complete], again.log_prob[again.complete]
         made.complete[better] = True
@@ -198,16 +201,14 @@ def beam_search(
 def _beam_one(
     decoder: RecurrentDecoder, z: Tensor, width: int, constraint: ConstraintFactory | None
 ) -> list[tuple[list[int], float]]:
-    conditions, hidden = decoder.conditions(z.unsqueeze(0))
+    growing = Generation(decoder, z.unsqueeze(0))
     prefixes: list[list[int]] = [[]]
     scores = [0.0]
     states = [constraint.start()] if constraint else []
     finished: list[tuple[list[int], float]] = []
-    for place in range(decoder.max_length + 1):
+    for _ in range(decoder.max_length + 1):
         last = torch.tensor([prefix[-1] if prefix else BOS_INDEX for prefix in prefixes], device=z.device)
-        repeated = conditions.select(torch.zeros(len(prefixes), dtype=torch.long, device=z.device))
-        logits, hidden = decoder.step(repeated, place, last, hidden)
-        log_p = torch.log_softmax(logits.float(), -1)
+        log_p = torch.log_softmax(growing.step(last), -1)
         log_p[:, [PAD_INDEX, BOS_INDEX]] = -torch.inf
         options: list[tuple[float, int, int]] = []
         for beam, row in enumerate(log_p):
@@ -232,7 +233,7 @@ def _beam_one(
                 state.advance(token)
         prefixes = [[*prefixes[beam], token] for _, beam, token in kept]
         scores = [score for score, _, _ in kept]
-        hidden = hidden[[beam for _, beam, _ in kept]]
+        growing.select(torch.tensor([beam for _, beam, _ in kept], device=z.device))
     return finished
 
 

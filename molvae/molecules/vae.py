@@ -19,7 +19,7 @@ from torch import Tensor
 
 from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.config import Config
-from molvae.core.device import choose_device
+from molvae.core.device import choose_device, gains_from_bfloat16
 from molvae.core.distributions import Posterior, StandardNormal
 from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
@@ -271,17 +271,23 @@ class MoleculeVAE(VAE):
         top_p: float = 1.0,
         mask: Mask = "valence",
         generator: torch.Generator | None = None,
-        batch_size: int = 1024,
+        batch_size: int = 512,
     ) -> tuple[list[str], np.ndarray]:
-        """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit."""
+        """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit.
+
+        Matrix products are in bfloat16 where the processor gains from it, as in training.
+        """
         strings: list[str] = []
         log_prob: list[np.ndarray] = []
         constraint = self.grammar(mask)
+        dtype = torch.bfloat16 if gains_from_bfloat16(self.device) else torch.float32
         for points in self._points(z).split(batch_size):
             made = (
-                generate(self.decoder, points, temperature, top_p, generator)
+                generate(self.decoder, points, temperature, top_p, generator, dtype=dtype)
                 if constraint is None
-                else generate_until_complete(self.decoder, points, constraint, temperature, top_p, generator)
+                else generate_until_complete(
+                    self.decoder, points, constraint, temperature, top_p, generator, dtype=dtype
+                )
             )
             strings += [self.vocabulary.decode(row) for row in made.tokens.tolist()]
             log_prob.append(made.log_prob.cpu().numpy())
