@@ -89,7 +89,10 @@ def design(
     batch: Annotated[int | None, typer.Option(help="Molecules scored in a step (10).")] = None,
     start_size: Annotated[int | None, typer.Option(help="Starting molecules drawn from the input (100).")] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="latent, tanimoto, random, screening, gradient or genetic.")
+        str | None, typer.Option(help="latent (default), tanimoto, genetic, ... or a method of the literature.")
+    ] = None,
+    pareto: Annotated[
+        list[str] | None, typer.Option(help="One of several formulas to maximise at once: give it for each.")
     ] = None,
     baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
     require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
@@ -113,7 +116,8 @@ def design(
         "budget": budget,
         "batch": batch,
         "start_size": start_size,
-        "strategy": strategy,
+        "strategy": "pareto" if pareto and strategy is None else strategy,
+        "pareto": pareto or None,
         "baselines": None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
         "require_novel": require_novel or None,
         "num_workers": num_workers,

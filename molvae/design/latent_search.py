@@ -36,7 +36,12 @@ class LatentSearch:
 
     def begin(self, smiles: Sequence[str], utility: np.ndarray) -> None:
         z, held = self.space.encode(smiles)
-        self.search.tell(z.double(), torch.from_numpy(utility[held]), torch.ones(len(z), dtype=torch.bool))
+        kept = [text for text, is_held in zip(smiles, held, strict=True) if is_held]
+        self.search.tell(z.double(), self.values(kept, utility[held]), torch.ones(len(z), dtype=torch.bool))
+
+    def values(self, smiles: Sequence[str | None], utility: Sequence[float] | np.ndarray) -> Tensor:
+        """What the search is told of molecules: their utility (n,)."""
+        return torch.as_tensor(np.asarray(utility, dtype=float))
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         asked = self.search.ask(count * self.config.oversample, step)
@@ -80,9 +85,9 @@ class LatentSearch:
         known += [outcome for outcome, is_held in zip(unasked, held, strict=True) if is_held]
         if not known:
             return
-        utility = torch.tensor([outcome.utility for outcome in known], dtype=torch.double)
+        values = self.values([outcome.smiles for outcome in known], [outcome.utility for outcome in known])
         feasible = torch.tensor([outcome.smiles is not None for outcome in known], dtype=torch.bool)
-        self.search.tell(torch.stack([*points, *encoded.double()]), utility, feasible)
+        self.search.tell(torch.stack([*points, *encoded.double()]), values, feasible)
 
     def state(self) -> dict[str, Any]:
         return dict(self.search.state())

@@ -5,10 +5,14 @@ import pandas as pd
 import torch
 
 from molvae.core.files import atomic_path
+from molvae.core.panels import Panel, save_panels
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
+from molvae.design.objective import Objective
+from molvae.design.pareto_search import pareto_values
 from molvae.molecules.io import write_molecules
 from molvae.molecules.properties import compute_many
+from molvae.search.pareto import front, hypervolume
 
 _BACKGROUND = 1000  # molecules that show where latent space is inhabited
 _PATH_POINTS = 9
@@ -27,7 +31,44 @@ def write_outputs(campaign: Campaign) -> pd.DataFrame:
     _write_background(campaign)
     if len(good):
         _write_path(campaign, good)
+        if campaign.config.pareto:
+            save_panels(campaign.folder, _front(campaign, good))
     return table
+
+
+def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
+    """The molecules that no other beats in all objectives, as a picture and a table."""
+    formulas = campaign.config.pareto
+    objectives = [Objective.parse(formula) for formula in formulas]
+    values = pareto_values(objectives, good["smiles"].tolist(), np.ones(len(good), dtype=bool))
+    begun = good["origin"].to_numpy() == "start"
+    kind = np.where(begun, "start", "proposed").astype(object)
+    best = front(torch.from_numpy(values)).numpy()
+    kind[best] = "front"
+    frame = pd.DataFrame(values, columns=list(formulas))
+    reference = values[begun].min(0) if begun.any() else values.min(0)
+    volumes = [
+        hypervolume(torch.from_numpy(values[rows]), torch.from_numpy(reference))
+        for rows in (begun, np.ones(len(values), dtype=bool))
+    ]
+    table = frame[best].assign(smiles=good["smiles"].to_numpy()[best], call=good["call"].to_numpy()[best])
+    caption = (
+        f"{int(best.sum())} of {len(good)} molecules are beaten by no other in all objectives. Hypervolume above the"
+        f" worst starting values: {volumes[0]:.4g} of the starting molecules, {volumes[1]:.4g} of all."
+    )
+    shown = frame.iloc[:, :2].assign(molecules=kind)
+    order = shown["molecules"].map({"start": 0, "proposed": 1, "front": 2}).argsort(kind="stable")
+    return [
+        Panel(
+            "front",
+            "scatter",
+            "Pareto front",
+            caption,
+            frame=shown.iloc[order],
+            options={"x": formulas[0], "y": formulas[1]},
+        ),
+        Panel("front-molecules", "table", "Molecules of the front", frame=table.sort_values(formulas[0])),
+    ]
 
 
 def _write_background(campaign: Campaign) -> None:

@@ -12,6 +12,7 @@ from molvae.search import SearchConfig
 DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
 StrategyName = Literal[
     "latent",
+    "pareto",
     "tanimoto",
     "random",
     "screening",
@@ -32,6 +33,10 @@ class CampaignConfig(Config):
 
     objective: str | None = None
     """Formula over properties. Default: ``5*QED - SAS``, or the oracle's own score if there is an oracle."""
+    pareto: tuple[str, ...] = ()
+    """For the strategy ``pareto``: two or more formulas, each to be maximised. The objective, by default their sum,
+    then only orders the table.
+    """
     direction: Literal["max", "min"] = "max"
     """Whether more or less of it is better."""
     oracle: str | None = None
@@ -72,13 +77,19 @@ class CampaignConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _fill_objective(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("objective") is None and values.get("oracle") is None:
-            return {**values, "objective": DEFAULT_OBJECTIVE}
-        return values
+        if not isinstance(values, dict) or values.get("objective") is not None or values.get("oracle") is not None:
+            return values
+        formulas = values.get("pareto") or ()
+        summed = " + ".join(f"({formula})" for formula in formulas) if isinstance(formulas, list | tuple) else ""
+        return {**values, "objective": summed or DEFAULT_OBJECTIVE}
 
     @model_validator(mode="after")
     def _parse_objective(self) -> Self:
         self.parsed_objective()
+        for formula in self.pareto:
+            Objective.parse(formula)
+        if (self.strategy == "pareto") != bool(self.pareto) or len(self.pareto) == 1:
+            raise ValueError("the strategy pareto needs the setting pareto, two formulas or more, and no other uses it")
         return self
 
     def parsed_objective(self) -> Objective | None:

@@ -15,6 +15,7 @@ from molvae.design.literature import (
     triplet_loss,
 )
 from molvae.design.objective import Objective
+from molvae.design.pareto_search import ParetoStrategy
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.strategy import Strategy
 from molvae.molecules.vae import MoleculeVAE
@@ -22,6 +23,7 @@ from molvae.search import SearchConfig
 
 DESCRIPTIONS: dict[StrategyName, str] = {
     "latent": "Gaussian process search of the latent space",
+    "pareto": "Gaussian processes of several objectives, hypervolume improvement",
     "tanimoto": "Gaussian process on fingerprints, candidates from the latent space",
     "random": "random samples of the prior",
     "screening": "screening of the start file",
@@ -44,6 +46,8 @@ def make_space(model: MoleculeVAE, objective: Objective | None, config: Campaign
 
 def make_strategy(name: StrategyName, space: LatentSpace, pool: Sequence[str], config: CampaignConfig) -> Strategy:
     """Build a strategy; to add one, write a class with the methods of :class:`Strategy` and give it a line here."""
+    if name == "pareto":
+        return ParetoStrategy(space, config)
     if name == "tanimoto":
         return FingerprintSearch(space, config.seed)
     if name == "random":

@@ -1,0 +1,169 @@
+"""Ask and tell for several objectives at once: the search for the Pareto front of a black box over R^d.
+
+The acquisition is the expected growth of the hypervolume that the front dominates (qLogNEHVI; Daulton et al. 2021,
+Ament et al. 2023), with one exact Gaussian process for each objective.
+"""
+
+import warnings
+from typing import Any
+
+import torch
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.models.model_list_gp_regression import ModelListGP
+from botorch.sampling.normal import SobolQMCNormalSampler
+from botorch.utils.multi_objective.box_decompositions.dominated import DominatedPartitioning
+from botorch.utils.multi_objective.hypervolume import infer_reference_point
+from botorch.utils.multi_objective.pareto import is_non_dominated
+from linear_operator.utils.warnings import NumericalWarning
+from torch import Tensor
+
+from molvae.search.loop import Proposal, SearchConfig
+from molvae.search.region import TrustRegion, anywhere, near_centres, typical_norm
+from molvae.search.surrogate import Feasibility, Surrogate
+
+_CANDIDATES = 400  # each costs an integral over hypervolumes
+
+
+class ParetoSearch:
+    """Bayesian optimisation of m objectives; every one is maximised.
+
+    Args:
+        dimension: d
+        objectives: m, two or more.
+        config: settings; the acquisition named there is not used.
+        seed: of the randomness of the proposals.
+    """
+
+    def __init__(self, dimension: int, objectives: int, config: SearchConfig | None = None, seed: int = 0) -> None:
+        self.dimension, self.config, self.seed = dimension, config or SearchConfig(), seed
+        self.surrogates = [Surrogate(max_iterations=self.config.max_iterations) for _ in range(objectives)]
+        self.feasibility = Feasibility()
+        self.region = TrustRegion(length=self.config.length, largest=max(0.8, self.config.length))
+        self.z = torch.empty(0, dimension, dtype=torch.double)
+        self.y = torch.empty(0, objectives, dtype=torch.double)
+        self.feasible = torch.empty(0, dtype=torch.bool)
+        self._conditioned = -1
+        self._moved = -1
+
+    def tell(self, z: Tensor, y: Tensor, feasible: Tensor) -> None:
+        """Take in results: z (n, d), y (n, m) with NaN where infeasible or unknown, feasible (n,)."""
+        before = self.front_rows
+        known = torch.isfinite(y).all(1) & feasible
+        self.z = torch.cat([self.z, z.to(torch.double)])
+        self.y = torch.cat([self.y, torch.where(known.unsqueeze(1), y.to(torch.double), torch.nan)])
+        self.feasible = torch.cat([self.feasible, feasible])
+        if len(before) and len(z):
+            # success is a point that the front did not dominate yet
+            self.region.update(bool((self.front_rows >= len(self.z) - len(z)).any()))
+
+    @property
+    def front_rows(self) -> Tensor:
+        """Rows of the points that no other point dominates."""
+        known = torch.nonzero(torch.isfinite(self.y).all(1)).flatten()
+        return known[is_non_dominated(self.y[known])] if len(known) else known
+
+    def ask(self, q: int, step: int) -> Proposal:
+        """Propose q points near the front, the most promising of those drawn, each by itself."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + 2 * step)
+        centres = self.z[self.front_rows]
+        if self.config.region == "global" or not len(centres):
+            candidates = anywhere(self.dimension, _CANDIDATES, generator)
+        else:
+            weights = torch.ones(len(centres), dtype=torch.double)
+            longest = self.config.max_norm * typical_norm(self.dimension)
+            candidates = near_centres(centres, weights, self.region.length, _CANDIDATES, longest, generator)
+        feasibility = self.feasibility_of(candidates)
+        if not len(centres):
+            rows = feasibility.argsort(descending=True, stable=True)[:q]
+            return self._proposal(candidates, feasibility, rows, feasibility.log())
+        values = _evaluate(self._acquisition(step), candidates) + feasibility.log()
+        return self._proposal(candidates, feasibility, values.argsort(descending=True, stable=True)[:q], values)
+
+    def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
+        """Choose q of the given points (n, d), each for what it adds to those before it; their rows, and beliefs."""
+        candidates = z.to(torch.double)
+        feasibility = self.feasibility_of(candidates)
+        if not len(self.front_rows):
+            rows = feasibility.argsort(descending=True, stable=True)[:q]
+            return rows.tolist(), self._proposal(candidates, feasibility, rows, feasibility.log())
+        acquisition = self._acquisition(step)
+        open_rows = torch.zeros(len(candidates), dtype=torch.double)
+        chosen: list[int] = []
+        found = torch.zeros(len(candidates), dtype=torch.double)
+        for _ in range(min(q, len(candidates))):
+            values = _evaluate(acquisition, candidates) + feasibility.log() + open_rows
+            row = int(values.argmax())
+            chosen.append(row)
+            found[row] = values[row]
+            open_rows[row] = -torch.inf
+            acquisition.set_X_pending(candidates[chosen])
+        rows = torch.tensor(chosen)
+        return chosen, self._proposal(candidates, feasibility, rows, found)
+
+    def feasibility_of(self, z: Tensor) -> Tensor:
+        """Probability of being feasible at z (n, d): (n,)."""
+        self.feasibility.fit(self.z, self.feasible)
+        return self.feasibility.predict(z)
+
+    def state(self) -> dict[str, Any]:
+        """Hyperparameters and region as JSON; improves the hyperparameters if new data has come."""
+        if self._moved != len(self.z):
+            self._condition(optimise=True)
+            self._moved = len(self.z)
+        return {"region": self.region.state(), "hyperparameters": [gp.hyperparameters for gp in self.surrogates]}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state, after the same data has been told."""
+        self.region = TrustRegion.from_state(state["region"])
+        for surrogate, hyperparameters in zip(self.surrogates, state["hyperparameters"], strict=True):
+            surrogate.hyperparameters = hyperparameters
+        self._conditioned, self._moved = -1, len(self.z)
+
+    def _condition(self, optimise: bool) -> None:
+        known = torch.isfinite(self.y).all(1)
+        if bool(known.any()):
+            for place, surrogate in enumerate(self.surrogates):
+                surrogate.fit(self.z[known], self.y[known, place], optimise)
+        self._conditioned = len(self.z)
+
+    def _acquisition(self, step: int) -> qLogNoisyExpectedHypervolumeImprovement:
+        if self._conditioned != len(self.z):
+            self._condition(optimise=False)
+        known = torch.isfinite(self.y).all(1)
+        # the processes are of standardised objectives: so are the front and its reference point
+        centre = torch.tensor([surrogate.intercept for surrogate in self.surrogates], dtype=torch.double)
+        scale = torch.tensor([surrogate.scale for surrogate in self.surrogates], dtype=torch.double)
+        standardised = (self.y[known] - centre) / scale
+        front = standardised[is_non_dominated(standardised)]
+        models = [surrogate.model for surrogate in self.surrogates if surrogate.model is not None]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumericalWarning)  # jitter was added, as it must be for close points
+            return qLogNoisyExpectedHypervolumeImprovement(
+                model=ModelListGP(*models),
+                ref_point=infer_reference_point(front),
+                X_baseline=self.z[self.front_rows],
+                sampler=SobolQMCNormalSampler(torch.Size([64]), seed=self.seed + step),
+                prune_baseline=False,
+            )
+
+    def _proposal(self, candidates: Tensor, feasibility: Tensor, rows: Tensor, values: Tensor) -> Proposal:
+        nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)  # there is no belief about a single number
+        return Proposal(candidates[rows], nothing, nothing, values[rows], feasibility[rows])
+
+
+def _evaluate(acquisition: qLogNoisyExpectedHypervolumeImprovement, candidates: Tensor) -> Tensor:
+    """Value of each candidate by itself, (n,)."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        return acquisition(candidates.unsqueeze(1))
+
+
+def hypervolume(y: Tensor, reference: Tensor) -> float:
+    """Volume that the points y (n, m) dominate above a reference point (m,), everything maximised."""
+    known = y[torch.isfinite(y).all(1)]
+    return float(DominatedPartitioning(ref_point=reference, Y=known).compute_hypervolume()) if len(known) else 0.0
+
+
+def front(y: Tensor) -> Tensor:
+    """Which of the points y (n, m) no other dominates, everything maximised: (n,) booleans."""
+    return is_non_dominated(y)
