@@ -65,7 +65,7 @@ def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
             "Pareto front",
             caption,
             frame=shown.iloc[order],
-            options={"x": formulas[0], "y": formulas[1]},
+            options={"x": formulas[0], "y": formulas[1], "aspect": "auto"},
         ),
         Panel("front-molecules", "table", "Molecules of the front", frame=table.sort_values(formulas[0])),
     ]

@@ -79,13 +79,15 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(6.4, 5.0), layout="constrained")
     axis = figure.subplots()
     if label is not None:
-        for place, (name, part) in enumerate(frame.groupby(label)):
+        ordered = pd.api.types.is_numeric_dtype(frame[label])  # names keep the order of the table
+        for place, (name, part) in enumerate(frame.groupby(label, sort=ordered)):
             colour = matplotlib.colormaps["tab10"](place % 10)
             axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=str(name))
         axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
-    axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y), aspect="equal")
+    axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y))
+    axis.set_aspect(panel.options.get("aspect", "equal"))
     return figure
 
 
