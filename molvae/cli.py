@@ -261,6 +261,9 @@ def run(
         print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.CompareRecipe):
         finish_comparison(*recipes.run_comparison(made, output, device, quiet, mirror))
+    elif isinstance(made, recipes.Figure4Recipe):
+        folder = recipes.run_figure4(made, output, device, quiet, mirror)
+        print(f"tables: {folder / 'panels'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.AblationRecipe):
         folder, table = recipes.run_ablations(made, output, device, num_workers, mirror, quiet)
         print(table.drop(columns="why").to_string(index=False))

@@ -18,9 +18,12 @@ from molvae.core.panels import Panel, save_panels
 from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
 from molvae.design.arena import ArenaConfig, compete
 from molvae.design.arena import panels as arena_panels
+from molvae.design.figure4 import Figure4Config, reproduce
+from molvae.design.figure4 import panels as figure4_panels
 from molvae.design.latent_regression import RegressionConfig, regression_of_model
 from molvae.design.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
+from molvae.design.start import nci_molecules
 from molvae.errors import ConfigError, InputError, RunFolderError
 from molvae.images.datasets import FREYFACES, MNIST, ImageData, load_images
 from molvae.images.studies.registry import STUDIES, run_study, study_settings
@@ -40,6 +43,7 @@ from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
 from molvae.molecules.io import read_molecules
 from molvae.molecules.known import KNOWN, KnownMolecules, known_molecules
 from molvae.molecules.metrics import generated_quality
+from molvae.molecules.parsing import canonical
 from molvae.molecules.prepare import PreparedData, prepare
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.molecules.vae import MoleculeVAE
@@ -149,7 +153,29 @@ class AblationRecipe(Config):
     ablations: AblationConfig
 
 
-Recipe = DesignRecipe | TrainRecipe | EvaluateRecipe | ImagesRecipe | StudyRecipe | CompareRecipe | AblationRecipe
+class Figure4Recipe(Config):
+    """Figure 4 of Gomez-Bombarelli et al. 2018."""
+
+    kind: Literal["figure4"] = "figure4"
+    input: str | None = None
+    """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    model: str = "zinc250k"
+    """A shipped model or a model folder."""
+    figure: Figure4Config = Figure4Config()
+
+
+Recipe = (
+    DesignRecipe
+    | TrainRecipe
+    | EvaluateRecipe
+    | ImagesRecipe
+    | StudyRecipe
+    | CompareRecipe
+    | AblationRecipe
+    | Figure4Recipe
+)
 _KINDS: dict[str, type[Recipe]] = {
     "design": DesignRecipe,
     "train": TrainRecipe,
@@ -158,6 +184,7 @@ _KINDS: dict[str, type[Recipe]] = {
     "study": StudyRecipe,
     "compare": CompareRecipe,
     "ablations": AblationRecipe,
+    "figure4": Figure4Recipe,
 }
 
 
@@ -332,6 +359,27 @@ def run_comparison(
     rows = rows.drop(columns="curve")
     write_text(folder / "table.csv", rows.to_csv(index=False))
     return folder, rows
+
+
+def run_figure4(recipe: Figure4Recipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None) -> Path:
+    """Reproduce the figure; returns the run folder.
+
+    Raises:
+        InputError: the file has fewer than 20 molecules that RDKit can read.
+    """
+    model = MoleculeVAE.from_pretrained(recipe.model, device)
+    file = _start_file(recipe.input, mirror)
+    table = nci_molecules() if file is None else read_molecules(file, recipe.smiles_column).frame
+    wanted = table["smiles"].astype(str).sample(frac=1, random_state=recipe.figure.seed)[: 2 * recipe.figure.pool]
+    smiles = [text for text in map(canonical, wanted) if text is not None]
+    if len(smiles) < 20:
+        raise InputError(f"the figure needs at least 20 molecules, not {len(smiles)}")
+    settings = recipe.model_dump(mode="json", exclude={"kind"})
+    folder = create_run_folder(folder or new_run_name("figure4"), "figure4", settings, recipe.figure.seed)
+    found = reproduce(model, smiles, recipe.figure, quiet)
+    save_panels(folder, figure4_panels(found))
+    write_text(folder / "percentiles.csv", found.percentiles.to_csv(index=False))
+    return folder
 
 
 # --- training -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ class Panel:
     Attributes:
         name: of its files.
         kind: ``table`` (frame); ``lines`` (frame: the first column is x, each other a line); ``scatter`` (frame: x, y
-            and, if there is a third column, the class); ``images`` (array (rows, columns, H, W) in [0, 1]).
+            and, if there is a third column, the class); ``violins`` (frame: group, value); ``images`` (array (rows,
+            columns, H, W) in [0, 1]).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
@@ -36,7 +37,7 @@ class Panel:
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "images"]
+    kind: Literal["table", "lines", "scatter", "violins", "images"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None

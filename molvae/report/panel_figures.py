@@ -51,6 +51,8 @@ def _draw(panel: Panel) -> Figure:
         return _lines(panel, panel.frame)
     if panel.kind == "scatter" and panel.frame is not None:
         return _scatter(panel, panel.frame)
+    if panel.kind == "violins" and panel.frame is not None:
+        return _violins(panel, panel.frame)
     if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
@@ -88,6 +90,20 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
         axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y))
     axis.set_aspect(panel.options.get("aspect", "equal"))
+    return figure
+
+
+def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:
+    """The distribution of the second column in each group of the first, with its median."""
+    group, value = frame.columns[:2]
+    names = list(frame[group].unique())
+    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    parts = axis.violinplot([frame.loc[frame[group] == name, value] for name in names], showmedians=True, widths=0.8)
+    for body in parts["bodies"]:
+        body.set(facecolor=_LINES[0], alpha=0.35)
+    axis.set_xticks(range(1, len(names) + 1), [str(name) for name in names])
+    axis.set(ylabel=panel.options.get("y", value))
     return figure
 
 

@@ -12,7 +12,16 @@ RECIPES = sorted((Path(__file__).parents[2] / "pipelines").rglob("*.toml"))
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipe(path):
-    assert read_recipe(path).kind in ("design", "train", "evaluate", "images", "study", "compare", "ablations")
+    assert read_recipe(path).kind in (
+        "design",
+        "train",
+        "evaluate",
+        "images",
+        "study",
+        "compare",
+        "ablations",
+        "figure4",
+    )
 
 
 def test_an_empty_recipe_is_the_default_design_run(tmp_path):
