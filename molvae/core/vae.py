@@ -7,6 +7,7 @@
 What x is (pixels, a batch of token sequences) is between encoder and decoder; nothing here looks inside.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ class VAE(nn.Module):
         generator: torch.Generator | None = None,
         q: Posterior | None = None,
         reparameterised: bool = True,
+        perturb: Callable[[Tensor], Tensor] | None = None,
     ) -> Terms:
         """Draw S samples z ~ q(z|x) and evaluate every term of the variational bounds.
 
@@ -62,12 +64,13 @@ class VAE(nn.Module):
             q: posterior to use instead of the encoder's (inference that is not amortised, or an encoding kept).
             reparameterised: let the gradient flow through z (AEVB section 2.4); without it z is a constant, as the
                 score-function estimator wants it.
+            perturb: z (S, B, D) -> what is decoded in its place; every other term is of z itself.
         """
         q = self.posterior(x) if q is None else q
         z = q.rsample(samples, generator)
         if not reparameterised:
             z = z.detach()
-        px = self.likelihood(z, x)
+        px = self.likelihood(z if perturb is None else perturb(z), x)
         return Terms(
             log_px=px.log_prob(self.target(x)),
             log_pz=self.prior.log_prob(z),

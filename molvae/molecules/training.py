@@ -1,5 +1,6 @@
 """Train a molecular VAE on SMILES: the recipe's settings, the joint objective and the validation of a run."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from molvae.molecules.parsing import canonical
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
 
+_MOST_NOISE = 0.6  # the largest a
+
 
 class ObjectiveConfig(Config):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
@@ -28,13 +31,18 @@ class ObjectiveConfig(Config):
     """Weight of the KL term: knots (step, weight), joined by straight lines, constant after the last."""
     property_weight: float = Field(1.0, ge=0)
     """Weight of the property predictor's log-likelihood."""
+    corruption: tuple[tuple[int, float], ...] = ((0, 0.0),)
+    """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
+    z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]: knots (step, share) as for ``beta``. The decoder then learns to
+    write a molecule from points that no molecule is encoded to.
+    """
 
-    @field_validator("beta")
+    @field_validator("beta", "corruption")
     @classmethod
     def _in_order(cls, knots: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
         steps = [step for step, _ in knots]
         if not knots or steps != sorted(set(steps)) or any(weight < 0 for _, weight in knots):
-            raise ValueError("beta needs at least one knot (step, weight), steps rising and weights not negative")
+            raise ValueError("at least one knot (step, weight) is needed, steps rising and weights not negative")
         return knots
 
     def kl_weight(self, step: int) -> float:
@@ -85,13 +93,24 @@ def joint_objective(config: ObjectiveConfig) -> Objective:
         model: nn.Module, batch: TokenBatch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(model, MoleculeVAE)
-        terms = model.terms(batch, 1, generator)
+        share = piecewise_linear(step, config.corruption)
+        perturb = functools.partial(corrupt, share=share, generator=generator) if share > 0 else None
+        terms = model.terms(batch, 1, generator, perturb=perturb)
         beta = config.kl_weight(step)
         kl = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
         logged = {"reconstruction": terms.log_px.mean(0), "kl": kl, "beta": torch.tensor(beta), **terms.aux}
         return joint(terms, beta, weights), logged
 
     return objective
+
+
+def corrupt(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Some of the points z (S, B, D) mixed with draws from the prior: what was N(0, I) still is."""
+    shape = (*z.shape[:-1], 1)
+    chosen = torch.rand(shape, generator=generator) < share
+    mixing = torch.where(chosen, _MOST_NOISE * torch.rand(shape, generator=generator), 0.0).to(z.device)
+    noise = torch.randn(z.shape, generator=generator).to(z.device)
+    return (1 - mixing.square()).sqrt() * z + mixing * noise
 
 
 def train(
