@@ -33,8 +33,8 @@ class ObjectiveConfig(Config):
     """Weight of the property predictor's log-likelihood."""
     corruption: tuple[tuple[int, float], ...] = ((0, 0.0),)
     """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
-    z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]: knots (step, share) as for ``beta``. The decoder then learns to
-    write a molecule from points that no molecule is encoded to.
+    z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]: knots (step, share) as for ``beta``. The decoder then learns
+    to write a molecule from points that no molecule is encoded to.
     """
 
     @field_validator("beta", "corruption")
