@@ -6,6 +6,7 @@ import torch
 
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
 from molvae.molecules.vae import MoleculeVAE
+from molvae.weights import shipped_models, weights_folder
 
 from .conftest import MOLECULES
 
@@ -96,3 +97,19 @@ def test_a_model_learns_a_handful_by_heart(tmp_path):
     rebuilt, _ = model.generate(model.encode(MOLECULES, canonicalise=False), mask="none")
     assert sum(a == b for a, b in zip(rebuilt, MOLECULES, strict=True)) >= 9
     assert np.abs(model.predict(model.encode(MOLECULES))["logP"] - table["logP"]).mean() < 0.3
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_loads_knows_its_card_and_finds_its_way_back(name):
+    model = MoleculeVAE.from_pretrained(name, device="cpu")
+    assert model.card.startswith(f"# {name}")
+    drugs = ["CC(=O)Oc1ccccc1C(=O)O", "CC(=O)Nc1ccc(O)cc1", "CC(C)Cc1ccc(C(C)C(=O)O)cc1", "COc1ccc2cc(C)ccc2c1"]
+    table = model.decode(model.encode(drugs), n_decodings=10)
+    assert table["valid"].all()
+    assert sum(a == b for a, b in zip(table["smiles"], drugs, strict=True)) >= 2
+
+
+def test_the_models_that_ship_are_small():
+    sizes = {name: sum(path.stat().st_size for path in weights_folder(name).iterdir()) for name in shipped_models()}
+    assert set(sizes) == {"zinc250k", "zinc250k-small"}
+    assert sizes["zinc250k"] < 16e6 and sizes["zinc250k-small"] < 2e6
