@@ -7,6 +7,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
                     KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
                     Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
+    flows           u = f(z): log q(u) = log q(z) - log |det du/dz|                   Dinh et al. 2017; Chen et al. 2017
     objectives      ELBO = E_q[log p(x|z)] - beta KL                                  [AEVB] eq. 3, 7; Higgins 2017
                     ELBO = E_q[log p(x|z) + log p(z) - log q(z|x)]                    [AEVB] eq. 2, 6
                     free bits: sum_j max(lambda, KL_j)                                Kingma et al. 2016, eq. 15
