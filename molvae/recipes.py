@@ -52,16 +52,21 @@ from molvae.molecules.zinc250k import ZINC250K
 DATASETS: dict[str, RemoteDataset] = {"zinc250k": ZINC250K, "mnist": MNIST, "freyfaces": FREYFACES}
 
 
-class DesignRecipe(Config):
+class _SearchRecipe(Config):
+    """What a search with a trained model begins with."""
+
+    input: str | None = None
+    """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    model: str = "zinc250k"
+    """A shipped model or a model folder."""
+
+
+class DesignRecipe(_SearchRecipe):
     """A design campaign."""
 
     kind: Literal["design"] = "design"
-    input: str | None = None
-    """Start file; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
-    smiles_column: str | None = None
-    """Column of the start file that holds the SMILES."""
-    model: str = "zinc250k"
-    """A shipped model or a model folder."""
     campaign: CampaignConfig = CampaignConfig()
 
 
@@ -127,16 +132,10 @@ class StudyRecipe(Config):
         return self
 
 
-class CompareRecipe(Config):
+class CompareRecipe(_SearchRecipe):
     """Strategies against each other."""
 
     kind: Literal["compare"] = "compare"
-    input: str | None = None
-    """Start file; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
-    smiles_column: str | None = None
-    """Column of the start file that holds the SMILES."""
-    model: str = "zinc250k"
-    """A shipped model or a model folder."""
     arena: ArenaConfig = ArenaConfig()
 
 
@@ -153,16 +152,10 @@ class AblationRecipe(Config):
     ablations: AblationConfig
 
 
-class Figure4Recipe(Config):
+class Figure4Recipe(_SearchRecipe):
     """Figure 4 of Gomez-Bombarelli et al. 2018."""
 
     kind: Literal["figure4"] = "figure4"
-    input: str | None = None
-    """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
-    smiles_column: str | None = None
-    """Column of the file that holds the SMILES."""
-    model: str = "zinc250k"
-    """A shipped model or a model folder."""
     figure: Figure4Config = Figure4Config()
 
 

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from molvae.core.config import Config
 from molvae.core.progress import track
-from molvae.design.objective import Objective
-from molvae.molecules.properties import compute_many
+from molvae.design.objective import Objective, formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.search.surrogate import Surrogate
 
@@ -57,9 +56,7 @@ def regression_test(z: Tensor, y: np.ndarray, config: RegressionConfig, quiet: b
     for _ in track(range(config.splits), "Gaussian process on z", quiet=quiet):
         order = torch.from_numpy(random.permutation(usable)[:wanted])
         known, new = order[:training], order[training:]
-        surrogate.fit(z[known[:500]].double(), values[known[:500]])
-        surrogate.max_iterations = 5
-        surrogate.fit(z[known].double(), values[known])
+        surrogate.fit_in_stages(z[known].double(), values[known])
         belief = surrogate.predict(z[new].double())
         variance = belief.std.square() + surrogate.noise
         error = values[new] - belief.mean
@@ -90,8 +87,6 @@ def regression_of_model(
     z, _ = model.encode_with_errors(chosen, canonicalise=False)
     found = {}
     for target in TARGETS:
-        objective = Objective.parse(target)
-        table = compute_many(chosen, objective.properties, num_workers, quiet)
-        y = objective.evaluate({name: table[name].to_numpy(float) for name in objective.properties})
-        found[target] = regression_test(z, np.asarray(y), config, quiet)
+        y = formula_values([Objective.parse(target)], chosen, num_workers, quiet)[:, 0]
+        found[target] = regression_test(z, y, config, quiet)
     return found

@@ -31,13 +31,21 @@ class LatentSearch:
     def __init__(self, space: LatentSpace, config: CampaignConfig) -> None:
         self.space = space
         self.config = config
-        prior_mean = space.predicted_utility if config.use_predictor else None
-        self.search = Search(space.dimension, config.search, prior_mean, seed=config.seed)
+        self.search = self.make_search()
+
+    def make_search(self) -> Search:
+        """The search over points, with nothing told."""
+        prior_mean = self.space.predicted_utility if self.config.use_predictor else None
+        return Search(self.space.dimension, self.config.search, prior_mean, seed=self.config.seed)
+
+    def inward(self, z: Tensor) -> Tensor:
+        """Latent points (n, D) -> points of the search (n, d)."""
+        return z.double()
 
     def begin(self, smiles: Sequence[str], utility: np.ndarray) -> None:
         z, held = self.space.encode(smiles)
         kept = [text for text, is_held in zip(smiles, held, strict=True) if is_held]
-        self.search.tell(z.double(), self.values(kept, utility[held]), torch.ones(len(z), dtype=torch.bool))
+        self.search.tell(self.inward(z), self.values(kept, utility[held]), torch.ones(len(z), dtype=torch.bool))
 
     def values(self, smiles: Sequence[str | None], utility: Sequence[float] | np.ndarray) -> Tensor:
         """What the search is told of molecules: their utility (n,)."""
@@ -87,7 +95,7 @@ class LatentSearch:
             return
         values = self.values([outcome.smiles for outcome in known], [outcome.utility for outcome in known])
         feasible = torch.tensor([outcome.smiles is not None for outcome in known], dtype=torch.bool)
-        self.search.tell(torch.stack([*points, *encoded.double()]), values, feasible)
+        self.search.tell(self.inward(torch.stack([*points, *encoded.double()])), values, feasible)
 
     def state(self) -> dict[str, Any]:
         return dict(self.search.state())

@@ -1,26 +1,30 @@
 """Published latent-space optimisers, in the arena for comparison.
 
-They share one skeleton: ask for latent points, decode them, tell the scores at these points. None has a head start: the
-property predictor is not used. Published settings are kept where they are stated; what differs is said with each class.
+They share one skeleton: ask for latent points, decode them, tell the scores at these points. None is given the property
+predictor's guess (``use_predictor`` is off). Published settings are kept where they are stated; what differs is said
+with each class.
 """
 
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from molvae.core.objectives import elbo
+from molvae.design.baselines import suggestions
+from molvae.design.latent_search import LatentSearch
 from molvae.design.latent_space import LatentSpace
-from molvae.design.strategy import Judge, Option, Outcome, Suggestion
+from molvae.design.settings import CampaignConfig
+from molvae.design.strategy import Judge, Outcome, Suggestion
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
-from molvae.search import Search, SearchConfig
+from molvae.search import Search
 
 
-class PointSearch:
+class PointSearch(LatentSearch):
     """Ask for points, decode each, tell its score at the point that was asked for.
 
     - ``global``: Gaussian process with expected improvement over all of the prior (Gomez-Bombarelli et al. 2018; there
@@ -28,67 +32,22 @@ class PointSearch:
     - ``constrained``: the same, weighted with the learned probability that a point decodes to a molecule (Griffiths &
       Hernandez-Lobato 2020; there a Bayesian neural network);
     - ``turbo``: Thompson sampling in one trust region around the best point (Eriksson et al. 2019).
-
-    Args:
-        space: the latent space.
-        config: of the search.
-        seed: of the proposals.
     """
-
-    def __init__(self, space: LatentSpace, config: SearchConfig, seed: int) -> None:
-        self.space, self.config, self.seed = space, config, seed
-        self.search = self._new_search()
-
-    def _new_search(self) -> Search:
-        return Search(self.space.dimension, self.config, seed=self.seed)
-
-    def begin(self, smiles: Sequence[str], utility: np.ndarray) -> None:
-        z, held = self.space.encode(smiles)
-        self.search.tell(self._inward(z), torch.from_numpy(utility[held]), torch.ones(len(z), dtype=torch.bool))
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         asked = self.search.ask(count, step)
-        z = self._outward(asked.z)
+        made = suggestions(self.space, self.outward(asked.z), step, mean=asked.mean)
         return [
-            Suggestion(
-                options=tuple(Option(option.smiles, option.votes) for option in point.molecules),
-                z=z[row].numpy(),
-                text=point.text,
-                error=point.error,
-                mean=float(asked.mean[row]),
+            replace(
+                suggestion,
                 std=float(asked.std[row]),
                 acquisition=float(asked.acquisition[row]),
                 feasibility=float(asked.feasibility[row]),
             )
-            for row, point in enumerate(self.space.decode(z, step))
+            for row, suggestion in enumerate(made)
         ]
 
-    def tell(self, outcomes: Sequence[Outcome]) -> None:
-        points, utility, feasible = [], [], []
-        for outcome in outcomes:
-            z = None if outcome.z is None else torch.from_numpy(outcome.z)
-            if z is None and outcome.smiles is not None:
-                encoded, held = self.space.encode([outcome.smiles])  # told without having been asked for
-                z = encoded[0] if held[0] else None
-            if z is not None:
-                points.append(z.double())
-                utility.append(outcome.utility)
-                feasible.append(outcome.smiles is not None)
-        if points:
-            told = torch.tensor(utility, dtype=torch.double), torch.tensor(feasible, dtype=torch.bool)
-            self.search.tell(self._inward(torch.stack(points)), *told)
-
-    def state(self) -> dict[str, Any]:
-        return dict(self.search.state())
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.search.load_state(state)
-
-    def _inward(self, z: Tensor) -> Tensor:
-        """Latent points (n, D) -> points of the search (n, d)."""
-        return z.double()
-
-    def _outward(self, points: Tensor) -> Tensor:
+    def outward(self, points: Tensor) -> Tensor:
         """Points of the search (n, d) -> latent points (n, D)."""
         return points
 
@@ -110,14 +69,14 @@ class SubspaceSearch(PointSearch):
         number = min(self.components, max(1, len(z) - 1))
         spread = (singular[:number] / math.sqrt(max(1, len(z) - 1))).clamp(min=1e-6)
         self.basis = directions[:number] * spread.unsqueeze(1)  # (d, D): one standard deviation along each
-        self.search = Search(number, self.config, seed=self.seed)
+        self.search = Search(number, self.config.search, seed=self.config.seed)
         super().begin(smiles, utility)
 
-    def _inward(self, z: Tensor) -> Tensor:
+    def inward(self, z: Tensor) -> Tensor:
         scale = self.basis.square().sum(1)
         return (z.double() - self.centre) @ self.basis.t() / scale
 
-    def _outward(self, points: Tensor) -> Tensor:
+    def outward(self, points: Tensor) -> Tensor:
         return self.centre + points @ self.basis
 
 
@@ -146,11 +105,11 @@ class RetrainedSearch(PointSearch):
     beta = 0.08  # of the KL term, as at the end of training
     temperature = 1e-3  # k of the weights
 
-    def __init__(self, space: LatentSpace, config: SearchConfig, seed: int, loss: Loss | None) -> None:
+    def __init__(self, space: LatentSpace, config: CampaignConfig, loss: Loss | None) -> None:
         model = copy.deepcopy(space.model)
         model.folder = space.model.folder
         own = LatentSpace(model, None, space.n_decodings, space.temperature, space.seed)
-        super().__init__(own, config, seed)
+        super().__init__(own, config)
         self.loss = loss
         self.known: dict[str, float] = {}
         self.trained = 0  # molecules known at the last training
@@ -186,7 +145,7 @@ class RetrainedSearch(PointSearch):
         y = (y - y.mean()) / y.std().clamp(min=1e-6)
         rank = (-y).argsort().argsort().double()
         weights = 1 / (self.temperature * len(y) + rank)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.trained)
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.trained)
         optimizer = torch.optim.Adam([*model.parameters(), self.kernel], lr=self.rate)
         model.train()
         for _ in range(self.steps):
@@ -209,9 +168,9 @@ class RetrainedSearch(PointSearch):
         z, held = self.space.encode(list(self.known))
         utility = torch.tensor(list(self.known.values()), dtype=torch.double)[torch.from_numpy(held)]
         before = self.search
-        self.search = self._new_search()
+        self.search = self.make_search()
         self.search.tell(z.double(), utility, torch.ones(len(z), dtype=torch.bool))
-        self.search.region, self.search.surrogate.hyperparameters = before.region, before.surrogate.hyperparameters
+        self.search.region, self.search.hyperparameters = before.region, before.hyperparameters
 
 
 def gaussian_process_loss(search: RetrainedSearch, batch: TokenBatch, y: Tensor) -> Tensor:

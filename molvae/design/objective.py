@@ -11,7 +11,7 @@ import functools
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
@@ -181,6 +181,28 @@ class Objective:
 
     def __str__(self) -> str:
         return self.text
+
+
+def formula_values(
+    objectives: Sequence[Objective], smiles: Sequence[str | None], num_workers: int = 1, quiet: bool = True
+) -> np.ndarray:
+    """Values (n, m) of m formulas, in the user's sign, with properties computed by RDKit.
+
+    Args:
+        objectives: m formulas over properties that RDKit computes.
+        smiles: n molecules; the row of what is None or no molecule is NaN.
+        num_workers: processes; 0 takes all cores if there are many molecules.
+        quiet: show no progress.
+    """
+    from molvae.molecules.properties import compute_many
+
+    names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
+    table = compute_many([text or "" for text in smiles], names, num_workers, quiet)
+    properties = {name: table[name].to_numpy(float) for name in names}
+    columns = [np.broadcast_to(objective.evaluate(properties), len(smiles)) for objective in objectives]
+    values = np.stack(columns, 1).astype(float)
+    values[~table["valid"].to_numpy(bool)] = np.nan  # a formula without properties has a value of its own
+    return values
 
 
 def _compute(node: Node, values: Mapping[str, Any], constant: Callable[[float], Any], library: Any) -> Any:

@@ -8,8 +8,7 @@ from molvae.core.files import atomic_path
 from molvae.core.panels import Panel, save_panels
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
-from molvae.design.objective import Objective
-from molvae.design.pareto_search import pareto_values
+from molvae.design.objective import Objective, formula_values
 from molvae.molecules.io import write_molecules
 from molvae.molecules.properties import compute_many
 from molvae.search.pareto import front, hypervolume
@@ -40,7 +39,7 @@ def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
     """The molecules that no other beats in all objectives, as a picture and a table."""
     formulas = campaign.config.pareto
     objectives = [Objective.parse(formula) for formula in formulas]
-    values = pareto_values(objectives, good["smiles"].tolist(), np.ones(len(good), dtype=bool))
+    values = formula_values(objectives, good["smiles"].tolist())
     begun = good["origin"].to_numpy() == "start"
     kind = np.where(begun, "start", "proposed").astype(object)
     best = front(torch.from_numpy(values)).numpy()
@@ -107,6 +106,4 @@ def _write_path(campaign: Campaign, good: pd.DataFrame) -> None:
 
 def _scores(campaign: Campaign, smiles: list[str]) -> np.ndarray:
     assert campaign.objective is not None
-    names = campaign.objective.properties
-    table = compute_many(smiles, names, quiet=True)
-    return np.asarray(campaign.objective.evaluate({name: table[name].to_numpy(float) for name in names}))
+    return formula_values([campaign.objective], smiles)[:, 0]

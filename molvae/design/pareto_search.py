@@ -12,9 +12,8 @@ from torch import Tensor
 
 from molvae.design.latent_search import LatentSearch
 from molvae.design.latent_space import LatentSpace
-from molvae.design.objective import Objective
+from molvae.design.objective import Objective, formula_values
 from molvae.design.settings import CampaignConfig
-from molvae.molecules.properties import compute_many
 from molvae.search.pareto import ParetoSearch
 
 
@@ -29,23 +28,14 @@ class ParetoStrategy(LatentSearch):
     """
 
     def __init__(self, space: LatentSpace, config: CampaignConfig) -> None:
-        super().__init__(space, config)
         self.objectives = [Objective.parse(formula) for formula in config.pareto]
-        self.search: ParetoSearch = ParetoSearch(  # type: ignore[assignment]
-            space.dimension, len(self.objectives), config.search, seed=config.seed
-        )
+        super().__init__(space, config)
+
+    def make_search(self) -> ParetoSearch:
+        return ParetoSearch(self.space.dimension, len(self.objectives), self.config.search, seed=self.config.seed)
 
     def values(self, smiles: Sequence[str | None], utility: Sequence[float] | np.ndarray) -> Tensor:
         """Objectives (n, m) of molecules; NaN where there is none, or its scoring failed."""
-        return torch.from_numpy(pareto_values(self.objectives, smiles, np.isfinite(np.asarray(utility, dtype=float))))
-
-
-def pareto_values(objectives: Sequence[Objective], smiles: Sequence[str | None], known: np.ndarray) -> np.ndarray:
-    """Values (n, m) of formulas, NaN where ``known`` (n,) is false."""
-    rows = [row for row, text in enumerate(smiles) if text is not None and known[row]]
-    values = np.full((len(smiles), len(objectives)), np.nan)
-    names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
-    table = compute_many([str(smiles[row]) for row in rows], names, num_workers=1, quiet=True)
-    for place, objective in enumerate(objectives):
-        values[rows, place] = objective.evaluate({name: table[name].to_numpy(float) for name in names})
-    return values
+        scored = np.isfinite(np.asarray(utility, dtype=float))
+        kept = [text if known else None for text, known in zip(smiles, scored, strict=True)]
+        return torch.from_numpy(formula_values(self.objectives, kept))

@@ -16,7 +16,7 @@ from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.vae import MoleculeVAE
 
 _START, _POOL = "start.smi", "pool.smi"
-_MAX_POOL = 20_000  # a screening baseline never gets through more
+_MIN_POOL = 1000  # molecules beside those of the start; the report draws them
 
 
 def nci_molecules() -> pd.DataFrame:
@@ -47,12 +47,13 @@ def select_start(
     else:
         strings = [str(text) for text in table]
     filters = Filters(config.filters)
+    longest = max(_MIN_POOL, config.budget)  # screening never gets through more
     chosen: list[str] = []
     pool: list[str] = []
     seen: set[str] = set()
     reasons: list[str] = []
     for row in np.random.default_rng([config.seed, 1]).permutation(len(strings)):
-        if len(chosen) == config.start_size and len(pool) == _MAX_POOL:
+        if len(chosen) == config.start_size and len(pool) == longest:
             break
         smiles, reason = _acceptable(strings[row], model, filters)
         if smiles is None:

@@ -59,18 +59,20 @@ def make_strategy(name: StrategyName, space: LatentSpace, pool: Sequence[str], c
     if name == "genetic":
         return GeneticAlgorithm(config.seed)
     if name in ("global", "constrained"):
-        return PointSearch(space, _changed(config, region="global", feasibility=name == "constrained"), config.seed)
+        return PointSearch(space, _published(config, region="global", feasibility=name == "constrained"))
     if name == "turbo":
-        return PointSearch(space, _changed(config, centres=1, acquisition="thompson"), config.seed)
+        return PointSearch(space, _published(config, centres=1, acquisition="thompson"))
     if name == "subspace":
-        return SubspaceSearch(space, config.search, config.seed)
+        return SubspaceSearch(space, _published(config))
     if name in ("weighted", "metric"):
         loss = triplet_loss if name == "metric" else None
-        return RetrainedSearch(space, _changed(config, region="global"), config.seed, loss)
+        return RetrainedSearch(space, _published(config, region="global"), loss)
     if name == "lolbo":
-        return RetrainedSearch(space, _changed(config, centres=1), config.seed, gaussian_process_loss)
+        return RetrainedSearch(space, _published(config, centres=1), gaussian_process_loss)
     return LatentSearch(space, config)
 
 
-def _changed(config: CampaignConfig, **changes: Any) -> SearchConfig:
-    return SearchConfig.create(config.search.model_dump(), **changes)
+def _published(config: CampaignConfig, **changes: Any) -> CampaignConfig:
+    """The settings of a published method: other settings of the search, and no guess of the predictor."""
+    search = SearchConfig.create(config.search.model_dump(), **changes)
+    return config.replace(search=search.model_dump(), use_predictor=False)

@@ -62,6 +62,8 @@ def decode_points(
 ) -> list[PointDecodings]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
+    The greedy decoding is repeated where it runs into a dead end; a sampled one that does so has no vote.
+
     Raises:
         ConfigError: ``n_decodings`` is not positive.
     """
@@ -75,7 +77,7 @@ def decode_points(
     if n_decodings > 1 and len(good):
         generator = torch.Generator().manual_seed(seed)
         repeated = good.repeat_interleave(n_decodings - 1, 0)
-        texts, log_prob = model.generate(repeated, temperature, top_p, mask, generator)
+        texts, log_prob = model.generate(repeated, temperature, top_p, mask, generator, retries=0)
         for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):
             rows[number // (n_decodings - 1)].append(pair)
     parsed: dict[str, tuple[str | None, str]] = {}

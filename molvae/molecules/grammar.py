@@ -126,14 +126,14 @@ class GrammarState:
         self.finished = self.relaxed = False
         self.length = 0
         self.atoms: list[_Token] = []
+        self.aromatic: list[int] = []  # the aromatic ones among them
         self.free: list[int] = []  # bonds that each atom can still take
         self.double: list[bool] = []  # whether an aromatic atom spends its pi electron outside the ring
-        self.neighbours: list[list[int]] = []
-        self.aromatic_edges: list[list[int]] = []  # neighbours through a bond that may become aromatic
+        self.neighbours: list[tuple[int, ...]] = []
+        self.aromatic_edges: list[tuple[int, ...]] = []  # neighbours through a bond that may become aromatic
         self.parent: list[int] = []
         self.in_ring: list[bool] = []
         self.ring_edges: set[tuple[int, int]] = set()
-        self.labels_at: list[int] = []  # open ring labels of each atom
         self.rings: dict[str, tuple[int, str]] = {}  # open label -> atom, bond symbol
         self.stack: list[tuple[int, int]] = []  # branch point, number of atoms when the branch was opened
         self.current = -1
@@ -144,11 +144,8 @@ class GrammarState:
         """An independent state, for a second continuation."""
         other = GrammarState.__new__(GrammarState)
         other.__dict__.update(self.__dict__)
-        for name in ("atoms", "free", "double", "parent", "in_ring", "labels_at", "stack"):
-            setattr(other, name, list(getattr(self, name)))
-        other.neighbours = [list(row) for row in self.neighbours]
-        other.aromatic_edges = [list(row) for row in self.aromatic_edges]
-        other.ring_edges, other.rings = set(self.ring_edges), dict(self.rings)
+        for name in _MUTABLE:
+            setattr(other, name, getattr(self, name).copy())
         return other
 
     def allowed(self) -> np.ndarray:
@@ -199,13 +196,14 @@ class GrammarState:
     def _add_atom(self, token: _Token) -> None:
         index, previous = len(self.atoms), self.current
         self.atoms.append(token)
+        if token.aromatic:
+            self.aromatic.append(index)
         self.free.append(token.capacity)
         self.double.append(False)
-        self.neighbours.append([])
-        self.aromatic_edges.append([])
+        self.neighbours.append(())
+        self.aromatic_edges.append(())
         self.parent.append(previous)
         self.in_ring.append(False)
-        self.labels_at.append(0)
         if previous >= 0:
             self._bond(previous, index, self.bond)
         self.current, self.bond, self.after_open = index, None, False
@@ -214,11 +212,9 @@ class GrammarState:
         symbol = self.bond.label if self.bond else ""
         if token.label not in self.rings:
             self.rings[token.label] = (self.current, symbol)
-            self.labels_at[self.current] += 1
             self.free[self.current] -= self._cost(self.current, symbol)
         else:
             other, other_symbol = self.rings.pop(token.label)
-            self.labels_at[other] -= 1
             self.free[other] += self._cost(other, other_symbol)  # what was kept for this bond
             chosen = symbol or other_symbol
             self._bond(other, self.current, _BOND_TOKENS.get(chosen))
@@ -231,11 +227,11 @@ class GrammarState:
             self.free[atom] -= self._cost(atom, symbol)
             if symbol == "=" and self.atoms[atom].aromatic:
                 self.double[atom] = True
-        self.neighbours[a].append(b)
-        self.neighbours[b].append(a)
+        self.neighbours[a] += (b,)
+        self.neighbours[b] += (a,)
         if symbol in ("", ":") and self.atoms[a].aromatic and self.atoms[b].aromatic:
-            self.aromatic_edges[a].append(b)
-            self.aromatic_edges[b].append(a)
+            self.aromatic_edges[a] += (b,)
+            self.aromatic_edges[b] += (a,)
 
     def _cost(self, atom: int, symbol: str) -> int:
         """Bonds that an atom spends on a bond; an aromatic one counts sigma bonds only."""
@@ -380,7 +376,7 @@ class GrammarState:
 
     def _keeps_aromaticity(self, token: _Token) -> bool:
         """Whether the aromatic atoms can still all lie in rings and be kekulised after this token."""
-        if token.kind == "open" or token.label == ":" or not any(atom.aromatic for atom in self.atoms):
+        if token.kind == "open" or token.label == ":" or not self.aromatic:
             return True
         if token.kind in ("atom", "bond") and not self.atoms[self.current].aromatic:
             return True  # what was final stays as it was
@@ -410,9 +406,8 @@ class GrammarState:
         ring_edge = self._ring_edge_test(ended)
         able: set[int] = set()
         must: dict[int, list[int]] = {}
-        for index, token in enumerate(self.atoms):
-            if not token.aromatic:
-                continue
+        for index in self.aromatic:
+            token = self.atoms[index]
             ringless = not self.in_ring[index] and index not in wild
             if ringless and not any(ring_edge(index, other) for other in self.neighbours[index]):
                 return False
@@ -431,31 +426,38 @@ class GrammarState:
 
         A ring through the bond above atom c is closed by a label on one side of the bond and an atom on the other.
         """
+        edges = self.ring_edges
         if ended or not self.rings:
-            return lambda a, b: (min(a, b), max(a, b)) in self.ring_edges
-        above_current = self._above(self.current)
-        above_labels = [self._above(atom) for atom, _ in self.rings.values()]
+            return lambda a, b: ((a, b) if a < b else (b, a)) in edges
+        above_current: set[int] = set()
+        atom = self.current
+        while atom >= 0:
+            above_current.add(atom)
+            atom = self.parent[atom]
+        labels_below: dict[int, int] = {}  # for each atom the open labels that stand on it or on what hangs from it
+        for atom, _ in self.rings.values():
+            while atom >= 0:
+                labels_below[atom] = labels_below.get(atom, 0) + 1
+                atom = self.parent[atom]
+        labels = len(self.rings)
         first_open = min((atom for atom, _ in self.stack if self.free[atom] > 0), default=len(self.atoms))
 
         def test(a: int, b: int) -> bool:
-            low, c = min(a, b), max(a, b)
-            if (low, c) in self.ring_edges:
+            low, c = (a, b) if a < b else (b, a)
+            if (low, c) in edges:
                 return True
-            inside = c in above_current
-            if inside and any(c not in above for above in above_labels):
-                return True
-            return any(c in above for above in above_labels) and (not inside or first_open < c)
+            below = labels_below.get(c, 0)
+            if c in above_current:
+                return below < labels or (below > 0 and first_open < c)
+            return below > 0
 
         return test
 
-    def _above(self, atom: int) -> set[int]:
-        """An atom and all atoms on its way to the first."""
-        found = set()
-        while atom >= 0:
-            found.add(atom)
-            atom = self.parent[atom]
-        return found
 
-
+_MUTABLE = (
+    "atoms", "aromatic", "free", "double", "neighbours", "aromatic_edges", "parent", "in_ring", "ring_edges", "rings",
+    "stack",
+)  # fmt: skip
+"""Attributes of a state that a copy must not share."""
 _ANY_ATOM = _Token("atom", element="C", capacity=4)
 _BOND_TOKENS = {symbol: _Token("bond", order=order, label=symbol) for symbol, order in _BOND_ORDER.items()}

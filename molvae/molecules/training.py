@@ -15,7 +15,7 @@ from molvae.core.evaluate import evaluate_bounds
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import joint
 from molvae.core.schedules import piecewise_linear
-from molvae.errors import InputError
+from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.parsing import canonical
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
@@ -72,6 +72,10 @@ class TrainConfig(Config):
     max_length: int | None = None
     """Longest molecule in tokens; default: a tenth above the longest in the training data."""
     model: MoleculeVAEConfig = MoleculeVAEConfig()
+    initial: str | None = None
+    """Go on from the weights of this model (a shipped name or a folder), with its vocabulary; default: from nothing.
+    Its shape must be ``model``.
+    """
     objective: ObjectiveConfig = ObjectiveConfig()
     fit: FitConfig = FitConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -134,19 +138,38 @@ def train(
         on_log: told every row of metrics.
 
     Raises:
-        InputError: there is nothing to train on.
+        InputError: there is nothing to train on, or no molecule of it fits the vocabulary of the initial model.
+        ConfigError: the initial model has another shape.
+        CheckpointError: the initial weights cannot be loaded.
     """
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
+    model = _initial_model(config, training)
+    dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties)
+    if len(refused) == len(training.smiles):
+        raise InputError(f"no molecule of the training data fits the vocabulary of the initial model {config.initial}")
+    batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
+    validate = Validator(config.validation, held_out, model.vocabulary, config.objective, config.fit.seed)
+    fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    return model
+
+
+def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
+    if config.initial is not None:
+        model = MoleculeVAE.from_pretrained(config.initial, "cpu")
+        if model.config != config.model:
+            raise ConfigError(f"train.initial: {config.initial} has another shape than train.model: {model.config}")
+        if config.max_length not in (None, model.vocabulary.max_length):
+            raise ConfigError(
+                f"train.max_length: {config.initial} was made for {model.vocabulary.max_length} tokens: leave it out"
+            )
+        model.card = ""  # it speaks of other weights
+        return model
     vocabulary = Vocabulary.build(training.smiles, config.max_length)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
         model = MoleculeVAE(config.model, vocabulary)
-    dataset, _ = MoleculeDataset.build(training.smiles, vocabulary, training.properties)
     model.predictor.set_scaling(torch.from_numpy(np.array(training.properties)))
-    batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
-    validate = Validator(config.validation, held_out, vocabulary, config.objective, config.fit.seed)
-    fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
     return model
 
 

@@ -272,10 +272,12 @@ class MoleculeVAE(VAE):
         mask: Mask = "valence",
         generator: torch.Generator | None = None,
         batch_size: int = 512,
+        retries: int = 10,
     ) -> tuple[list[str], np.ndarray]:
         """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit.
 
-        Matrix products are in bfloat16 where the processor gains from it, as in training.
+        Matrix products are in bfloat16 where the processor gains from it, as in training. Under a mask, what runs into a
+        dead end is decoded again up to ``retries`` times.
         """
         strings: list[str] = []
         log_prob: list[np.ndarray] = []
@@ -286,7 +288,7 @@ class MoleculeVAE(VAE):
                 generate(self.decoder, points, temperature, top_p, generator, dtype=dtype)
                 if constraint is None
                 else generate_until_complete(
-                    self.decoder, points, constraint, temperature, top_p, generator, dtype=dtype
+                    self.decoder, points, constraint, temperature, top_p, generator, retries, dtype
                 )
             )
             strings += [self.vocabulary.decode(row) for row in made.tokens.tolist()]

@@ -92,15 +92,22 @@ class Search:
             feasible: (n,)
         """
         z, y = z.to(torch.double), y.to(torch.double)
-        before = self.best
+        before = self._incumbent()
+        unknown = ~feasible | ~torch.isfinite(y if y.ndim == 1 else y.sum(1))
         self.z = torch.cat([self.z, z])
-        self.y = torch.cat([self.y, torch.where(torch.isfinite(y) & feasible, y, torch.nan)])
+        self.y = torch.cat([self.y, y.masked_fill(unknown if y.ndim == 1 else unknown.unsqueeze(1), torch.nan)])
         self.feasible = torch.cat([self.feasible, feasible])
         self.pending = self.pending[:0]
         if before is not None and len(z):
-            after = self.best
-            assert after is not None
-            self.region.update(after > before + 1e-9)
+            self.region.update(self._improved(before, len(z)))
+
+    def _incumbent(self) -> Any:
+        """What the next results must beat; None before there are any."""
+        return self.best
+
+    def _improved(self, before: Any, told: int) -> bool:
+        """Whether the last ``told`` points beat what stood before them."""
+        return self.best is not None and self.best > before + 1e-9
 
     @property
     def best(self) -> float | None:
@@ -127,13 +134,22 @@ class Search:
         if self._moved != len(self.z):
             self._condition(optimise=True)
             self._moved = len(self.z)
-        return {"region": self.region.state(), "hyperparameters": self.surrogate.hyperparameters}
+        return {"region": self.region.state(), "hyperparameters": self.hyperparameters}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a state, after the same data has been told."""
         self.region = TrustRegion.from_state(state["region"])
-        self.surrogate.hyperparameters = state["hyperparameters"]
+        self.hyperparameters = state["hyperparameters"]
         self._conditioned, self._moved = -1, len(self.z)
+
+    @property
+    def hyperparameters(self) -> Any:
+        """Of the surrogate, as JSON."""
+        return self.surrogate.hyperparameters
+
+    @hyperparameters.setter
+    def hyperparameters(self, values: Any) -> None:
+        self.surrogate.hyperparameters = values
 
     def _choose(self, candidates: Tensor, q: int, generator: torch.Generator) -> tuple[list[int], Proposal]:
         feasibility = self.feasibility_of(candidates)

@@ -17,15 +17,17 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
-from molvae.search.loop import Proposal, SearchConfig
-from molvae.search.region import TrustRegion, anywhere, near_centres, typical_norm
-from molvae.search.surrogate import Feasibility, Surrogate
+from molvae.search.loop import Proposal, Search, SearchConfig
+from molvae.search.region import anywhere, near_centres, typical_norm
+from molvae.search.surrogate import Surrogate
 
 _CANDIDATES = 400  # each costs an integral over hypervolumes
 
 
-class ParetoSearch:
+class ParetoSearch(Search):
     """Bayesian optimisation of m objectives; every one is maximised.
+
+    Results are told as y (n, m), NaN where infeasible or unknown; a success is a point that the front did not dominate.
 
     Args:
         dimension: d
@@ -35,26 +37,16 @@ class ParetoSearch:
     """
 
     def __init__(self, dimension: int, objectives: int, config: SearchConfig | None = None, seed: int = 0) -> None:
-        self.dimension, self.config, self.seed = dimension, config or SearchConfig(), seed
+        super().__init__(dimension, config, seed=seed)
         self.surrogates = [Surrogate(max_iterations=self.config.max_iterations) for _ in range(objectives)]
-        self.feasibility = Feasibility()
-        self.region = TrustRegion(length=self.config.length, largest=max(0.8, self.config.length))
-        self.z = torch.empty(0, dimension, dtype=torch.double)
         self.y = torch.empty(0, objectives, dtype=torch.double)
-        self.feasible = torch.empty(0, dtype=torch.bool)
-        self._conditioned = -1
-        self._moved = -1
 
-    def tell(self, z: Tensor, y: Tensor, feasible: Tensor) -> None:
-        """Take in results: z (n, d), y (n, m) with NaN where infeasible or unknown, feasible (n,)."""
-        before = self.front_rows
-        known = torch.isfinite(y).all(1) & feasible
-        self.z = torch.cat([self.z, z.to(torch.double)])
-        self.y = torch.cat([self.y, torch.where(known.unsqueeze(1), y.to(torch.double), torch.nan)])
-        self.feasible = torch.cat([self.feasible, feasible])
-        if len(before) and len(z):
-            # success is a point that the front did not dominate yet
-            self.region.update(bool((self.front_rows >= len(self.z) - len(z)).any()))
+    def _incumbent(self) -> Tensor | None:
+        front = self.front_rows
+        return front if len(front) else None
+
+    def _improved(self, before: Tensor, told: int) -> bool:
+        return bool((self.front_rows >= len(self.z) - told).any())
 
     @property
     def front_rows(self) -> Tensor:
@@ -100,24 +92,14 @@ class ParetoSearch:
         rows = torch.tensor(chosen)
         return chosen, self._proposal(candidates, feasibility, rows, found)
 
-    def feasibility_of(self, z: Tensor) -> Tensor:
-        """Probability of being feasible at z (n, d): (n,)."""
-        self.feasibility.fit(self.z, self.feasible)
-        return self.feasibility.predict(z)
+    @property
+    def hyperparameters(self) -> Any:
+        return [surrogate.hyperparameters for surrogate in self.surrogates]
 
-    def state(self) -> dict[str, Any]:
-        """Hyperparameters and region as JSON; improves the hyperparameters if new data has come."""
-        if self._moved != len(self.z):
-            self._condition(optimise=True)
-            self._moved = len(self.z)
-        return {"region": self.region.state(), "hyperparameters": [gp.hyperparameters for gp in self.surrogates]}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state, after the same data has been told."""
-        self.region = TrustRegion.from_state(state["region"])
-        for surrogate, hyperparameters in zip(self.surrogates, state["hyperparameters"], strict=True):
-            surrogate.hyperparameters = hyperparameters
-        self._conditioned, self._moved = -1, len(self.z)
+    @hyperparameters.setter
+    def hyperparameters(self, values: Any) -> None:
+        for surrogate, own in zip(self.surrogates, values, strict=True):
+            surrogate.hyperparameters = own
 
     def _condition(self, optimise: bool) -> None:
         known = torch.isfinite(self.y).all(1)

@@ -88,6 +88,15 @@ class Surrogate:
         self.hyperparameters = {name: p.detach().flatten().tolist() for name, p in model.named_parameters()}
         self.model = model.eval()
 
+    def fit_in_stages(self, z: Tensor, y: Tensor, first: int = 500, iterations: int = 5) -> None:
+        """As :meth:`fit`, for thousands of points: hyperparameters from the ``first`` of them, then improved by a few
+        ``iterations`` on all.
+        """
+        self.fit(z[:first], y[:first])
+        usual, self.max_iterations = self.max_iterations, iterations
+        self.fit(z, y)
+        self.max_iterations = usual
+
     def predict(self, z: Tensor) -> Belief:
         """Belief about the objective at z (n, d), without observation noise."""
         assert self.model is not None, "fit first"

@@ -13,12 +13,16 @@ from molvae.design.literature import (
     gaussian_process_loss,
     triplet_loss,
 )
+from molvae.design.settings import CampaignConfig
 from molvae.design.start import nci_molecules
 from molvae.design.strategy import Outcome
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.properties import compute_many
 from molvae.molecules.vae import MoleculeVAE
-from molvae.search import SearchConfig
+
+
+def config(**search: object) -> CampaignConfig:
+    return CampaignConfig.create({"search": {"candidates": 50, **search}})
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +39,13 @@ def start(model) -> tuple[list[str], np.ndarray]:
 
 
 def test_the_subspace_search_stays_in_its_subspace_and_finds_its_way_back(model, start):
-    search = SubspaceSearch(LatentSpace(model), SearchConfig(candidates=50), seed=0)
+    search = SubspaceSearch(LatentSpace(model), config())
     search.begin(*start)
     made = search.propose(5, 1, lambda smiles: True)
     z = torch.from_numpy(np.stack([row.z for row in made]))
     assert z.shape == (5, 64)
-    torch.testing.assert_close(search._outward(search._inward(z)), z)
-    points = search._inward(z)
+    torch.testing.assert_close(search.outward(search.inward(z)), z)
+    points = search.inward(z)
     assert points.shape == (5, 16) and points.abs().max() < 6  # standard deviations
 
 
@@ -50,7 +54,7 @@ def test_without_feasibility_every_point_is_as_good(model, start):
     bad = [Outcome(np.full(64, 0.1 * n), None, np.nan) for n in range(30)]
     asked = {}
     for learns in (False, True):
-        search = PointSearch(space, SearchConfig(region="global", candidates=50, feasibility=learns), seed=0)
+        search = PointSearch(space, config(region="global", feasibility=learns))
         search.begin(*start)
         search.tell(bad)
         asked[learns] = [row.feasibility for row in search.propose(3, 1, lambda smiles: True)]
@@ -64,7 +68,7 @@ def test_retraining_changes_a_copy_and_encodes_anew(model, start, loss, monkeypa
     monkeypatch.setattr(RetrainedSearch, "steps", 3)
     before = model.fingerprint()
     smiles, utility = start
-    search = RetrainedSearch(LatentSpace(model), SearchConfig(candidates=50), 0, loss)
+    search = RetrainedSearch(LatentSpace(model), config(), loss)
     search.begin(smiles[:25], utility[:25])
     outcomes = [Outcome(None, text, value) for text, value in zip(smiles[25:], utility[25:], strict=True)]
     search.tell(outcomes)
@@ -79,7 +83,7 @@ def test_losses_fall_as_they_should(model, start):
     """Training on the losses alone lowers them: the triplet's, and the process' (whose kernel learns too)."""
     smiles, utility = start
     for loss in (gaussian_process_loss, triplet_loss):
-        search = RetrainedSearch(LatentSpace(model), SearchConfig(), 0, loss)
+        search = RetrainedSearch(LatentSpace(model), config(), loss)
         dataset, _ = MoleculeDataset.build(smiles, model.vocabulary)
         batch = dataset.batch(np.arange(len(dataset)))
         y = torch.from_numpy((utility - utility.mean()) / utility.std()).float()
