@@ -276,8 +276,8 @@ class MoleculeVAE(VAE):
     ) -> tuple[list[str], np.ndarray]:
         """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit.
 
-        Matrix products are in bfloat16 where the processor gains from it, as in training. Under a mask, what runs into a
-        dead end is decoded again up to ``retries`` times.
+        Matrix products are in bfloat16 where the processor gains from it, as in training. Under a mask, what runs into
+        a dead end is decoded again up to ``retries`` times.
         """
         strings: list[str] = []
         log_prob: list[np.ndarray] = []
