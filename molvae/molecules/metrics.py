@@ -13,6 +13,7 @@ from rdkit.Chem import BRICS, rdFingerprintGenerator
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molvae.core.progress import track
+from molvae.molecules.chemnet import chemnet_is_installed, frechet_chemnet_distance
 from molvae.molecules.parsing import parse_smiles
 
 _DIVERSITY_SAMPLE = 5000  # molecules for the quadratic number of pairs
@@ -38,7 +39,8 @@ def generated_quality(
         ``molecules`` (given), ``validity``, ``uniqueness`` (distinct of the valid), ``novelty`` (distinct ones not in
         ``known``), ``internal_diversity`` (1 - mean Tanimoto of pairs), and against the reference
         ``nearest_neighbour_similarity`` (mean of the largest Tanimoto), ``scaffold_similarity`` and
-        ``fragment_similarity`` (cosine of the counts). NaN where there is nothing to measure.
+        ``fragment_similarity`` (cosine of the counts), and ``frechet_chemnet_distance`` of the distinct valid ones if
+        the extra ``fcd`` is installed (:mod:`molvae.molecules.chemnet`). NaN where there is nothing to measure.
     """
     with rdBase.BlockLogs():
         parsed = [parse_smiles(text)[0] for text in track(smiles, "parsing", quiet=quiet)]
@@ -70,6 +72,9 @@ def generated_quality(
             numbers[name] = cosine(
                 _total(valid, count, name, quiet), _total(others, count, f"{name}, reference", quiet)
             )
+    if chemnet_is_installed():
+        targets_text = [Chem.MolToSmiles(mol) for mol in others]
+        numbers["frechet_chemnet_distance"] = frechet_chemnet_distance(list(distinct), targets_text, quiet)
     return numbers
 
 

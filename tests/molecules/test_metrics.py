@@ -3,16 +3,19 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
+from molvae.molecules import metrics
+from molvae.molecules.chemnet import frechet_distance
 from molvae.molecules.metrics import cosine, fragments, generated_quality, scaffolds
 
 REFERENCE = ["c1ccccc1CCN", "CC(=O)Nc1ccc(O)cc1", "C1CCCCC1C(=O)O", "nonsense"]
 
 
-def measure(smiles: list[str], known: set[str] | None = None) -> dict[str, float]:
-    return generated_quality(smiles, REFERENCE, known, quiet=True)
+def measure(smiles: list[str], known: set[str] | None = None, reference: list[str] = REFERENCE) -> dict[str, float]:
+    return generated_quality(smiles, reference, known, quiet=True)
 
 
 def test_shares_are_of_what_they_say():
@@ -55,3 +58,25 @@ def test_cosine_of_counts():
     assert cosine(Counter(a=3, b=4), Counter(a=3, b=4)) == pytest.approx(1.0)
     assert cosine(Counter(a=1), Counter(b=1)) == 0.0
     assert cosine(Counter(a=1, b=1), Counter(a=1)) == pytest.approx(1 / math.sqrt(2))
+
+
+def test_frechet_distance_of_normal_distributions():
+    """In one dimension (m - m')^2 + (s - s')^2 (Dowson & Landau 1982); with commuting covariances the sum of these."""
+    one = frechet_distance(np.array([1.0]), np.array([[4.0]]), np.array([3.0]), np.array([[9.0]]))
+    assert one == pytest.approx(4 + 1)
+    mean, other = np.array([0.0, 1.0]), np.array([2.0, 1.0])
+    assert frechet_distance(mean, np.diag([1.0, 4.0]), other, np.diag([9.0, 4.0])) == pytest.approx(4 + 4)
+
+
+def test_chemnet_tells_one_kind_of_molecule_from_another():
+    alcohols = ["C" * n + "O" for n in range(2, 12)]
+    same, other = (
+        measure(alcohols, reference=reference) for reference in (alcohols, [f"{s}c1ccccc1" for s in alcohols])
+    )
+    assert same["frechet_chemnet_distance"] == pytest.approx(0, abs=1e-3)
+    assert other["frechet_chemnet_distance"] > 1
+
+
+def test_without_the_extra_there_is_no_chemnet_distance(monkeypatch):
+    monkeypatch.setattr(metrics, "chemnet_is_installed", lambda: False)
+    assert "frechet_chemnet_distance" not in measure(["CCO"])
