@@ -349,7 +349,7 @@ def run_comparison(
         raise InputError(f"there is no file {start}")
     rows = compete(recipe.arena, recipe.model, start, folder, recipe.smiles_column, device, quiet)
     save_panels(folder, arena_panels(rows))
-    rows = rows.drop(columns="curve")
+    rows = rows.drop(columns=["curve", "best molecules"])
     write_text(folder / "table.csv", rows.to_csv(index=False))
     return folder, rows
 

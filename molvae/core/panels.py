@@ -26,7 +26,8 @@ class Panel:
         name: of its files.
         kind: ``table`` (frame); ``lines`` (frame: the first column is x, each other a line); ``scatter`` (frame: x, y
             and, if there is a third column, the class); ``violins`` (frame: group, value); ``images`` (array (rows,
-            columns, H, W) in [0, 1]).
+            columns, H, W) in [0, 1]); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the other
+            columns stand below).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
@@ -37,7 +38,7 @@ class Panel:
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "violins", "images"]
+    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None

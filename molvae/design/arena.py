@@ -25,10 +25,11 @@ from molvae.core.config import Config
 from molvae.core.panels import Panel
 from molvae.core.progress import track
 from molvae.design.campaign import Campaign
-from molvae.design.objective import Objective
+from molvae.design.objective import Objective, formula_values
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.start import nci_molecules
 from molvae.errors import ConfigError
+from molvae.molecules.filters import FilterConfig, Filters
 from molvae.molecules.io import read_molecules
 from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
@@ -36,6 +37,8 @@ from molvae.molecules.vae import MoleculeVAE
 CAMPAIGNS = "campaigns"
 _RESAMPLES = 10_000
 _TOP = 100  # molecules whose diversity is measured
+_DRAWN = 20  # molecules that are drawn, and searched for alerts
+_LARGE_RING = 8
 
 
 class ArenaConfig(Config):
@@ -170,8 +173,39 @@ def _play(
         "novel": float(np.mean([text not in known for text in proposed["smiles"]])) if known else np.nan,
         "diversity": diversity(best.head(_TOP).tolist()),
         "seconds per call": (seconds - float(answers["seconds"].sum())) / max(1, len(answers)),
+        **_looked_at(best.head(_DRAWN).tolist()),
         "best molecule": best.iloc[0],
+        "best molecules": best.head(_DRAWN).tolist(),
     }
+
+
+def _looked_at(smiles: Sequence[str]) -> dict[str, float]:
+    """Of the best molecules: the share with structural alerts, and how many are hardly molecules at all."""
+    filters = Filters(FilterConfig())
+    mols = [Chem.MolFromSmiles(text) for text in smiles]
+    return {
+        "alerts": float(np.mean([bool(filters.alerts(mol)) for mol in mols])),
+        "odd": float(sum(bool(oddities(mol)) for mol in mols)),
+    }
+
+
+def oddities(mol: Chem.Mol) -> list[str]:
+    """What a chemist would hardly draw: radicals, rings of more than eight atoms, rings of three or four atoms that
+    share a bond with another ring, and cumulated or triple bonds in a ring of fewer than nine atoms.
+    """
+    found = []
+    if any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+        found.append("radical")
+    rings = [set(ring) for ring in mol.GetRingInfo().BondRings()]
+    if any(len(ring) > _LARGE_RING for ring in rings):
+        found.append("large ring")
+    if any(len(ring) < 5 and ring & other for ring in rings for other in rings if other is not ring):
+        found.append("small fused ring")
+    strained = Chem.MolFromSmarts("[*;r3,r4,r5,r6,r7,r8]=;@[*;r3,r4,r5,r6,r7,r8]=;@*")
+    triple = Chem.MolFromSmarts("[*;r3,r4,r5,r6,r7,r8]#;@*")
+    if mol.HasSubstructMatch(strained) or mol.HasSubstructMatch(triple):
+        found.append("strained bond")
+    return found
 
 
 def numbers(utility: np.ndarray, budget: int) -> dict[str, Any]:
@@ -213,9 +247,9 @@ def panels(rows: pd.DataFrame) -> list[Panel]:
     made = [_summary(rows)]
     for number, (objective, part) in enumerate(rows.groupby("objective", sort=False)):
         made += [_table(str(objective), part, number), _curves(str(objective), part, number)]
-    made.append(
-        Panel("runs", "table", "Every campaign", frame=rows.drop(columns="curve").round(4), caption="One row a seed.")
-    )
+        made.append(_best_molecules(str(objective), part, number))
+    shown = rows.drop(columns=["curve", "best molecules"]).round(4)
+    made.append(Panel("runs", "table", "Every campaign", frame=shown, caption="One row a seed."))
     return made
 
 
@@ -240,7 +274,7 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         for name in ("best", "top 10", "AUC top 10"):
             low, high = bootstrap_interval(runs[name].to_numpy())
             line[name] = f"{runs[name].mean():.3f} ({low:.3f} to {high:.3f})"
-        for name in ("valid", "novel", "diversity", "seconds per call"):
+        for name in ("valid", "novel", "diversity", "alerts", "odd", "seconds per call"):
             line[name] = "" if runs[name].isna().all() else f"{runs[name].mean():.3f}"
         lines.append(line)
     return Panel(
@@ -248,9 +282,28 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         "table",
         objective,
         f"{Objective.parse(objective)}. Mean over seeds, in brackets the 95 % bootstrap interval of the mean; diversity"
-        f" of the best {_TOP}; seconds per call without the oracle's own.",
+        f" of the best {_TOP}; of the best {_DRAWN} of a seed the share with structural alerts (PAINS, BRENK), and the"
+        " number with radicals, large, strained or fused small rings; seconds per call without the oracle's own.",
         frame=pd.DataFrame(lines),
     )
+
+
+def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
+    """The best molecules of the first strategy's first seed, to be looked at."""
+    run = part.iloc[0]
+    filters, formula = Filters(FilterConfig()), Objective.parse(objective)
+    smiles = run["best molecules"]
+    mols = [Chem.MolFromSmiles(text) for text in smiles]
+    frame = pd.DataFrame(
+        {
+            "smiles": smiles,
+            "score": formula_values([formula], smiles)[:, 0],
+            "alerts": ["; ".join(filters.alerts(mol)) or None for mol in mols],
+            "odd": ["; ".join(oddities(mol)) or None for mol in mols],
+        }
+    )
+    title = f"{objective}: the best {len(smiles)} of {run['strategy']}, seed {run['seed']}"
+    return Panel(f"best-{number}", "molecules", title, frame=frame)
 
 
 def _curves(objective: str, part: pd.DataFrame, number: int) -> Panel:

@@ -223,7 +223,7 @@ def panels(found: Found) -> list[Panel]:
         Panel(
             "map", "scatter", "Starts from the lowest tenth, and where they end", frame=flat, options={"aspect": "auto"}
         ),
-        Panel("path", "table", "Great circle from one start to its end", frame=found.path.round(3)),
+        Panel("path", "molecules", "Great circle from one start to its end", frame=found.path.round(3)),
         Panel(
             "claims",
             "table",

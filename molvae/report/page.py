@@ -66,7 +66,14 @@ def build(folder: Path) -> Path:
 
 
 def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"title": panel.title, "caption": panel.caption, "figure": None, "head": [], "rows": []}
+    shown: dict[str, Any] = {
+        "title": panel.title,
+        "caption": panel.caption,
+        "figure": None,
+        "head": [],
+        "rows": [],
+        "molecules": [],
+    }
     if panel.kind == "table" and panel.frame is not None:
         text = [not pd.api.types.is_numeric_dtype(kind) for kind in panel.frame.dtypes]
         shown["head"] = list(zip(text, map(str, panel.frame.columns), strict=True))
@@ -75,6 +82,9 @@ def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
             for row in panel.frame.itertuples(index=False)
         ]
         return shown
+    if panel.kind == "molecules" and panel.frame is not None:
+        shown["molecules"] = [_captioned(row) for row in panel.frame.to_dict("records")]
+        return shown
     try:
         name = f"panel-{panel.name}"
         drawn[name] = panel_svg(panel)
@@ -82,6 +92,19 @@ def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
     except ValueError as error:
         shown["caption"] = str(error)
     return shown
+
+
+def _captioned(row: dict[Any, Any]) -> dict[str, Any]:
+    """A drawing and what stands below it; what is missing is left out."""
+    smiles = row.pop("smiles")
+    known = [(str(name), value) for name, value in row.items() if pd.notna(value)]
+    lines = [(name, f"{value:.3g}" if isinstance(value, float) else str(value)) for name, value in known]
+    there = isinstance(smiles, str) and smiles
+    return {
+        "svg": Markup(molecule_svg(smiles, 150, 120)) if there else Markup(""),
+        "smiles": smiles if there else "",
+        "lines": lines,
+    }
 
 
 def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str, Any]:

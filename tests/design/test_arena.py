@@ -3,8 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
-from molvae.design.arena import ArenaConfig, Match, bootstrap_interval, compete, diversity, matches, numbers, panels
+from molvae.design.arena import (
+    ArenaConfig,
+    Match,
+    bootstrap_interval,
+    compete,
+    diversity,
+    matches,
+    numbers,
+    oddities,
+    panels,
+)
 from molvae.errors import ConfigError
 
 CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
@@ -86,3 +97,21 @@ def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
     assert "(" in made["table-0"].frame["AUC top 10"].iloc[0]
     assert made["curve-0"].frame.columns.tolist() == ["calls", "genetic", "random"]
     assert len(made["curve-0"].frame) == 21
+    best = made["best-0"].frame
+    assert len(best) == 20 and best["score"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize(
+    ("smiles", "found"),
+    [
+        ("CC(=O)Nc1ccc(O)cc1", []),
+        ("C1CC1c1ccccc1", []),  # a small ring by itself is common
+        ("C1CC2CC12", ["small fused ring"]),
+        ("C1CCCCCCCCC1", ["large ring"]),
+        ("[CH2]C", ["radical"]),
+        ("C1CC=C=CC1", ["strained bond"]),
+        ("C1CCC#CC1", ["strained bond"]),
+    ],
+)
+def test_what_a_chemist_would_hardly_draw(smiles, found):
+    assert oddities(Chem.MolFromSmiles(smiles)) == found

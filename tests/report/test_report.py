@@ -166,6 +166,7 @@ def test_coverage_of_a_calibrated_prediction():
 def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
     create_run_folder(tmp_path, "study", {"study": "made up"}, seed=0)
     lines = pd.DataFrame({"x": [1, 2, 3], EVIL: [1.0, 2.0, 4.0]})
+    molecules = pd.DataFrame({"smiles": ["CCO", None, EVIL], "score": [1.5, None, 0.0]})
     cloud = pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 0.0], "class": ["a", EVIL]})
     save_panels(
         tmp_path,
@@ -176,10 +177,12 @@ def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
             Panel("facets", "scatter", "Facets", frame=cloud, options={"facets": True}),
             Panel("faces", "images", "Faces", array=np.ones((2, 3, 4, 4)), options={"rows": ["a", EVIL]}),
             Panel("nothing", "lines", "Nothing"),
+            Panel("drawn", "molecules", "Molecules", frame=molecules),
         ],
     )
     page = Page(build(tmp_path).read_text())
     assert "script" not in page.tags and not page.handlers
     assert all(link.startswith(("#", "data:")) for link in page.links)
     text = (tmp_path / "report.html").read_text()
-    assert text.count("<svg") == 4 and "has nothing to draw" in text
+    assert text.count("<svg") == 5 and "1.5" in text  # four figures and ethanol
+    assert "has nothing to draw" in text
