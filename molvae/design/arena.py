@@ -49,6 +49,8 @@ class ArenaConfig(Config):
     strategies: tuple[StrategyName, ...] = ("latent", "gradient", "genetic", "screening", "random")
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     """Each draws its own starting molecules."""
+    at: tuple[int, ...] = ()
+    """Numbers of calls, below the budget, after which the table also tells how far each strategy has come."""
     processes: int = Field(1, ge=1)
     """Campaigns at the same time."""
     campaign: CampaignConfig = CampaignConfig()
@@ -158,7 +160,11 @@ def _play(
         candidates = campaign.store.candidates()
         seconds = float(campaign.store.steps()["seconds"].sum())
         sign = campaign.oracle.sign
-    found = numbers(sign * answers["score"].fillna(-np.inf).to_numpy(), settings.budget)
+    utility = sign * answers["score"].fillna(-np.inf).to_numpy()
+    found = numbers(utility, settings.budget)
+    for calls in config.at:
+        early = numbers(utility, min(calls, settings.budget))
+        found |= {f"{name} at {calls}": early[name] for name in ("best", "top 10")}
     proposed = answers[answers["origin"] != "start"]
     known = known_molecules(model)
     judged = candidates[candidates["z"].notna()]
@@ -271,7 +277,8 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
     lines = []
     for strategy, runs in part.groupby("strategy", sort=False):
         line: dict[str, Any] = {"strategy": strategy, "seeds": len(runs)}
-        for name in ("best", "top 10", "AUC top 10"):
+        early = [name for name in runs.columns if re.fullmatch(r"(best|top 10) at \d+", name)]
+        for name in (*early, "best", "top 10", "AUC top 10"):
             low, high = bootstrap_interval(runs[name].to_numpy())
             line[name] = f"{runs[name].mean():.3f} ({low:.3f} to {high:.3f})"
         for name in ("valid", "novel", "diversity", "alerts", "odd", "seconds per call"):

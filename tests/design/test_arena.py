@@ -90,11 +90,12 @@ def test_all_share_the_start_and_a_second_run_pays_nothing(tmp_path):
 
 
 def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
-    rows = compare(arena(seeds=[0]), tmp_path)
+    rows = compare(arena(seeds=[0], at=[25]), tmp_path)
+    assert (rows["best at 25"] <= rows["best"]).all() and (rows["top 10 at 25"] < rows["top 10"]).all()
     made = {panel.name: panel for panel in panels(rows)}
     assert made["summary"].frame["first"].tolist()[0] in ("genetic", "random")
     assert made["table-0"].frame["strategy"].tolist() == ["genetic", "random"]
-    assert "(" in made["table-0"].frame["AUC top 10"].iloc[0]
+    assert "(" in made["table-0"].frame["AUC top 10"].iloc[0] and "top 10 at 25" in made["table-0"].frame
     assert made["curve-0"].frame.columns.tolist() == ["calls", "genetic", "random"]
     assert len(made["curve-0"].frame) == 21
     best = made["best-0"].frame
