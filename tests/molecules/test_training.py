@@ -6,7 +6,7 @@ import torch
 
 from molvae.errors import ConfigError
 from molvae.molecules.dataset import MoleculeDataset
-from molvae.molecules.training import ObjectiveConfig, corrupt, joint_objective
+from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, corrupt, joint_objective, train
 
 from .conftest import MOLECULES
 
@@ -42,3 +42,27 @@ def test_corruption_changes_what_is_decoded_and_nothing_else(model):
 def test_schedules_go_forward_and_are_not_negative(name, knots):
     with pytest.raises(ConfigError, match="at least one knot"):
         ObjectiveConfig.create({name: knots})
+
+
+def test_training_goes_on_from_given_weights(model, tmp_path):
+    """A step with a vanishing learning rate leaves the weights of the initial model as they were."""
+    model.save_pretrained(tmp_path / "initial")
+    settings = {
+        "initial": str(tmp_path / "initial"),
+        "model": model.config.model_dump(),
+        "batch_size": len(MOLECULES),
+        "fit": {"epochs": 1, "learning_rate": 1e-12, "precision": "float32"},
+        "validation": {"prior_samples": 2},
+    }
+    data = MoleculeData(MOLECULES, np.random.default_rng(0).normal(size=(len(MOLECULES), 3)))
+    trained = train(TrainConfig.create(settings), data, data, tmp_path / "run", "cpu", quiet=True)
+    assert trained.vocabulary == model.vocabulary
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-9, rtol=0)
+
+    wider = TrainConfig.create({**settings, "model": {**settings["model"], "hidden_size": 999}})
+    with pytest.raises(ConfigError, match="another shape"):
+        train(wider, data, data, tmp_path / "wider", "cpu", quiet=True)
+    longer = TrainConfig.create({**settings, "max_length": 500})
+    with pytest.raises(ConfigError, match="leave it out"):
+        train(longer, data, data, tmp_path / "longer", "cpu", quiet=True)
