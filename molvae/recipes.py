@@ -39,7 +39,7 @@ from molvae.images.vae import ImageVAE
 from molvae.molecules.ablation import AblationConfig, run_variants
 from molvae.molecules.ablation import panels as ablation_panels
 from molvae.molecules.card import model_card
-from molvae.molecules.evaluation import EvaluationConfig, evaluate_model
+from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, pictures
 from molvae.molecules.io import read_molecules
 from molvae.molecules.known import KNOWN, KnownMolecules, known_molecules
 from molvae.molecules.metrics import generated_quality
@@ -546,6 +546,7 @@ def run_evaluation(
     result = evaluate_model(model, held_out, recipe.evaluation, known=known, quiet=quiet)
     result["gaussian_process"] = regression_of_model(model, held_out.smiles, recipe.regression, num_workers, quiet)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
+    save_panels(folder, pictures(model, held_out.smiles, recipe.evaluation.seed))
     return folder, result
 
 

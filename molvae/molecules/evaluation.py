@@ -31,12 +31,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from molvae.core.config import Config
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
+from molvae.core.panels import Panel
 from molvae.core.progress import track
 from molvae.core.sampling import fitted_gaussian, slerp
 from molvae.molecules.dataset import MoleculeDataset
@@ -44,6 +46,8 @@ from molvae.molecules.metrics import generated_quality, mean_similarity
 from molvae.molecules.parsing import canonical
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import Mask, MoleculeVAE
+
+_PICTURED = 12
 
 
 class EvaluationConfig(Config):
@@ -276,3 +280,32 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         label = f"Gaussian process on z, {name}: RMSE, log-likelihood"
         rows.append((label, f"{numbers['rmse']:.3f}, {numbers['log_likelihood']:.3f}"))
     return rows
+
+
+def pictures(model: MoleculeVAE, held_out: Sequence[str], seed: int = 0) -> list[Panel]:
+    """Molecules to look at: of the prior, held-out ones beside what their codes decode to, and a path between two."""
+    drawn = model.sample(_PICTURED, seed=seed)
+    originals = list(held_out[:_PICTURED])
+    rebuilt = model.decode(model.encode_with_errors(originals, canonicalise=False)[0], n_decodings=1)
+    rows = []
+    for text, (_, back) in zip(originals, rebuilt.iterrows(), strict=True):
+        same = back["smiles"] == text
+        rows.append({"smiles": text, "molecule": "held out"})
+        rows.append(
+            {"smiles": back["smiles"] if back["valid"] else "", "molecule": "decoded: the same" if same else "decoded"}
+        )
+    made = [
+        Panel(
+            "prior",
+            "molecules",
+            "Molecules of the prior",
+            "Random points, one greedy decoding each under the valence mask.",
+            frame=pd.DataFrame({"smiles": drawn["smiles"].where(drawn["valid"], "")}),
+        ),
+        Panel("rebuilt", "molecules", "Held-out molecules, and what their codes decode to", frame=pd.DataFrame(rows)),
+    ]
+    if len(originals) > 1:
+        path = model.interpolate(originals[0], originals[1], steps=_PICTURED, n_decodings=16, seed=seed)
+        frame = pd.DataFrame({"smiles": path["smiles"].where(path["valid"], ""), "t": path["t"]})
+        made.append(Panel("path", "molecules", "Great circle between two held-out molecules", frame=frame))
+    return made

@@ -77,10 +77,7 @@ def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
     if panel.kind == "table" and panel.frame is not None:
         text = [not pd.api.types.is_numeric_dtype(kind) for kind in panel.frame.dtypes]
         shown["head"] = list(zip(text, map(str, panel.frame.columns), strict=True))
-        shown["rows"] = [
-            list(zip(text, (f"{value:.4g}" if isinstance(value, float) else str(value) for value in row), strict=True))
-            for row in panel.frame.itertuples(index=False)
-        ]
+        shown["rows"] = [list(zip(text, map(_cell, row), strict=True)) for row in panel.frame.itertuples(index=False)]
         return shown
     if panel.kind == "molecules" and panel.frame is not None:
         shown["molecules"] = [_captioned(row) for row in panel.frame.to_dict("records")]
@@ -92,6 +89,12 @@ def _panel(panel: Panel, drawn: dict[str, str]) -> dict[str, Any]:
     except ValueError as error:
         shown["caption"] = str(error)
     return shown
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _captioned(row: dict[Any, Any]) -> dict[str, Any]:
