@@ -66,7 +66,8 @@ class _Recurrence(torch.autograd.Function):
         gates = torch.empty_like(inputs)  # r, u, n after their nonlinearities
         recurrent_n = inputs.new_empty(steps, batch, size)  # W_n h + b
         projected = inputs.new_empty(batch, 3 * size)
-        single = inputs.new_empty(batch, size, dtype=torch.float32)  # where tanh is computed: six times faster on CPU
+        # tanh of bfloat16 is computed in float32: six times faster on CPU
+        wide = inputs.new_empty(batch, size, dtype=torch.promote_types(inputs.dtype, torch.float32))
         for t in range(steps):
             torch.mm(states[t], weight.t(), out=projected)
             reset_update, candidate = gates[t, :, : 2 * size], gates[t, :, 2 * size :]
@@ -74,7 +75,7 @@ class _Recurrence(torch.autograd.Function):
             reset_update.sigmoid_()
             torch.add(projected[:, 2 * size :], bias, out=recurrent_n[t])
             torch.addcmul(inputs[t, :, 2 * size :], reset_update[:, :size], recurrent_n[t], out=candidate)
-            candidate.copy_(single.copy_(candidate).tanh_())
+            candidate.copy_(wide.copy_(candidate).tanh_())
             torch.lerp(candidate, states[t], reset_update[:, size:], out=states[t + 1])
         ctx.save_for_backward(gates, recurrent_n, states, weight)
         return states[1:]
