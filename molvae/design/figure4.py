@@ -179,7 +179,7 @@ def _path(
     return pd.DataFrame(
         {
             "t": t.numpy(),
-            "smiles": decoded["smiles"],
+            "smiles": molecules,
             "QED": quality[:, 0],
             "SAS": quality[:, 1],
             "percentile": percentiles(formula_values([objective], molecules)[:, 0], ranked),

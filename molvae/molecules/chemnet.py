@@ -1,21 +1,31 @@
 """Frechet ChemNet distance (Preuer et al. 2018), for who installs the extra ``fcd``.
 
 ChemNet reads SMILES and was trained to predict bioactivities; two sets of molecules are alike if the activations of
-its last layer have the same mean and covariance. The network is that of the package of its authors; its weights are
-loaded here, by torch's loader of plain tensors, which runs no code from the file.
+its last layer have the same mean and covariance. The network is that of the package of its authors. Their file of
+weights is an archive of raw numbers beside a pickle that says how they are to be cut; the pickle is left alone here,
+and the cutting, which is the same for the one file of this checksum, is written below.
 """
 
+import hashlib
+import io
 import warnings
+import zipfile
 from collections.abc import Sequence
-from importlib.resources import as_file, files
+from importlib.resources import files
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
 from molvae.core.progress import track
+from molvae.errors import CheckpointError
 
-_WEIGHTS = "ChemNet_v0.13_pretrained.pt"
 _BATCH = 250
+_WEIGHTS = "ChemNet_v0.13_pretrained"
+_SHA256 = "c22e977602b30eeabd7f81e6c790dd3234c7d7788c6c3e7979d8720ccc96951a"
+# input and output size of two convolutions (four taps, stride 2) and of two LSTMs that read from the end
+_CONVOLUTIONS = ((35, 32), (32, 32))
+_RECURRENT = ((32, 128), (128, 512))
 
 
 def chemnet_is_installed() -> bool:
@@ -30,15 +40,13 @@ def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], qu
 
     Raises:
         ModuleNotFoundError: the extra is not installed.
+        CheckpointError: the package holds other weights than those that are known here.
     """
-    import torch
     from fcd.fcd import get_predictions
-    from fcd.utils import load_imported_model
 
     if min(len(smiles), len(reference)) < 2:
         return float("nan")
-    with as_file(files("fcd") / _WEIGHTS) as path:
-        model = load_imported_model(torch.load(path, map_location="cpu", weights_only=True)).eval()
+    model = _network()
 
     def moments(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         parts = [list(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
@@ -49,6 +57,38 @@ def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], qu
         return activations.mean(0), np.cov(activations, rowvar=False)
 
     return frechet_distance(*moments(smiles), *moments(reference))
+
+
+def _network() -> Any:
+    from fcd.utils import load_imported_model
+
+    content = (files("fcd") / f"{_WEIGHTS}.pt").read_bytes()
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise CheckpointError("the package fcd holds other weights of ChemNet than version 1.2.2: install fcd==1.2.2")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        stored = iter([archive.read(f"{_WEIGHTS}/data/{number}") for number in range(10)])
+    layers: list[tuple[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]] = []
+    for inputs, outputs in _CONVOLUTIONS:
+        weights = {"weight": _tensor(next(stored), outputs, inputs, 4)}
+        shape = {"in_channels": inputs, "out_channels": outputs, "kernel_size": 4, "stride": 2, "bias": False}
+        layers.append(("Conv1d", (weights, shape, {"activation": "selu", "padding": "same"})))
+    for inputs, size in _RECURRENT:
+        weights = {
+            "weight_ih_l0": _tensor(next(stored), 4 * size, inputs),
+            "weight_hh_l0": _tensor(next(stored), 4 * size, size),
+            "bias_ih_l0": _tensor(next(stored), 4 * size),
+            "bias_hh_l0": _tensor(next(stored), 4 * size),
+        }
+        shape = {"input_size": inputs, "hidden_size": size, "batch_first": True}
+        layers.append(("LSTM", (weights, shape, {"reverse": True, "last": inputs == _RECURRENT[-1][0]})))
+    return load_imported_model(layers).eval()
+
+
+def _tensor(stored: bytes, *shape: int) -> Any:
+    """float32 numbers with the first axis running fastest."""
+    import torch
+
+    return torch.from_numpy(np.frombuffer(stored, "<f4").reshape(shape[::-1]).T.copy())
 
 
 def frechet_distance(mean: np.ndarray, covariance: np.ndarray, mean_2: np.ndarray, covariance_2: np.ndarray) -> float:

@@ -62,7 +62,8 @@ def decode_points(
 ) -> list[PointDecodings]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
-    The greedy decoding is repeated where it runs into a dead end; a sampled one that does so has no vote.
+    The greedy decoding is repeated where it runs into a dead end; a sampled one is not, and has no vote if it is no
+    molecule.
 
     Raises:
         ConfigError: ``n_decodings`` is not positive.
