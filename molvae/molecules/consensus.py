@@ -1,12 +1,16 @@
-"""Many decodings of one latent point, and the molecule that they agree on.
+"""Many decodings of one latent point, and the molecule that it stands for.
 
 A recurrent decoder is a distribution over strings: several strings, some of them invalid, some of them the same
-molecule, come from one z. Counting valid molecules by their canonical SMILES turns them into votes
-(Gomez-Bombarelli et al. 2018 decode each point up to 500 times and keep the most frequent).
+molecule, come from one z. There are two ways to choose among the valid molecules:
+
+- ``votes``: the most frequent one (Gomez-Bombarelli et al. 2018 decode each point up to 500 times);
+- ``posterior``: the one whose own q(z|x) is densest at z. By Bayes' rule p(x|z) is proportional to p(x) q(z|x): the
+  decoder proposes, the encoder, which has read the whole molecule, decides (as the noisy channel of Yu et al. 2017
+  does for sequence models). Only z is used; which molecule z came from is not known here.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +23,8 @@ from molvae.molecules.parsing import parse_smiles
 
 if TYPE_CHECKING:
     from molvae.molecules.vae import Mask, MoleculeVAE
+
+Choice = Literal["posterior", "votes"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class PointDecodings:
     """All that came out of one latent point.
 
     Attributes:
-        molecules: the valid ones, most votes first (ties: more probable first).
+        molecules: the valid ones, best first.
         error: why there is none, or an empty string.
         text: the greedy string as decoded.
     """
@@ -59,11 +65,13 @@ def decode_points(
     top_p: float = 1.0,
     mask: "Mask" = "valence",
     seed: int = 0,
+    choose: Choice = "votes",
 ) -> list[PointDecodings]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
     The greedy decoding is repeated where it runs into a dead end; a sampled one is not, and has no vote if it is no
-    molecule.
+    molecule. The molecules of a point are in the order of ``choose``: by log q(z|x), what the model cannot encode
+    last, or by votes; ties of either go to the more probable.
 
     Raises:
         ConfigError: ``n_decodings`` is not positive.
@@ -82,9 +90,12 @@ def decode_points(
         for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):
             rows[number // (n_decodings - 1)].append(pair)
     parsed: dict[str, tuple[str | None, str]] = {}
-    made = iter(rows)
     nothing = PointDecodings([], "the latent point is not finite", "")
-    return [_count(next(made), parsed) if is_finite else nothing for is_finite in finite.tolist()]
+    counted = [_count(pairs, parsed) for pairs in rows]
+    if choose == "posterior":
+        counted = _by_posterior(model, good, counted)
+    made = iter(counted)
+    return [next(made) if is_finite else nothing for is_finite in finite.tolist()]
 
 
 def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[str | None, str]]) -> PointDecodings:
@@ -103,6 +114,20 @@ def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[str | None, s
     return PointDecodings([Decoding(smiles, votes[smiles], best[smiles]) for smiles in order], error, pairs[0][0])
 
 
+def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
+    """The same with the molecules of each point (n, D) by log q(z|x); where there is one, there is no choice."""
+    open_rows = [row for row, point in enumerate(points) if len(point.molecules) > 1]
+    pairs = [(row, option.smiles) for row in open_rows for option in points[row].molecules]
+    log_q = model.log_posterior([smiles for _, smiles in pairs], z[[row for row, _ in pairs]])
+    # NaN, a molecule that the model cannot hold, would not sort
+    density = dict(zip(pairs, np.nan_to_num(log_q.double().numpy(), nan=-np.inf).tolist(), strict=True))
+    ordered = list(points)
+    for row in open_rows:
+        by_density = sorted(points[row].molecules, key=lambda option: (-density[row, option.smiles], -option.log_prob))
+        ordered[row] = replace(points[row], molecules=by_density)
+    return ordered
+
+
 def decode_table(
     model: "MoleculeVAE",
     z: Tensor | np.ndarray,
@@ -111,10 +136,11 @@ def decode_table(
     top_p: float,
     mask: "Mask",
     seed: int,
+    choose: Choice,
 ) -> pd.DataFrame:
-    """The winner of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
+    """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
     rows = []
-    for point in decode_points(model, z, n_decodings, temperature, top_p, mask, seed):
+    for point in decode_points(model, z, n_decodings, temperature, top_p, mask, seed, choose):
         winner = point.molecules[0] if point.molecules else None
         rows.append(
             {

@@ -7,7 +7,7 @@ table = model.decode(z, n_decodings=50)
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
-from molvae.molecules.consensus import decode_table
+from molvae.molecules.consensus import Choice, decode_table
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate, generate_until_complete
@@ -234,18 +234,39 @@ class MoleculeVAE(VAE):
         if canonicalise:
             strings, problems = _canonical_strings(strings)
         good = [row for row in range(len(strings)) if row not in problems]
-        dataset, refused = MoleculeDataset.build([strings[row] for row in good], self.vocabulary)
-        problems |= {good[row]: reason for row, reason in refused.items()}
-        kept = np.array([row for number, row in enumerate(good) if number not in refused], dtype=np.int64)
         z = torch.full((len(strings), self.config.latent_size), torch.nan)
-        # neighbours in length share a batch; the places are restored by `kept[rows]`
+        refused: dict[int, str] = {}
+        for rows, q in self._posteriors([strings[row] for row in good], batch_size, refused):
+            points = q.rsample(1, generator)[0] if sample else q.mean
+            z[[good[row] for row in rows]] = points.cpu()
+        problems |= {good[row]: reason for row, reason in refused.items()}
+        return z, dict(sorted(problems.items()))
+
+    @torch.inference_mode()
+    def log_posterior(self, smiles: Sequence[str], z: Tensor | np.ndarray, batch_size: int = 512) -> Tensor:
+        """log q(z|x) of n pairs of a canonical SMILES and a latent point (n, D).
+
+        Returns:
+            (n,) float32 in nats on the CPU; NaN where the molecule cannot be encoded.
+        """
+        points = self._points(z)
+        log_q = torch.full((len(points),), torch.nan)
+        for rows, q in self._posteriors(list(smiles), batch_size, {}):
+            log_q[rows] = q.log_prob(points[rows].unsqueeze(0))[0].cpu()
+        return log_q
+
+    def _posteriors(
+        self, strings: list[str], batch_size: int, refused: dict[int, str]
+    ) -> Iterator[tuple[list[int], Posterior]]:
+        """q(z|x) in batches, each with the rows that it holds; rows that cannot be encoded go into ``refused``."""
+        dataset, problems = MoleculeDataset.build(strings, self.vocabulary)
+        refused |= problems
+        kept = np.array([row for row in range(len(strings)) if row not in problems], dtype=np.int64)
+        # neighbours in length share a batch
         order = np.argsort(dataset.lengths(), kind="stable")
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            q = self.posterior(dataset.batch(rows).to(self.device))
-            points = q.rsample(1, generator)[0] if sample else q.mean
-            z[torch.from_numpy(kept[rows])] = points.cpu()
-        return z, dict(sorted(problems.items()))
+            yield kept[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))
 
     @torch.inference_mode()
     def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
@@ -303,10 +324,12 @@ class MoleculeVAE(VAE):
         top_p: float = 1.0,
         mask: Mask = "valence",
         seed: int = 0,
+        choose: Choice = "posterior",
     ) -> pd.DataFrame:
-        """The molecule that each latent point stands for: many decodings, the most frequent valid one wins.
+        """The molecule that each latent point stands for: many decodings, the best valid one wins.
 
-        One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding.
+        One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding. The default
+        takes the molecule that is encoded nearest to the point, see :mod:`molvae.molecules.consensus`.
 
         Args:
             z: (n, D); a NaN row gives an invalid row.
@@ -315,12 +338,13 @@ class MoleculeVAE(VAE):
             top_p: nucleus of the sampled ones.
             mask: ``valence`` (default), ``syntax`` or ``none``.
             seed: of the sampling.
+            choose: ``posterior``, the molecule whose q(z|x) is densest at z, or ``votes``, the most frequent one.
 
         Returns:
             n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
             largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
         """
-        return decode_table(self, z, n_decodings, temperature, top_p, mask, seed)
+        return decode_table(self, z, n_decodings, temperature, top_p, mask, seed, choose)
 
     def sample(
         self,
