@@ -12,6 +12,7 @@ import typer
 
 from molvae import __version__
 from molvae.errors import ConfigError, InputError, MolvaeError
+from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,6 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stder
 Mirror = Annotated[Path | None, typer.Option("--mirror", help="Read data sets from this folder, not from the net.")]
 MaskOption = Annotated[str, typer.Option("--mask", help="valence, syntax or none.")]
 Decodings = Annotated[int, typer.Option("--n-decodings", help="Decodings of each point; 1: greedy.")]
-DEFAULT_MODEL = "zinc250k"
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def design(
     require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
     output: RunFolder = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the campaign of this run folder.")] = None,
-    model: Model = DEFAULT_MODEL,
+    model: Model = SEARCH_MODEL,
     smiles_column: Column = None,
     num_workers: Annotated[int | None, typer.Option("-n", "--num-workers", help="Processes for scoring.")] = None,
     device: Device = "auto",
@@ -198,7 +198,7 @@ def train(
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A shipped model or a model folder.")] = DEFAULT_MODEL,
-    data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = DEFAULT_MODEL,
+    data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = "zinc250k",
     output: RunFolder = None,
     max_molecules: Annotated[int | None, typer.Option(help="Use only the first molecules of the data.")] = None,
     prior_samples: Annotated[int, typer.Option(help="Points of the prior.")] = 1000,
@@ -287,7 +287,7 @@ def suggest(
     direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
     require: Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")] = None,
     forbid: Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")] = None,
-    model: Model = DEFAULT_MODEL,
+    model: Model = SEARCH_MODEL,
     smiles_column: Column = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="Seed of everything random (0).")] = None,

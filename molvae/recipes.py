@@ -48,6 +48,7 @@ from molvae.molecules.prepare import PreparedData, prepare
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.molecules.vae import MoleculeVAE
 from molvae.molecules.zinc250k import ZINC250K
+from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
 
 DATASETS: dict[str, RemoteDataset] = {"zinc250k": ZINC250K, "mnist": MNIST, "freyfaces": FREYFACES}
 
@@ -59,7 +60,7 @@ class _SearchRecipe(Config):
     """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
     smiles_column: str | None = None
     """Column of the file that holds the SMILES."""
-    model: str = "zinc250k"
+    model: str = SEARCH_MODEL
     """A shipped model or a model folder."""
 
 
@@ -89,7 +90,7 @@ class EvaluateRecipe(Config):
     """Evaluation of a molecular VAE."""
 
     kind: Literal["evaluate"] = "evaluate"
-    model: str = "zinc250k"
+    model: str = DEFAULT_MODEL
     """A shipped model or a model folder."""
     data: str = "zinc250k"
     """Data set name (its test split), or a file of molecules."""

@@ -1,6 +1,6 @@
 """The molecular variational autoencoder: what users hold in their hands.
 
-model = MoleculeVAE.from_pretrained("zinc250k")
+model = MoleculeVAE.from_pretrained("zinc250k-flow")
 z = model.encode(["CCO", "c1ccccc1"])
 table = model.decode(z, n_decodings=50)
 """
