@@ -6,16 +6,18 @@ torch and rdkit are imported inside the commands, so that ``molvae --help`` answ
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from molvae import __version__
 from molvae.errors import ConfigError, InputError, MolvaeError
-from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
+from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL, model_name, weights_folder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from molvae.molecules.consensus import Choice
 
 app = typer.Typer(
     name="molvae",
@@ -385,12 +387,16 @@ def encode(
     smiles_column: Column = None,
     device: Device = "auto",
 ) -> None:
-    """Latent points of molecules: the table with columns z0, z1, ... and error added; a refused row stays, empty."""
+    """Latent points of molecules: the table with columns z0, z1, ..., z_model (whose they are) and error added.
+
+    A refused row stays, empty.
+    """
     import pandas as pd
 
     table = _read(input, smiles_column).reset_index(drop=True)
     z, problems = _load(model, device).encode_with_errors(table["smiles"].astype(str).tolist())
     columns = pd.DataFrame(z.numpy(), columns=[f"z{place}" for place in range(z.shape[1])])
+    table["z_model"] = model_name(weights_folder(model))
     table["error"] = [problems.get(row, "") for row in range(len(table))]
     _write(pd.concat([table, columns], axis=1), output, len(problems))
 
@@ -399,8 +405,15 @@ def encode(
 def decode(
     input: Input = None,
     output: Output = None,
-    model: Model = DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option("-m", "--model", help=f"Default: the one that the table names (z_model), or {DEFAULT_MODEL}."),
+    ] = None,
     n_decodings: Decodings = 50,
+    choose: Annotated[
+        str,
+        typer.Option(help="posterior: the molecule whose q(z|x) is densest there; votes: the commonest."),
+    ] = "posterior",
     mask: MaskOption = "valence",
     device: Device = "auto",
     seed: Seed = 0,
@@ -411,15 +424,27 @@ def decode(
     from molvae.molecules.io import read_table
 
     table = read_table(_required(input))
-    loaded = _load(model, device)
+    loaded = _load(_model_of_points(table, model), device)
     names = [f"z{place}" for place in range(loaded.config.latent_size)]
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(f"{input} has no column {missing[0]!r}: decode needs z0 to {names[-1]}, as encode writes them")
-    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32")
-    made = loaded.decode(z, n_decodings=n_decodings, mask=_mask(mask), seed=seed)
-    rest = table.drop(columns=[*names, *(name for name in made.columns if name in table.columns)])
+    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
+    made = loaded.decode(z, n_decodings=n_decodings, mask=_mask(mask), seed=seed, choose=cast("Choice", choose))
+    rest = table.drop(columns=[name for name in (*names, "z_model", *made.columns) if name in table.columns])
     _write(pd.concat([made, rest.reset_index(drop=True)], axis=1), output)
+
+
+def _model_of_points(table: "pd.DataFrame", asked: str | None) -> str:
+    """The model to decode with: what was asked for, else what the table of points names."""
+    named = sorted(set(table["z_model"].dropna().astype(str))) if "z_model" in table.columns else []
+    if asked is not None:
+        if named and named != [model_name(weights_folder(asked))]:
+            print(f"the points are of {', '.join(named)}; decoding with {asked}", file=sys.stderr)
+        return asked
+    if len(named) > 1:
+        raise InputError(f"the points are of several models ({', '.join(named)}): decode them one by one, or say -m")
+    return named[0] if named else DEFAULT_MODEL
 
 
 @app.command()

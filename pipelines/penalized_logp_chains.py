@@ -1,4 +1,4 @@
-"""How long a carbon chain can a model hold? Published records of penalised logP are such chains; this is its bound here.
+"""How long a carbon chain can a model hold? Published records of penalised logP are long chains.
 
 python pipelines/penalized_logp_chains.py [MODEL]
 

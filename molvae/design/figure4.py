@@ -135,7 +135,7 @@ def reproduce(model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, 
         surrogate.fit_in_stages(z[rows], values[rows])
         starts = z[torch.from_numpy(rng.choice(lowest, min(each, len(lowest)), replace=False))]
         ends = ascend(surrogate, starts, config.steps)
-        decoded = model.decode(ends.float(), n_decodings=30, seed=config.seed + trial)
+        decoded = model.decode(ends.float(), n_decodings=30, seed=config.seed + trial, choose="votes")
         molecules = [text if valid else None for text, valid in zip(decoded["smiles"], decoded["valid"], strict=True)]
         found.append(rows_of(f"GP, {size:,}", trial, molecules))
     return Found(
@@ -173,7 +173,7 @@ def _path(
     model: MoleculeVAE, start: Tensor, end: Tensor, ranked: np.ndarray, objective: Objective, seed: int
 ) -> pd.DataFrame:
     t = torch.linspace(0, 1, 9)
-    decoded = model.decode(slerp(start.float(), end.float(), t), n_decodings=30, seed=seed)
+    decoded = model.decode(slerp(start.float(), end.float(), t), n_decodings=30, seed=seed, choose="votes")
     molecules = [text if valid else None for text, valid in zip(decoded["smiles"], decoded["valid"], strict=True)]
     quality = formula_values([Objective.parse("QED"), Objective.parse("SAS")], molecules)
     return pd.DataFrame(

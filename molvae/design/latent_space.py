@@ -60,7 +60,9 @@ class LatentSpace:
     def decode(self, z: Tensor, step: int) -> list[PointDecodings]:
         """Candidate molecules at points (n, D), each with its votes; reproducible from (seed, step)."""
         seed = self.seed * 1_000_003 + step
-        return decode_points(self.model, z.float(), self.n_decodings, self.temperature, mask="valence", seed=seed)
+        return decode_points(
+            self.model, z.float(), self.n_decodings, self.temperature, mask="valence", seed=seed, choose="votes"
+        )
 
     @property
     def predicted_utility(self) -> Callable[[Tensor], Tensor] | None:

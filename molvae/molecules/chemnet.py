@@ -25,7 +25,7 @@ _WEIGHTS = "ChemNet_v0.13_pretrained"
 _SHA256 = "c22e977602b30eeabd7f81e6c790dd3234c7d7788c6c3e7979d8720ccc96951a"
 # input and output size of two convolutions (four taps, stride 2) and of two LSTMs that read from the end
 _CONVOLUTIONS = ((35, 32), (32, 32))
-_RECURRENT = ((32, 128), (128, 512))
+_RECURRENT = ((32, 128), (128, 512))  # the second gives its last state alone
 
 
 def chemnet_is_installed() -> bool:
@@ -62,7 +62,8 @@ def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], qu
 def _network() -> Any:
     from fcd.utils import load_imported_model
 
-    content = (files("fcd") / f"{_WEIGHTS}.pt").read_bytes()
+    file = files("fcd") / f"{_WEIGHTS}.pt"
+    content = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise CheckpointError("the package fcd holds other weights of ChemNet than version 1.2.2: install fcd==1.2.2")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -72,7 +73,7 @@ def _network() -> Any:
         weights = {"weight": _tensor(next(stored), outputs, inputs, 4)}
         shape = {"in_channels": inputs, "out_channels": outputs, "kernel_size": 4, "stride": 2, "bias": False}
         layers.append(("Conv1d", (weights, shape, {"activation": "selu", "padding": "same"})))
-    for inputs, size in _RECURRENT:
+    for last, (inputs, size) in enumerate(_RECURRENT):
         weights = {
             "weight_ih_l0": _tensor(next(stored), 4 * size, inputs),
             "weight_hh_l0": _tensor(next(stored), 4 * size, size),
@@ -80,7 +81,7 @@ def _network() -> Any:
             "bias_hh_l0": _tensor(next(stored), 4 * size),
         }
         shape = {"input_size": inputs, "hidden_size": size, "batch_first": True}
-        layers.append(("LSTM", (weights, shape, {"reverse": True, "last": inputs == _RECURRENT[-1][0]})))
+        layers.append(("LSTM", (weights, shape, {"reverse": True, "last": bool(last)})))
     return load_imported_model(layers).eval()
 
 

@@ -4,13 +4,15 @@ A recurrent decoder is a distribution over strings: several strings, some of the
 molecule, come from one z. There are two ways to choose among the valid molecules:
 
 - ``votes``: the most frequent one (Gomez-Bombarelli et al. 2018 decode each point up to 500 times);
-- ``posterior``: the one whose own q(z|x) is densest at z. By Bayes' rule p(x|z) is proportional to p(x) q(z|x): the
-  decoder proposes, the encoder, which has read the whole molecule, decides (as the noisy channel of Yu et al. 2017
-  does for sequence models). Only z is used; which molecule z came from is not known here.
+- ``posterior``: the one whose own q(z|x) is densest at z. Were q the exact posterior, p(x|z) would be proportional to
+  p(x) q(z|x); p(x) is taken to be the same for all that the decoder proposes. The decoder proposes, and the encoder,
+  which has read the whole molecule, decides, as in the noisy channel of Yu et al. 2017. Only z is used; which molecule
+  z came from is not known here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -65,7 +67,7 @@ def decode_points(
     top_p: float = 1.0,
     mask: "Mask" = "valence",
     seed: int = 0,
-    choose: Choice = "votes",
+    choose: Choice = "posterior",
 ) -> list[PointDecodings]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
@@ -74,8 +76,10 @@ def decode_points(
     last, or by votes; ties of either go to the more probable.
 
     Raises:
-        ConfigError: ``n_decodings`` is not positive.
+        ConfigError: ``n_decodings`` is not positive, or there is no such ``choose``.
     """
+    if choose not in get_args(Choice):
+        raise ConfigError(f"choose is one of {', '.join(get_args(Choice))}, not {choose!r}")
     if n_decodings < 1:
         raise ConfigError(f"n_decodings must be at least 1, not {n_decodings}")
     points = torch.as_tensor(z, dtype=torch.float32)
@@ -109,9 +113,14 @@ def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[str | None, s
         if smiles is not None:
             votes[smiles] = votes.get(smiles, 0) + 1
             best[smiles] = max(best.get(smiles, -np.inf), log_prob)
-    order = sorted(votes, key=lambda smiles: (-votes[smiles], -best[smiles], smiles))
-    error = "" if order else parsed[pairs[0][0]][1]
-    return PointDecodings([Decoding(smiles, votes[smiles], best[smiles]) for smiles in order], error, pairs[0][0])
+    error = "" if votes else parsed[pairs[0][0]][1]
+    molecules = by_votes([Decoding(smiles, votes[smiles], best[smiles]) for smiles in votes])
+    return PointDecodings(molecules, error, pairs[0][0])
+
+
+def by_votes(molecules: Sequence[Decoding]) -> list[Decoding]:
+    """Most votes first; ties go to the more probable one."""
+    return sorted(molecules, key=lambda option: (-option.votes, -option.log_prob, option.smiles))
 
 
 def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
@@ -120,7 +129,7 @@ def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings])
     pairs = [(row, option.smiles) for row in open_rows for option in points[row].molecules]
     log_q = model.log_posterior([smiles for _, smiles in pairs], z[[row for row, _ in pairs]])
     # NaN, a molecule that the model cannot hold, would not sort
-    density = dict(zip(pairs, np.nan_to_num(log_q.double().numpy(), nan=-np.inf).tolist(), strict=True))
+    density = dict(zip(pairs, log_q.nan_to_num(-torch.inf).tolist(), strict=True))
     ordered = list(points)
     for row in open_rows:
         by_density = sorted(points[row].molecules, key=lambda option: (-density[row, option.smiles], -option.log_prob))

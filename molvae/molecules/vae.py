@@ -235,8 +235,8 @@ class MoleculeVAE(VAE):
             strings, problems = _canonical_strings(strings)
         good = [row for row in range(len(strings)) if row not in problems]
         z = torch.full((len(strings), self.config.latent_size), torch.nan)
-        refused: dict[int, str] = {}
-        for rows, q in self._posteriors([strings[row] for row in good], batch_size, refused):
+        refused, batches = self._posteriors([strings[row] for row in good], batch_size)
+        for rows, q in batches:
             points = q.rsample(1, generator)[0] if sample else q.mean
             z[[good[row] for row in rows]] = points.cpu()
         problems |= {good[row]: reason for row, reason in refused.items()}
@@ -248,25 +248,29 @@ class MoleculeVAE(VAE):
 
         Returns:
             (n,) float32 in nats on the CPU; NaN where the molecule cannot be encoded.
+
+        Raises:
+            InputError: not as many molecules as points.
         """
         points = self._points(z)
+        if isinstance(smiles, str) or len(smiles) != len(points):
+            raise InputError(f"log_posterior takes a list of as many SMILES as there are points, {len(points)}")
         log_q = torch.full((len(points),), torch.nan)
-        for rows, q in self._posteriors(list(smiles), batch_size, {}):
+        _, batches = self._posteriors(list(smiles), batch_size)
+        for rows, q in batches:
             log_q[rows] = q.log_prob(points[rows].unsqueeze(0))[0].cpu()
         return log_q
 
     def _posteriors(
-        self, strings: list[str], batch_size: int, refused: dict[int, str]
-    ) -> Iterator[tuple[list[int], Posterior]]:
-        """q(z|x) in batches, each with the rows that it holds; rows that cannot be encoded go into ``refused``."""
-        dataset, problems = MoleculeDataset.build(strings, self.vocabulary)
-        refused |= problems
-        kept = np.array([row for row in range(len(strings)) if row not in problems], dtype=np.int64)
+        self, strings: list[str], batch_size: int
+    ) -> tuple[dict[int, str], Iterator[tuple[list[int], Posterior]]]:
+        """Why rows cannot be encoded, and q(z|x) of the others in batches, each with the rows that it holds."""
+        dataset, refused = MoleculeDataset.build(strings, self.vocabulary)
+        kept = np.array([row for row in range(len(strings)) if row not in refused], dtype=np.int64)
         # neighbours in length share a batch
         order = np.argsort(dataset.lengths(), kind="stable")
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            yield kept[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))
+        parts = (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+        return refused, ((kept[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))) for rows in parts)
 
     @torch.inference_mode()
     def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
@@ -328,8 +332,8 @@ class MoleculeVAE(VAE):
     ) -> pd.DataFrame:
         """The molecule that each latent point stands for: many decodings, the best valid one wins.
 
-        One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding. The default
-        takes the molecule that is encoded nearest to the point, see :mod:`molvae.molecules.consensus`.
+        One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding. By default
+        the encoder decides, see :mod:`molvae.molecules.consensus`.
 
         Args:
             z: (n, D); a NaN row gives an invalid row.

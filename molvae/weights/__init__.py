@@ -7,7 +7,7 @@ from molvae.errors import CheckpointError
 DEFAULT_MODEL = "zinc250k-flow"
 """For encoding, decoding and sampling: of those that ship it rebuilds the most and decodes the most of its prior."""
 SEARCH_MODEL = "zinc250k"
-"""For campaigns: the one with which the search has been measured; at equal calls it comes farther."""
+"""For campaigns: the one with which the search has been measured."""
 _HERE = Path(__file__).parent
 
 

@@ -42,7 +42,21 @@ def test_encode_then_decode_gives_the_molecules_back(molvae, tmp_path):
     made = table(decoded.stdout)
     assert made["valid"].astype(str).tolist() == ["True", "True"]
     assert made["votes"].astype(int).min() >= 1
+    assert made["smiles"].tolist() == [ASPIRIN, CAFFEINE]
     assert "caffeine" in decoded.stdout  # other columns pass through
+
+
+def test_points_are_decoded_by_the_model_that_made_them(molvae, tmp_path):
+    (tmp_path / "in.smi").write_text(f"{ASPIRIN}\n")
+    molvae("encode", "-i", "in.smi", "-o", "a.csv", "-m", "zinc250k-small")
+    right, wrong = molvae("decode", "-i", "a.csv"), molvae("decode", "-i", "a.csv", "-m", "zinc250k")
+    assert right.returncode == 0 and not right.stderr, right.stderr  # 32 dimensions: another model would refuse them
+    assert wrong.returncode == 1 and "the points are of zinc250k-small; decoding with zinc250k" in wrong.stderr
+    molvae("encode", "-i", "in.smi", "-o", "b.csv")
+    pd.concat([pd.read_csv(tmp_path / name) for name in ("a.csv", "b.csv")]).to_csv(tmp_path / "both.csv", index=False)
+    mixed = molvae("decode", "-i", "both.csv")
+    assert mixed.returncode == 1 and "several models (zinc250k-flow, zinc250k-small)" in mixed.stderr
+    assert molvae("decode", "-i", "a.csv", "--choose", "best").returncode == 1
 
 
 def test_sample(molvae):
@@ -127,7 +141,7 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
         assert (tmp_path / "run" / "model" / name).exists(), name
     done = molvae("evaluate", "run/model", "-i", "data.smi", "--prior-samples", "20", "-o", "evaluation", "-q")
     assert done.returncode == 0, done.stderr
-    assert "reconstruction, protocol D" in done.stdout
+    assert "reconstruction, protocol D" in done.stdout and "JT, 50 decodings: q chooses, votes, any" in done.stdout
     assert molvae("sample", "-m", "run/model", "-k", "3").returncode == 0
 
 

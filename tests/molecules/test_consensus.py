@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, InputError
 from molvae.molecules.consensus import decode_points
+from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.vae import MoleculeVAE
 
 from .conftest import MOLECULES
@@ -28,12 +29,24 @@ def points():
 
 
 def test_log_posterior_is_the_density_of_the_encoder(model, points):
-    log_q = model.log_posterior(MOLECULES, points[: len(MOLECULES)])
-    # by change of variables the density falls from its peak towards a point that is farther off than all encodings
-    far = model.log_posterior(MOLECULES, torch.full((len(MOLECULES), 6), 50.0))
-    assert torch.isfinite(log_q).all() and (far < log_q).all()
-    alone = torch.cat([model.log_posterior([text], z[None]) for text, z in zip(MOLECULES, points, strict=False)])
-    torch.testing.assert_close(log_q, alone, rtol=1e-4, atol=1e-3)
+    """q(u|x) = N(f^-1(u); mu, sigma) |det du/dz|^-1, with the Jacobian of the map f taken numerically."""
+    flow = model.decoder.flow
+    wanted = []
+    for text, u in zip(MOLECULES, points, strict=False):
+        q = model.encoder(MoleculeDataset.build([text], model.vocabulary)[0].batch(np.array([0])))
+        code = u if flow is None else flow.inverse(u)[0].detach()
+        log_det = 0.0
+        if flow is not None:
+            log_det = torch.linalg.slogdet(torch.autograd.functional.jacobian(lambda z: flow(z)[0], code))[1]
+        wanted.append(torch.distributions.Normal(q.mu[0], torch.exp(0.5 * q.log_var[0])).log_prob(code).sum() - log_det)
+    log_q = model.log_posterior(MOLECULES, points[: len(MOLECULES)], batch_size=3)
+    torch.testing.assert_close(log_q, torch.stack(wanted).detach(), rtol=1e-4, atol=1e-3)
+
+
+def test_log_posterior_wants_as_many_molecules_as_points(model, points):
+    for smiles in ("CCO", ["CCO"], ["CCO"] * 4):
+        with pytest.raises(InputError, match="points, 3"):
+            model.log_posterior(smiles, points[:3])
 
 
 def test_a_molecule_that_cannot_be_encoded_has_no_density(model, points):
@@ -56,15 +69,20 @@ def test_the_posterior_orders_the_same_molecules_by_their_density(model, points)
 
 
 def test_rows_stay_in_place_when_a_point_is_not_finite(model, points):
-    broken = points.clone()
-    broken[3] = torch.nan
-    whole, partly = (decode_points(model, z[[2, 3, 4]], n_decodings=1, choose="posterior") for z in (points, broken))
-    assert whole[0] == partly[0] and whole[2] == partly[2] and partly[1].error == "the latent point is not finite"
+    points[3] = torch.nan
+    decoded = decode_points(model, points, n_decodings=12)
+    assert decoded[3].error == "the latent point is not finite" and not decoded[3].molecules
+    for z, point in zip(points, decoded, strict=True):
+        names = [option.smiles for option in point.molecules]
+        log_q = model.log_posterior(names, z.expand(len(names), -1)).nan_to_num(-1e9)
+        assert (log_q.diff() <= 1e-3).all()
 
 
 def test_no_decodings_are_refused(model, points):
     with pytest.raises(ConfigError, match="at least 1"):
         decode_points(model, points, n_decodings=0)
+    with pytest.raises(ConfigError, match="posterior, votes, not 'best'"):
+        decode_points(model, points, choose="best")
 
 
 def test_the_posterior_rebuilds_more_than_votes_do():

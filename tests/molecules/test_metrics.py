@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molvae.molecules import metrics
+from molvae.errors import CheckpointError
+from molvae.molecules import chemnet, metrics
 from molvae.molecules.chemnet import frechet_distance
 from molvae.molecules.metrics import cosine, fragments, generated_quality, scaffolds
 
@@ -75,6 +76,21 @@ def test_chemnet_tells_one_kind_of_molecule_from_another():
     )
     assert same["frechet_chemnet_distance"] == pytest.approx(0, abs=1e-3)
     assert other["frechet_chemnet_distance"] > 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_chemnet_is_the_network_of_its_authors():
+    """Squared norms of the last layer, as the package's own loader gave them once."""
+    from fcd.fcd import get_predictions
+
+    activations = get_predictions(chemnet._network(), ["CCO", "c1ccccc1O", "CC(=O)Oc1ccccc1C(=O)O"])
+    assert (activations**2).sum(1) == pytest.approx([9.345764, 15.646149, 33.501686], rel=1e-4)
+
+
+def test_other_weights_of_chemnet_are_refused(monkeypatch):
+    monkeypatch.setattr(chemnet, "_SHA256", "0" * 64)
+    with pytest.raises(CheckpointError, match=r"install fcd==1\.2\.2"):
+        measure(["CCO", "CCN"], reference=["CCC", "CCS"])
 
 
 def test_without_the_extra_there_is_no_chemnet_distance(monkeypatch):
