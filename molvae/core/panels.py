@@ -25,7 +25,8 @@ class Panel:
     Attributes:
         name: of its files.
         kind: ``table`` (frame); ``lines`` (frame: the first column is x, each other a line); ``scatter`` (frame: x, y
-            and, if there is a third column, the class); ``violins`` (frame: group, value); ``images`` (array (rows,
+            and, if there are more columns, the class, and a number that colours the points of those classes that have
+            one); ``violins`` (frame: group, value); ``images`` (array (rows,
             columns, H, W) in [0, 1]); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the other
             columns stand below).
         title: above it.

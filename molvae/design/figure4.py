@@ -201,11 +201,12 @@ def panels(found: Found) -> list[Panel]:
     ]
     centred = found.encodings - found.encodings.mean(0)
     _, _, directions = np.linalg.svd(centred[:5000], full_matrices=False)
-    parts = [("molecules", found.encodings[:3000]), ("starts", found.starts), ("ends", found.ends)]
+    shown = found.encodings[:3000]
+    parts = [("molecules", shown), ("starts", found.starts), ("ends", found.ends)]
     flat = pd.concat(
         [
             pd.DataFrame((points - found.encodings.mean(0)) @ directions[:2].T, columns=["PC 1", "PC 2"]).assign(
-                kind=name
+                kind=name, objective=found.scores[: len(shown)] if name == "molecules" else np.nan
             )
             for name, points in parts
         ]

@@ -1,6 +1,7 @@
 """Panels of a study as SVG text."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ from molvae.core.panels import Panel
 from molvae.errors import ConfigError
 from molvae.report.figures import STYLE, svg
 
+_FRONT = ("#D55E00", "#CC79A7", "#56B4E9", "#000000")  # not in the colour scale behind them
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
 
 
@@ -80,7 +82,9 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
         return _facets(frame, x, y, label)
     figure = Figure(figsize=(6.4, 5.0), layout="constrained")
     axis = figure.subplots()
-    if label is not None:
+    if len(frame.columns) > 3:
+        _coloured(figure, axis, frame)
+    elif label is not None:
         ordered = pd.api.types.is_numeric_dtype(frame[label])  # names keep the order of the table
         for place, (name, part) in enumerate(frame.groupby(label, sort=ordered)):
             colour = matplotlib.colormaps["tab10"](place % 10)
@@ -91,6 +95,18 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y))
     axis.set_aspect(panel.options.get("aspect", "equal"))
     return figure
+
+
+def _coloured(figure: Figure, axis: Any, frame: pd.DataFrame) -> None:
+    """Classes whose fourth column is a number in its colours, under a bar; the others in front, in one colour each."""
+    x, y, label, value = frame.columns[:4]
+    graded = frame[frame[value].notna()]
+    low, high = np.nanpercentile(graded[value], [2, 98])  # a few outliers must not take the whole scale
+    cloud = axis.scatter(graded[x], graded[y], s=6, lw=0, c=graded[value], cmap="viridis", vmin=low, vmax=high)
+    figure.colorbar(cloud, ax=axis, label=str(value), shrink=0.8, extend="both")
+    for (name, part), colour in zip(frame[frame[value].isna()].groupby(label, sort=False), _FRONT, strict=False):
+        axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=str(name))
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 
 def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:

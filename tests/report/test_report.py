@@ -175,6 +175,7 @@ def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
             Panel("curve", "lines", "Curve", frame=lines, options={"log_x": True, "log_y": True}),
             Panel("points", "scatter", "Points", frame=cloud),
             Panel("facets", "scatter", "Facets", frame=cloud, options={"facets": True}),
+            Panel("coloured", "scatter", "Coloured", frame=cloud.assign(**{EVIL: [0.5, np.nan]})),
             Panel("faces", "images", "Faces", array=np.ones((2, 3, 4, 4)), options={"rows": ["a", EVIL]}),
             Panel("nothing", "lines", "Nothing"),
             Panel("drawn", "molecules", "Molecules", frame=molecules),
@@ -184,5 +185,5 @@ def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
     assert "script" not in page.tags and not page.handlers
     assert all(link.startswith(("#", "data:")) for link in page.links)
     text = (tmp_path / "report.html").read_text()
-    assert text.count("<svg") == 5 and "1.5" in text  # four figures and ethanol
+    assert text.count("<svg") == 6 and "1.5" in text  # five figures and ethanol
     assert "has nothing to draw" in text
