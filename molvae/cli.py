@@ -12,7 +12,7 @@ import typer
 
 from molvae import __version__
 from molvae.errors import ConfigError, InputError, MolvaeError
-from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL, model_name, weights_folder
+from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL, model_name, shipped_models, weights_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -407,7 +407,7 @@ def decode(
     output: Output = None,
     model: Annotated[
         str | None,
-        typer.Option("-m", "--model", help=f"Default: the one that the table names (z_model), or {DEFAULT_MODEL}."),
+        typer.Option("-m", "--model", help=f"Default: the shipped one that the table names, or {DEFAULT_MODEL}."),
     ] = None,
     n_decodings: Decodings = 50,
     choose: Annotated[
@@ -444,6 +444,8 @@ def _model_of_points(table: "pd.DataFrame", asked: str | None) -> str:
         return asked
     if len(named) > 1:
         raise InputError(f"the points are of several models ({', '.join(named)}): decode them one by one, or say -m")
+    if named and named[0] not in shipped_models():  # a table does not decide which folders are opened
+        raise InputError(f"the points are of the model {named[0]}: say -m {named[0]}")
     return named[0] if named else DEFAULT_MODEL
 
 

@@ -143,6 +143,10 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "reconstruction, protocol D" in done.stdout and "JT, 50 decodings: q chooses, votes, any" in done.stdout
     assert molvae("sample", "-m", "run/model", "-k", "3").returncode == 0
+    molvae("encode", "-m", "run/model", "-i", "data.smi", "-o", "z.csv")
+    unasked = molvae("decode", "-i", "z.csv")  # no folder is opened because a table names it
+    assert unasked.returncode == 1 and "say -m" in unasked.stderr
+    assert molvae("decode", "-i", "z.csv", "-m", "run/model", "--n-decodings", "2").returncode == 0
 
 
 @pytest.mark.parametrize(
