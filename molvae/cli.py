@@ -17,7 +17,7 @@ from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL, model_name, shipped_mode
 if TYPE_CHECKING:
     import pandas as pd
 
-    from molvae.molecules.consensus import Choice
+    from molvae.molecules.reranking import Choice
 
 app = typer.Typer(
     name="molvae",
@@ -129,7 +129,7 @@ def design(
     filters = {name: value for name, value in (("require", require), ("forbid", forbid)) if value}
     if filters:
         settings["filters"] = filters
-    from molvae.recipes import DesignRecipe, resume_design, run_design
+    from molvae.experiments.recipes import DesignRecipe, resume_design, run_design
 
     if resume is not None:
         if settings or input is not None or output is not None:
@@ -177,8 +177,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a molecular VAE; leaves a model folder that every other command takes with -m."""
-    from molvae.core.config import read_toml
-    from molvae.recipes import TrainRecipe, resume_training, run_training
+    from molvae.experiments.recipes import TrainRecipe, resume_training, run_training
+    from molvae.run.config import read_toml
 
     if resume is not None:
         folder = resume_training(resume, device, num_workers, mirror, quiet, tensorboard)
@@ -215,8 +215,8 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
+    from molvae.experiments.recipes import EvaluateRecipe, evaluate_samples, run_evaluation
     from molvae.molecules.evaluation import summary_table
-    from molvae.recipes import EvaluateRecipe, evaluate_samples, run_evaluation
     from molvae.report import build
 
     if samples is not None:
@@ -247,7 +247,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Execute a recipe."""
-    from molvae import recipes
+    from molvae.experiments import recipes
     from molvae.report import build
 
     made = recipes.read_recipe(recipe)
@@ -261,8 +261,8 @@ def run(
     elif isinstance(made, recipes.StudyRecipe):
         folder = recipes.run_study_recipe(made, output, mirror, quiet)
         print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
-    elif isinstance(made, recipes.CompareRecipe):
-        finish_comparison(*recipes.run_comparison(made, output, device, quiet, mirror))
+    elif isinstance(made, recipes.BenchmarkRecipe):
+        finish_benchmark(*recipes.run_benchmark_recipe(made, output, device, quiet, mirror))
     elif isinstance(made, recipes.Figure4Recipe):
         folder = recipes.run_figure4(made, output, device, quiet, mirror)
         print(f"tables: {folder / 'panels'}\nreport: {build(folder)}")
@@ -303,7 +303,7 @@ def suggest(
     filters = {name: value for name, value in (("require", require), ("forbid", forbid)) if value}
     if filters:
         settings["filters"] = filters
-    from molvae.recipes import suggest_molecules
+    from molvae.experiments.recipes import suggest_molecules
 
     table = suggest_molecules(folder, number, input, smiles_column, settings, model, device)
     _write(table, output)
@@ -319,7 +319,7 @@ def tell(
     device: Device = "auto",
 ) -> None:
     """Take in what a laboratory has measured; every row of the file gets its verdict."""
-    from molvae.recipes import tell_results
+    from molvae.experiments.recipes import tell_results
     from molvae.report import build
 
     told, awaited = tell_results(folder, results, smiles_column, score_column, device)
@@ -332,8 +332,10 @@ def tell(
 
 
 @app.command()
-def compare(
-    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML) of kind compare; default: all defaults.")] = None,
+def benchmark(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Recipe of kind benchmark (TOML); default: all defaults.")
+    ] = None,
     input: Annotated[
         str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")
     ] = None,
@@ -343,14 +345,14 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Run strategies against each other under equal budgets; with -o FOLDER again, it goes on where it was."""
-    from molvae.core.config import read_toml
-    from molvae.recipes import CompareRecipe, run_comparison
+    from molvae.experiments.recipes import BenchmarkRecipe, run_benchmark_recipe
+    from molvae.run.config import read_toml
 
-    made = CompareRecipe.create({} if recipe is None else read_toml(recipe), input=input)
-    finish_comparison(*run_comparison(made, output, device, quiet, mirror))
+    made = BenchmarkRecipe.create({} if recipe is None else read_toml(recipe), input=input)
+    finish_benchmark(*run_benchmark_recipe(made, output, device, quiet, mirror))
 
 
-def finish_comparison(folder: Path, rows: "pd.DataFrame") -> None:
+def finish_benchmark(folder: Path, rows: "pd.DataFrame") -> None:
     """Print the means over seeds and where the report lies."""
     from molvae.report import build
 
@@ -421,7 +423,7 @@ def decode(
     """Molecules at latent points: a table with columns z0, z1, ... (as encode writes it)."""
     import pandas as pd
 
-    from molvae.molecules.io import read_table
+    from molvae.chemistry.io import read_table
 
     table = read_table(_required(input))
     loaded = _load(_model_of_points(table, model), device)
@@ -478,8 +480,8 @@ def score(
     """Score molecules with an objective; every row comes back, a refused one with its reason."""
     import pandas as pd
 
+    from molvae.chemistry.properties import compute_many
     from molvae.design.objective import Objective
-    from molvae.molecules.properties import compute_many
 
     parsed = Objective.parse(objective)
     table = _read(input, smiles_column).reset_index(drop=True)
@@ -505,9 +507,9 @@ def validate(
     """Judge molecules: valid, duplicate, known or novel, filtered, alerts; each refusal with its reason."""
     import pandas as pd
 
-    from molvae.design.validate import Validator
-    from molvae.molecules.filters import FilterConfig, Filters
-    from molvae.molecules.known import known_molecules
+    from molvae.chemistry.filters import FilterConfig, Filters
+    from molvae.core.training_set import known_molecules
+    from molvae.design.validation import Validator
 
     chosen = FilterConfig.create({}, require=require or None, forbid=forbid or None, lipinski=lipinski or None)
     table = _read(input, smiles_column).reset_index(drop=True)
@@ -543,8 +545,8 @@ def images_train(
     quiet: Quiet = False,
 ) -> None:
     """Train a VAE of images; leaves a model folder, pictures and a report."""
-    from molvae.core.config import read_toml
-    from molvae.recipes import ImagesRecipe, resume_images, run_images
+    from molvae.experiments.recipes import ImagesRecipe, resume_images, run_images
+    from molvae.run.config import read_toml
 
     if resume is not None:
         finish_images(*resume_images(resume, device, mirror, quiet, tensorboard))
@@ -582,8 +584,8 @@ def images_evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Bounds, active units and importance-sampled NLL on the test images."""
+    from molvae.experiments.recipes import evaluate_image_model
     from molvae.images.training import ImageEvaluationConfig
-    from molvae.recipes import evaluate_image_model
 
     config = ImageEvaluationConfig.create(
         {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed}, nll_images=nll_images
@@ -655,7 +657,7 @@ def fetch(
     cache: Annotated[Path | None, typer.Option(help="Where the files go (default: the user's cache).")] = None,
 ) -> None:
     """Download a data set and check it; with --mirror, take the same files from a folder."""
-    from molvae.recipes import fetch_dataset
+    from molvae.experiments.recipes import fetch_dataset
 
     for file in fetch_dataset(name, mirror, cache).values():
         print(file)
@@ -672,7 +674,7 @@ def prepare(
     quiet: Quiet = False,
 ) -> None:
     """Canonicalise, deduplicate and compute properties once; training then starts at once."""
-    from molvae.molecules.prepare import prepare as prepare_file
+    from molvae.chemistry.prepare import prepare as prepare_file
 
     made = prepare_file(input, cache_dir=cache, smiles_column=smiles_column, num_workers=num_workers, quiet=quiet)
     print(f"{made.counts}\nprepared: {made.folder}\nrejected rows: {made.rejects_path}")
@@ -685,7 +687,7 @@ def _required(path: Path | None) -> Path:
 
 
 def _read(path: Path | None, smiles_column: str | None) -> "pd.DataFrame":
-    from molvae.molecules.io import read_molecules
+    from molvae.chemistry.io import read_molecules
 
     return read_molecules(_required(path), smiles_column).frame
 
@@ -707,7 +709,7 @@ def _write(table: "pd.DataFrame", path: Path | None, refused: int = 0) -> None:
     if path is None:
         table.to_csv(sys.stdout, index=False)
     else:
-        from molvae.molecules.io import write_molecules
+        from molvae.chemistry.io import write_molecules
 
         write_molecules(table, path)
         print(f"{len(table)} rows: {path}", file=sys.stderr)

@@ -48,3 +48,11 @@ class MissingDependencyError(MolvaeError, ImportError):
 
 class InvalidMoleculeWarning(UserWarning):
     """Some rows could not be used; their places are kept (NaN) and the warning names them."""
+
+
+def abbreviate(text: str, length: int = 80) -> str:
+    """Shorten a string for an error message, keeping its start and its end."""
+    if len(text) <= length:
+        return text
+    head = (length - 3) * 2 // 3
+    return f"{text[:head]}...{text[head + 3 - length :]}"

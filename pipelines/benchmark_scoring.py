@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def main() -> None:
+    from molvae.chemistry.io import read_molecules
+    from molvae.chemistry.properties import compute_many
     from molvae.design.start import nci_molecules
-    from molvae.molecules.io import read_molecules
-    from molvae.molecules.properties import compute_many
 
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--input", type=Path, help="file of molecules; default: RDKit's NCI compounds")

@@ -21,16 +21,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from molvae.core.convolution import SequenceConvolution
-from molvae.core.device import gains_from_bfloat16
+from molvae.chemistry.io import read_molecules
+from molvae.core.nn.convolution import SequenceConvolution
 from molvae.core.objectives import joint
 from molvae.design.start import nci_molecules
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate
-from molvae.molecules.io import read_molecules
 from molvae.molecules.vae import MoleculeVAE
 from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX
+from molvae.run.device import gains_from_bfloat16
 
 
 def plain_convolution(self: SequenceConvolution, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import argparse
 
 from rdkit import Chem
 
-from molvae.molecules.properties import compute
+from molvae.chemistry.properties import compute
 from molvae.molecules.vae import MoleculeVAE
 from molvae.weights import SEARCH_MODEL
 

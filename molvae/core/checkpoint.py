@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from molvae.core.files import atomic_path, write_text
 from molvae.errors import CheckpointError
+from molvae.run.files import atomic_path, write_text
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 FORMAT = 1
@@ -102,7 +102,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     if not path.is_file():
-        raise CheckpointError(f"{folder} is no model folder: it has no {CONFIG}")
+        raise CheckpointError(f"{folder} is not a model folder: it has no {CONFIG}")
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         version = settings.pop("format")

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from molvae.core.distributions import PointMass
 from molvae.core.objectives import elbo, iwae
-from molvae.core.progress import track
 from molvae.core.vae import VAE
+from molvae.run.progress import track
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
-from molvae.core.config import Config
-from molvae.core.device import choose_device, gains_from_bfloat16
-from molvae.core.files import atomic_path
 from molvae.core.schedules import warmup_cosine
 from molvae.errors import MolvaeError
+from molvae.run.config import Config
+from molvae.run.device import choose_device, gains_from_bfloat16
+from molvae.run.files import atomic_path
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from molvae.core.config import Config
+from molvae.run.config import Config
 
 
 def piecewise_linear(step: int, knots: Sequence[tuple[int, float]]) -> float:

@@ -15,19 +15,19 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from molvae.core.run_folder import create_run_folder, new_run_name, read_run_settings
-from molvae.design.oracle import Oracle
-from molvae.design.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
+from molvae.chemistry.filters import Filters
+from molvae.core.training_set import known_molecules
+from molvae.design.oracle.oracle import Oracle
+from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.start import read_start, select_start, write_start
 from molvae.design.store import CampaignStore, Candidate
-from molvae.design.strategies import make_space, make_strategy
-from molvae.design.strategy import Outcome, Suggestion
-from molvae.design.validate import Validator
+from molvae.design.strategies.base import Outcome, Suggestion
+from molvae.design.strategies.registry import make_space, make_strategy
+from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
-from molvae.molecules.filters import Filters
-from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.folder import create_run_folder, new_run_name, read_run_settings
 from molvae.weights import model_name
 
 STORE = "campaign.sqlite"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from molvae.design.objective import Objective
-from molvae.molecules.consensus import PointDecodings, decode_points
+from molvae.molecules.reranking import PointDecodings, decode_points
 from molvae.molecules.vae import MoleculeVAE
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from molvae.design.benchmarks import BENCHMARKS
+from molvae.chemistry.tasks import TASKS
 from molvae.errors import ConfigError
 
 Value = TypeVar("Value")
@@ -118,20 +118,20 @@ class Objective:
         Args:
             text: for example ``"5*QED - SAS"``, ``"min(QED, 0.9) - abs(logP - 2)/3"``,
                 ``"QED * similarity('celecoxib')"``, or the name of a benchmark
-                (:mod:`molvae.design.benchmarks`), ``"osimertinib_mpo"``.
+                (:mod:`molvae.chemistry.tasks`), ``"osimertinib_mpo"``.
             direction: ``"max"`` or ``"min"``.
             strict: names must be properties that molvae computes. Pass ``False`` if an oracle of the user answers
                 with names of its own; they are then checked when its answers arrive.
 
         Raises:
-            ConfigError: the text is no formula (shows where), or names something unknown (gives the nearest known).
+            ConfigError: the text is not a formula (shows where), or names something unknown (gives the nearest known).
         """
         if direction not in ("max", "min"):
             raise ConfigError(f"the direction of an objective is 'max' or 'min', not {direction!r}")
         if len(text) > MAX_LENGTH:
             raise ConfigError(f"an objective has at most {MAX_LENGTH} characters; this one has {len(text)}")
         text = " ".join(text.split())
-        text = BENCHMARKS[text].formula if text in BENCHMARKS else text
+        text = TASKS[text].formula if text in TASKS else text
         source = _parse_syntax(text)
         tree = _Builder(text, _registry() if strict else None).build(source, 0)
         if next(_names(tree), None) is None:
@@ -194,7 +194,7 @@ def formula_values(
         num_workers: processes; 0 takes all cores if there are many molecules.
         quiet: show no progress.
     """
-    from molvae.molecules.properties import compute_many
+    from molvae.chemistry.properties import compute_many
 
     names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
     table = compute_many([text or "" for text in smiles], names, num_workers, quiet)
@@ -237,9 +237,9 @@ def _parse_syntax(text: str) -> ast.expr:
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
         position = min(error.offset - 1, len(text)) if error.offset else len(text)  # 0: the text ends too soon
-        raise _error(f"the objective is no formula ({error.msg})", text, position) from None
+        raise _error(f"the objective is not a valid formula ({error.msg})", text, position) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise _error(f"the objective is no formula ({error or type(error).__name__})", text, 0) from None
+        raise _error(f"the objective is not a valid formula ({error or type(error).__name__})", text, 0) from None
 
 
 @dataclass(frozen=True)
@@ -289,8 +289,8 @@ class _Builder:
         return Name(name)
 
     def target(self, kind: str, argument: str, node: ast.expr) -> Node:
-        from molvae.molecules.properties import target_name
-        from molvae.molecules.targets import TARGETS, target_function
+        from molvae.chemistry.properties import target_name
+        from molvae.chemistry.targets import TARGETS, target_function
 
         if kind not in TARGETS:
             raise self.error(f"{kind!r} takes no text{_nearest(kind, TARGETS)}", node)
@@ -344,6 +344,6 @@ def _listing(names: Collection[str]) -> str:
 
 
 def _registry() -> Collection[str]:
-    from molvae.molecules.properties import PROPERTIES  # imports rdkit, which a worker without RDKit work never needs
+    from molvae.chemistry.properties import PROPERTIES  # imports rdkit, which a worker without RDKit work never needs
 
     return tuple(PROPERTIES)

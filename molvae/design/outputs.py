@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from molvae.core.files import atomic_path
-from molvae.core.panels import Panel, save_panels
+from molvae.chemistry.io import write_molecules
+from molvae.chemistry.properties import compute_many
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
-from molvae.molecules.io import write_molecules
-from molvae.molecules.properties import compute_many
+from molvae.run.files import atomic_path
+from molvae.run.panels import Panel, save_panels
 from molvae.search.pareto import front, hypervolume
 
 _BACKGROUND = 1000  # molecules that show where latent space is inhabited

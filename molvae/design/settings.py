@@ -4,9 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from molvae.core.config import Config
+from molvae.chemistry.filters import FilterConfig
 from molvae.design.objective import Objective
-from molvae.molecules.filters import FilterConfig
+from molvae.run.config import Config
 from molvae.search import SearchConfig
 
 DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
@@ -51,7 +51,7 @@ class CampaignConfig(Config):
     """Starting molecules, drawn from the start file."""
     strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
-    baselines, or methods of the literature (:mod:`molvae.design.literature`).
+    baselines, or methods of the literature (:mod:`molvae.design.strategies.literature`).
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""

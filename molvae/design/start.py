@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from rdkit import RDConfig
 
-from molvae.core.files import write_text
+from molvae.chemistry.filters import Filters
+from molvae.chemistry.io import read_molecules
+from molvae.chemistry.molecule import parse_smiles
 from molvae.design.settings import CampaignConfig
 from molvae.errors import InputError, RunFolderError
-from molvae.molecules.filters import Filters
-from molvae.molecules.io import read_molecules
-from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.files import write_text
 
 _START, _POOL = "start.smi", "pool.smi"
 _MIN_POOL = 1000  # molecules beside those of the start; the report draws them

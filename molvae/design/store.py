@@ -82,7 +82,7 @@ class Candidate:
 
     Attributes:
         slot: place in the batch, from 0.
-        smiles: canonical SMILES, or the decoded text if it is no molecule, or ``None``.
+        smiles: canonical SMILES, or the decoded text if it is not a molecule, or ``None``.
         status: ``valid``, ``invalid``, ``duplicate``, ``known`` or ``filtered``.
         z: the latent point, shape (latent_size,), or ``None`` for strategies that have none.
         reason: why it was refused.
@@ -133,7 +133,7 @@ class CampaignStore:
     def _connect(self) -> sqlite3.Connection:
         size = self.path.stat().st_size if self.path.is_file() else 0
         if 0 < size < 512:  # shorter than any page: SQLite would take it for empty and write over it
-            raise RunFolderError(f"{self.path} is damaged or no campaign ({size} bytes); use a new folder")
+            raise RunFolderError(f"{self.path} is damaged or not a campaign ({size} bytes); use a new folder")
         # A reader opens for writing too, if it can: only so can SQLite roll back the transaction of a killed writer.
         mode = "rw" if self.read_only else "rwc"
         with self._explained("open"):
@@ -170,7 +170,7 @@ class CampaignStore:
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             return
         if application != _APPLICATION_ID:
-            raise RunFolderError(f"{self.path} is an SQLite file, but no campaign of molvae; choose another folder")
+            raise RunFolderError(f"{self.path} is an SQLite file, but not a campaign of molvae; choose another folder")
         if version > SCHEMA_VERSION:
             raise RunFolderError(
                 f"{self.path} was written by a newer molvae (schema {version}; this one knows {SCHEMA_VERSION}): "
@@ -330,7 +330,7 @@ class CampaignStore:
             raise RunFolderError(f"cannot {action} {self.path}: {error}") from None
         except sqlite3.DatabaseError as error:
             raise RunFolderError(
-                f"{self.path} is damaged or no campaign ({error}); restore it from a copy, or use a new folder"
+                f"{self.path} is damaged or not a campaign ({error}); restore it from a copy, or use a new folder"
             ) from None
 
 

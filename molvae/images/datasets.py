@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molvae.core.fetch import RemoteDataset, RemoteFile, fetch
 from molvae.errors import ConfigError, InputError
+from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
 
@@ -65,7 +65,7 @@ def read_idx(path: Path) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read or is damaged ({error}): fetch it again") from None
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
-        raise InputError(f"{path} is no idx file of bytes")
+        raise InputError(f"{path} is not an idx file of bytes")
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     values = np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * data[3])
     if values.size != int(np.prod(shape)):

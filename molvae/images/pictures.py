@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molvae.core.panels import Panel
 from molvae.core.sampling import gaussian_grid
 from molvae.errors import ConfigError, InputError
 from molvae.images.datasets import ImageSplit
 from molvae.images.vae import ImageVAE
+from molvae.run.panels import Panel
 
 
 def grid(images: Tensor, columns: int) -> np.ndarray:

@@ -24,7 +24,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from molvae.core.config import Config
 from molvae.core.fit import FitConfig, Objective
 from molvae.core.objectives import elbo
 from molvae.errors import ConfigError, InputError
@@ -32,6 +31,7 @@ from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, binari
 from molvae.images.datasets import ImageSplit
 from molvae.images.networks import ENCODERS, NetworkConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
+from molvae.run.config import Config
 
 
 class M2Config(Config):

@@ -10,11 +10,9 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from molvae.core.config import Config
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import OBJECTIVES, free_bits
-from molvae.core.panels import Panel
 from molvae.core.schedules import KLSchedule
 from molvae.core.terms import Terms
 from molvae.errors import ConfigError
@@ -22,6 +20,8 @@ from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_ord
 from molvae.images.datasets import ImageData, ImageSplit
 from molvae.images.pictures import grid, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
+from molvae.run.config import Config
+from molvae.run.panels import Panel
 
 
 class ImageObjectiveConfig(Config):

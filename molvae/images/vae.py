@@ -13,8 +13,6 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.core.checkpoint import load_model_folder, save_model_folder
-from molvae.core.config import Config
-from molvae.core.device import choose_device
 from molvae.core.distributions import Likelihood, Posterior, StandardNormal
 from molvae.core.heads import LIKELIHOODS, POSTERIORS
 from molvae.core.sampling import interpolate
@@ -22,6 +20,8 @@ from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, ConfigError, InputError
 from molvae.images.batches import ImageBatch
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
+from molvae.run.config import Config
+from molvae.run.device import choose_device
 
 
 class ImageVAEConfig(Config):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from molvae.core.convolution import SequenceConvolution, sequence_first
 from molvae.core.flows import CouplingFlow
-from molvae.core.recurrent import GatedRecurrence, gated_step
+from molvae.core.nn.convolution import SequenceConvolution, sequence_first
+from molvae.core.nn.recurrent import GatedRecurrence, gated_step
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
 

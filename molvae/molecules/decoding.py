@@ -19,7 +19,7 @@ from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX
 
 
 class TokenConstraint(Protocol):
-    """What one growing sequence may be continued with; see :mod:`molvae.molecules.grammar`."""
+    """What one growing sequence may be continued with; see :mod:`molvae.chemistry.grammar`."""
 
     @property
     def relaxed(self) -> bool:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from molvae.core.convolution import SequenceConvolution, sequence_first
 from molvae.core.distributions import DiagonalGaussian
+from molvae.core.nn.convolution import SequenceConvolution, sequence_first
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
 

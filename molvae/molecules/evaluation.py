@@ -8,7 +8,7 @@ Reconstruction of held-out molecules (a molecule counts as rebuilt if the canoni
 
 No mask is used for these, and each counts single decodings, as published numbers do. Beside them stands what the
 default of ``molvae decode`` gives back: 50 decodings of one point under the valence mask, one of which is chosen
-(:mod:`molvae.molecules.consensus`), of the posterior means of the first 1,000 held-out molecules (``D``), and of 10
+(:mod:`molvae.molecules.reranking`), of the posterior means of the first 1,000 held-out molecules (``D``), and of 10
 draws z ~ q(z|x) of each of the first 100 (``JT``). ``posterior`` is the fraction rebuilt when q(z|x) chooses, ``votes``
 when the most frequent molecule wins, and ``any`` when an oracle that knows the answer would choose: the bound of both.
 
@@ -19,7 +19,7 @@ temperature 1. ``fitted`` draws z from the Gaussian fitted to the held-out encod
 posterior is where the decoder was trained.
 
 Generated molecules: 10,000 prior points, one greedy decoding of each without mask, beside the held-out molecules by
-the definitions of MOSES (:mod:`molvae.molecules.metrics`).
+the definitions of MOSES (:mod:`molvae.chemistry.metrics`).
 
 Smoothness, greedy decoding without mask: on great circles between random pairs of held-out molecules, and at points a
 given distance from a held-out molecule's mean in random directions (in standard deviations of the prior; two random
@@ -42,17 +42,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from molvae.core.config import Config
+from molvae.chemistry.metrics import generated_quality, mean_similarity
+from molvae.chemistry.molecule import canonical
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
-from molvae.core.panels import Panel
-from molvae.core.progress import track
 from molvae.core.sampling import fitted_gaussian, slerp
-from molvae.molecules.consensus import by_votes, decode_points
 from molvae.molecules.dataset import MoleculeDataset
-from molvae.molecules.metrics import generated_quality, mean_similarity
-from molvae.molecules.parsing import canonical
+from molvae.molecules.reranking import by_votes, decode_points
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import Mask, MoleculeVAE
+from molvae.run.config import Config
+from molvae.run.panels import Panel
+from molvae.run.progress import track
 
 _PICTURED = 12
 

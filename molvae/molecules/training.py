@@ -10,16 +10,16 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from molvae.core.config import Config
+from molvae.chemistry.molecule import canonical
 from molvae.core.evaluate import evaluate_bounds
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.objectives import joint
 from molvae.core.schedules import piecewise_linear
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
-from molvae.molecules.parsing import canonical
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
+from molvae.run.config import Config
 
 _MOST_NOISE = 0.6  # the largest a
 

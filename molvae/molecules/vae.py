@@ -17,24 +17,23 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from molvae.chemistry.grammar import Level, SmilesGrammar
+from molvae.chemistry.molecule import parse_smiles
 from molvae.core.checkpoint import load_model_folder, save_model_folder
-from molvae.core.config import Config
-from molvae.core.device import choose_device, gains_from_bfloat16
 from molvae.core.distributions import Posterior, StandardNormal
 from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.core.vae import VAE
-from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
-from molvae.molecules.consensus import Choice, decode_table
+from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning, abbreviate
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.encoder import ConvolutionalEncoder
-from molvae.molecules.grammar import Level, SmilesGrammar
-from molvae.molecules.parsing import parse_smiles
 from molvae.molecules.predictor import PropertyPredictor
-from molvae.molecules.smiles import abbreviate
+from molvae.molecules.reranking import Choice, decode_table
 from molvae.molecules.vocabulary import Vocabulary
+from molvae.run.config import Config
+from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.weights import weights_folder
 
 Mask = Literal["none", "syntax", "valence"]
@@ -333,7 +332,7 @@ class MoleculeVAE(VAE):
         """The molecule that each latent point stands for: many decodings, the best valid one wins.
 
         One of the decodings is greedy, the others are sampled. ``n_decodings = 1`` is greedy decoding. By default
-        the encoder decides, see :mod:`molvae.molecules.consensus`.
+        the encoder decides, see :mod:`molvae.molecules.reranking`.
 
         Args:
             z: (n, D); a NaN row gives an invalid row.

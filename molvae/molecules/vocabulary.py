@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from molvae.errors import CheckpointError, TokenError
-from molvae.molecules.smiles import abbreviate, tokenize
+from molvae.errors import CheckpointError, TokenError, abbreviate
+from molvae.molecules.tokenizers import tokenize
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 SPECIALS = (PAD, BOS, EOS)
@@ -69,7 +69,7 @@ class Vocabulary:
         """
         tokens = tokenize(smiles)
         if not tokens:
-            raise TokenError("an empty string is no molecule")
+            raise TokenError("an empty string is not a molecule")
         if len(tokens) > self.max_length:
             raise TokenError(
                 f"{abbreviate(smiles)!r} has {len(tokens)} tokens; "
@@ -108,7 +108,7 @@ class Vocabulary:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            CheckpointError: it is no vocabulary.
+            CheckpointError: it is not a vocabulary.
         """
         try:
             values = json.loads(text)
@@ -116,5 +116,7 @@ class Vocabulary:
             if not (isinstance(max_length, int) and all(isinstance(token, str) for token in tokens)):
                 raise TypeError
         except (ValueError, KeyError, TypeError):
-            raise CheckpointError("vocabulary.json is damaged or no vocabulary: get the model folder again") from None
+            raise CheckpointError(
+                "vocabulary.json is damaged or not a vocabulary: get the model folder again"
+            ) from None
         return cls(tuple(tokens), max_length)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molvae.core.panels import FOLDER as PANELS
-from molvae.core.panels import Panel, load_panels
-from molvae.core.run_folder import read_run_settings
 from molvae.design.store import CampaignStore
 from molvae.errors import MolvaeError
+from molvae.run.folder import read_run_settings
+from molvae.run.panels import FOLDER as PANELS
+from molvae.run.panels import Panel, load_panels
 
 
 @dataclass(frozen=True)

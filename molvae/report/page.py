@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from molvae.core.files import write_text
-from molvae.core.panels import Panel
+from molvae.chemistry.drawing import molecule_svg
 from molvae.images.training import image_summary
 from molvae.molecules.evaluation import summary_table
 from molvae.report import figures
-from molvae.report.drawing import molecule_svg
 from molvae.report.load import CampaignData, Run, load_run
 from molvae.report.panel_figures import panel_svg
+from molvae.run.files import write_text
+from molvae.run.panels import Panel
 
 _SHOWN = 24  # molecules drawn
 _PROPERTIES = ("QED", "SAS", "logP", "MW")

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from molvae.core.files import atomic_path, write_text
-from molvae.core.panels import Panel
 from molvae.errors import ConfigError
 from molvae.report.figures import STYLE, svg
+from molvae.run.files import atomic_path, write_text
+from molvae.run.panels import Panel
 
 _FRONT = ("#D55E00", "#CC79A7", "#56B4E9", "#000000")  # not in the colour scale behind them
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
@@ -37,7 +37,7 @@ def save_panel_picture(panel: Panel, path: Path) -> Path:
     if path.suffix.lower() not in (".png", ".svg"):
         raise ConfigError(f"{path}: a picture is a .png or .svg file")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path.parent} is no folder: make it first")
+        raise ConfigError(f"{path.parent} is not a folder: make it first")
     if path.suffix.lower() == ".svg":
         write_text(path, panel_svg(panel))
         return path

@@ -1,6 +1,6 @@
 """Which of many candidate points to evaluate next, as a batch. Everything is maximised.
 
-The candidates are a finite set with a joint belief, so a batch is built greedily from joint posterior draws: each
+The candidates are a finite set with a joint posterior, so a batch is built greedily from joint posterior draws: each
 point is worth what it adds to those already chosen and to those still pending. No optimiser runs.
 """
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from molvae.search.surrogate import Belief
+from molvae.search.surrogate import Posterior
 
-Acquisition = Callable[[Belief, Tensor, float, int, torch.Generator, Sequence[int]], tuple[list[int], Tensor]]
-"""(belief at n candidates, feasibility (n,), best so far, q, generator, rows that are being evaluated already) -> rows
+Acquisition = Callable[[Posterior, Tensor, float, int, torch.Generator, Sequence[int]], tuple[list[int], Tensor]]
+"""(posterior at n candidates, feasibility (n,), best so far, q, generator, rows that are being evaluated already) -> rows
 chosen in order, their values (q,)."""
 
 SAMPLES = 256
@@ -20,7 +20,7 @@ _LOOK = 64  # points whose value is computed at a time
 
 
 def log_expected_improvement(
-    belief: Belief,
+    posterior: Posterior,
     feasibility: Tensor,
     best: float,
     q: int,
@@ -32,19 +32,19 @@ def log_expected_improvement(
     log EI_+(z) + log P(feasible): Ament et al. 2023 (qLogEI: the logarithm and a softplus in place of the kink keep a
     ranking where the improvement underflows), Gardner et al. 2014 and Griffiths & Hernandez-Lobato 2020 (feasibility).
     """
-    draws = belief.draw(SAMPLES, generator)
-    temperature = 0.02 * float(belief.std.mean()) + 1e-12
+    draws = posterior.draw(SAMPLES, generator)
+    temperature = 0.02 * float(posterior.std.mean()) + 1e-12
     reached = torch.full((SAMPLES, 1), best, dtype=draws.dtype)
     log_feasible = feasibility.log()
     chosen: list[int] = []
     values: list[Tensor] = []
-    bounds = torch.full_like(belief.mean, torch.inf)
+    bounds = torch.full_like(posterior.mean, torch.inf)
     for row in pending:
         bounds[row] = -torch.inf
         reached = torch.maximum(reached, draws[:, row : row + 1])
     # What a point adds can only shrink as others are chosen, so its last value is a bound for it: few points need to be
     # looked at again for each choice (Minoux 1978, "accelerated greedy").
-    for _ in range(min(q, len(belief.mean) - len(pending))):
+    for _ in range(min(q, len(posterior.mean) - len(pending))):
         fresh = torch.zeros(len(bounds), dtype=torch.bool)
         while not bool(fresh[row := int(bounds.argmax())]):
             rows = bounds.masked_fill(fresh, -torch.inf).topk(min(_LOOK, len(bounds))).indices
@@ -61,7 +61,7 @@ def log_expected_improvement(
 
 
 def thompson_sampling(
-    belief: Belief,
+    posterior: Posterior,
     feasibility: Tensor,
     best: float,
     q: int,
@@ -69,8 +69,8 @@ def thompson_sampling(
     pending: Sequence[int] = (),
 ) -> tuple[list[int], Tensor]:
     """Each point of the batch is the best feasible candidate of another joint draw (Thompson 1933; Eriksson 2019)."""
-    number = min(q, len(belief.mean) - len(pending))
-    draws = belief.draw(number, generator)
+    number = min(q, len(posterior.mean) - len(pending))
+    draws = posterior.draw(number, generator)
     alive = torch.rand(draws.shape, generator=generator, dtype=draws.dtype) < feasibility
     draws = torch.where(alive, draws, draws - 1e6)
     chosen: list[int] = []

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from molvae.core.config import Config
+from molvae.run.config import Config
 from molvae.search.acquisition import ACQUISITIONS
 from molvae.search.region import TrustRegion, anywhere, near_centres, typical_norm
 from molvae.search.surrogate import Feasibility, PriorMean, Surrogate
@@ -47,7 +47,7 @@ class Proposal:
 
     Attributes:
         z: (q, d)
-        mean, std: (q,) belief about the objective.
+        mean, std: (q,) posterior about the objective.
         acquisition: (q,) value by which each was chosen, given those before it.
         feasibility: (q,) probability of being feasible.
     """
@@ -160,11 +160,11 @@ class Search:
             return rows, Proposal(candidates[rows], nothing, nothing, feasibility[rows].log(), feasibility[rows])
         if self._conditioned != len(self.z):
             self._condition(optimise=False)
-        belief = self.surrogate.predict(torch.cat([candidates, self.pending]))
+        posterior = self.surrogate.predict(torch.cat([candidates, self.pending]))
         pending = range(len(candidates), len(candidates) + len(self.pending))
         feasibility = torch.cat([feasibility, torch.ones(len(pending), dtype=torch.double)])
-        rows, values = ACQUISITIONS[self.config.acquisition](belief, feasibility, best, q, generator, pending)
-        return rows, Proposal(candidates[rows], belief.mean[rows], belief.std[rows], values, feasibility[rows])
+        rows, values = ACQUISITIONS[self.config.acquisition](posterior, feasibility, best, q, generator, pending)
+        return rows, Proposal(candidates[rows], posterior.mean[rows], posterior.std[rows], values, feasibility[rows])
 
     def feasibility_of(self, z: Tensor) -> Tensor:
         """Probability of being feasible at z (n, d): (n,); one everywhere where it is not to be learned."""

@@ -129,7 +129,7 @@ class ParetoSearch(Search):
             )
 
     def _proposal(self, candidates: Tensor, feasibility: Tensor, rows: Tensor, values: Tensor) -> Proposal:
-        nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)  # there is no belief about a single number
+        nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)  # there is no posterior about a single number
         return Proposal(candidates[rows], nothing, nothing, values[rows], feasibility[rows])
 
 

@@ -28,7 +28,7 @@ PriorMean = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Belief:
+class Posterior:
     """Joint normal distribution of the objective at n points: mean (n,), covariance (n, n)."""
 
     mean: Tensor
@@ -97,15 +97,15 @@ class Surrogate:
         self.fit(z, y)
         self.max_iterations = usual
 
-    def predict(self, z: Tensor) -> Belief:
-        """Belief about the objective at z (n, d), without observation noise."""
+    def predict(self, z: Tensor) -> Posterior:
+        """Posterior about the objective at z (n, d), without observation noise."""
         assert self.model is not None, "fit first"
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", NumericalWarning)  # jitter was added, as it must be for close points
             posterior = self.model.posterior(z)
             mean = posterior.mean.squeeze(-1)
             covariance = posterior.distribution.covariance_matrix  # type: ignore[union-attr]
-        return Belief(self._trend(z) + self.scale * mean, self.scale**2 * covariance)
+        return Posterior(self._trend(z) + self.scale * mean, self.scale**2 * covariance)
 
     @property
     def noise(self) -> float:

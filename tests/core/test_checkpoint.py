@@ -13,8 +13,8 @@ from molvae.core.checkpoint import (
     save_model_folder,
     save_tensors,
 )
-from molvae.core.files import atomic_path
 from molvae.errors import CheckpointError
+from molvae.run.files import atomic_path
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def truncate(path):
         (lambda f: truncate(f / "model.safetensors"), "truncated or altered"),
         (lambda f: (f / "model.safetensors").unlink(), "is missing"),
         (lambda f: (f / "notes.txt").write_text("HELLO"), "truncated or altered"),
-        (lambda f: (f / "config.json").unlink(), "no model folder"),
+        (lambda f: (f / "config.json").unlink(), "not a model folder"),
         (lambda f: (f / "config.json").write_text("{"), "damaged"),
         (lambda f: (f / "config.json").write_text(json.dumps({"format": 99})), "upgrade molvae"),
     ],

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from molvae.design.campaign import Campaign
-from molvae.design.strategies import DESCRIPTIONS
+from molvae.design.strategies.registry import DESCRIPTIONS
 from molvae.errors import ConfigError, InputError, OracleError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
 

@@ -201,7 +201,7 @@ def test_a_page_overwritten_in_the_middle_is_reported(path: Path) -> None:
 @pytest.mark.parametrize("content", [b"smiles,score\nCCO,1\n" * 100, b"x", bytes(range(256)) * 20])
 def test_another_kind_of_file_is_reported_and_left_alone(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(RunFolderError, match="damaged or no campaign"):
+    with pytest.raises(RunFolderError, match="damaged or not a campaign"):
         CampaignStore(path)
     assert path.read_bytes() == content
 
@@ -212,7 +212,7 @@ def test_somebody_elses_database_is_reported_and_left_alone(path: Path) -> None:
     connection.commit()
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(RunFolderError, match="no campaign of molvae"):
+    with pytest.raises(RunFolderError, match="not a campaign of molvae"):
         CampaignStore(path)
     assert path.read_bytes() == before
 

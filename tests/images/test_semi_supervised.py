@@ -7,6 +7,7 @@ import torch
 
 from molvae.core.objectives import elbo
 from molvae.errors import ConfigError, InputError
+from molvae.experiments.studies.labels import train_m2
 from molvae.images.batches import ImageBatch
 from molvae.images.datasets import ImageSplit
 from molvae.images.semi_supervised import (
@@ -19,7 +20,6 @@ from molvae.images.semi_supervised import (
     mutual_information,
     support_vector_error,
 )
-from molvae.images.studies.labels import train_m2
 
 SMALL = {  # as published: with nothing but the bounds and the labels
     "vae": {"latent_size": 4, "conditional": True, "network": {"hidden_size": 64, "depth": 1}},

@@ -113,7 +113,7 @@ def test_a_run_folder_killed_mid_write(molvae, tmp_path):
     (run / "config.json").write_text('{"kind": "des')
     assert refused(molvae("design", "--resume", "run"), "config.json")
     (run / "config.json").unlink()
-    assert refused(molvae("design", "--resume", "run"), "no run folder")
+    assert refused(molvae("design", "--resume", "run"), "not a run folder")
 
 
 def test_a_second_run_does_not_overwrite_the_first(molvae, tmp_path):

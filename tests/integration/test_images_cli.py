@@ -70,10 +70,10 @@ def test_a_finished_run_can_be_resumed(trained, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sample", "nowhere"), "no model folder"),
+        (("sample", "nowhere"), "not a model folder"),
         (("sample", "run", "--label", "3"), "not conditional"),
         (("sample", "run", "-o", "picture.bmp"), "a picture is a .png or .svg file"),
-        (("sample", "run", "-o", "missing/picture.png"), "is no folder"),
+        (("sample", "run", "-o", "missing/picture.png"), "is not a folder"),
         (("interpolate", "run", "0"), "at least two images"),
         (("interpolate", "run", "0", "9999"), "no image 9999"),
         (("evaluate", "run", "-d", "half_rings"), "is a model of images"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from molvae.errors import ConfigError
-from molvae.recipes import DesignRecipe, read_recipe
+from molvae.experiments.recipes import DesignRecipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "pipelines").rglob("*.toml"))
 
@@ -18,7 +18,7 @@ def test_shipped_recipe(path):
         "evaluate",
         "images",
         "study",
-        "compare",
+        "benchmark",
         "ablations",
         "figure4",
     )
@@ -40,7 +40,7 @@ def test_an_empty_recipe_is_the_default_design_run(tmp_path):
         ('[campaign]\nstrategy = "magic"', "strategy"),
         ('kind = "study"\nstudy = "alchemy"', "gradient_variance"),
         ('kind = "study"\nstudy = "collapse"\n[settings]\nwarmpu_steps = 3', "did you mean 'warmup_steps'"),
-        ('kind = "compare"\n[arena]\nobjectives = ["qed_sass"]', "unknown property 'qed_sass'"),
+        ('kind = "benchmark"\n[benchmark]\nobjectives = ["qed_sass"]', "unknown property 'qed_sass'"),
         ('kind = "images"\n[train.model]\nlikelihood = "poisson"', "bernoulli"),
     ],
 )
@@ -59,14 +59,14 @@ def test_a_design_recipe_runs(molvae, tmp_path):
 
 def test_a_comparison_runs_and_goes_on(molvae, tmp_path):
     (tmp_path / "recipe.toml").write_text(
-        'kind = "compare"\n[arena]\nobjectives = ["qed_sas"]\nstrategies = ["latent", "genetic"]\nseeds = [0]\n'
-        "[arena.campaign]\nbudget = 14\nstart_size = 10\nbatch = 4\n"
+        'kind = "benchmark"\n[benchmark]\nobjectives = ["qed_sas"]\nstrategies = ["latent", "genetic"]\nseeds = [0]\n'
+        "[benchmark.campaign]\nbudget = 14\nstart_size = 10\nbatch = 4\n"
     )
-    done = molvae("compare", "recipe.toml", "-o", "run", "-q")
+    done = molvae("benchmark", "recipe.toml", "-o", "run", "-q")
     assert done.returncode == 0, done.stderr
     assert "latent" in done.stdout and "genetic" in done.stdout
     assert "top-10 curve" in (tmp_path / "run" / "report.html").read_text()
-    again = molvae("compare", "recipe.toml", "-o", "run", "-q")
+    again = molvae("benchmark", "recipe.toml", "-o", "run", "-q")
     assert again.stdout == done.stdout
-    refused = molvae("compare", "-o", "run", "-q")
+    refused = molvae("benchmark", "-o", "run", "-q")
     assert refused.returncode == 1 and "other settings" in refused.stderr

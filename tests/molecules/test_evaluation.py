@@ -2,8 +2,8 @@
 
 import pytest
 
+from molvae.chemistry.properties import compute_many
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, summary_table
-from molvae.molecules.properties import compute_many
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import MoleculeVAE
 

@@ -79,8 +79,8 @@ def test_an_unknown_model_names_those_that_ship():
 
 def test_a_model_learns_a_handful_by_heart(tmp_path):
     """The whole chain from SMILES to greedy decoding, overfitted on ten molecules."""
+    from molvae.chemistry.properties import compute_many
     from molvae.core.fit import FitConfig
-    from molvae.molecules.properties import compute_many
     from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
     from molvae.molecules.vae import MoleculeVAEConfig
 

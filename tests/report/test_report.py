@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.core.panels import Panel, save_panels
-from molvae.core.run_folder import create_run_folder
+from molvae.chemistry.drawing import molecule_svg
 from molvae.design.store import CampaignStore, Candidate, Evaluation
 from molvae.errors import RunFolderError
 from molvae.report import build
-from molvae.report.drawing import molecule_svg
 from molvae.report.figures import coverage
+from molvae.run.folder import create_run_folder
+from molvae.run.panels import Panel, save_panels
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 MOLECULES = ["CCO", "c1ccccc1", "CC(=O)Nc1ccc(O)cc1", "COc1ccc(C(=O)Nc2ccc(Cl)cc2)cc1"]
@@ -143,7 +143,7 @@ def test_training_and_evaluation_runs(tmp_path):
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunFolderError, match="no run folder"):
+    with pytest.raises(RunFolderError, match="not a run folder"):
         build(tmp_path)
     (tmp_path / "config.json").write_text("[1")
     with pytest.raises(RunFolderError, match="damaged"):

@@ -7,7 +7,7 @@ import torch
 from molvae.search import Search, SearchConfig
 from molvae.search.acquisition import ACQUISITIONS
 from molvae.search.region import TrustRegion, near_centres
-from molvae.search.surrogate import Belief, Feasibility, Surrogate
+from molvae.search.surrogate import Feasibility, Posterior, Surrogate
 
 D = 12
 
@@ -143,11 +143,11 @@ def test_surrogate_predicts_and_knows_what_it_does_not_know():
 @pytest.mark.parametrize("name", ACQUISITIONS)
 def test_every_acquisition_prefers_the_better_the_uncertain_and_the_feasible(name):
     def first(mean, std, probability):
-        belief = Belief(torch.tensor(mean).double(), torch.diag(torch.tensor(std).double() ** 2))
+        posterior = Posterior(torch.tensor(mean).double(), torch.diag(torch.tensor(std).double() ** 2))
         votes = [
-            ACQUISITIONS[name](belief, torch.tensor(probability).double(), 0.0, 1, torch.Generator().manual_seed(s))[0][
+            ACQUISITIONS[name](posterior, torch.tensor(probability).double(), 0.0, 1, torch.Generator().manual_seed(s))[
                 0
-            ]
+            ][0]
             for s in range(30)
         ]
         return np.bincount(votes, minlength=2).argmax()

@@ -1,0 +1,1 @@
+"""Molecules without a neural network: parsing, properties, filters, validity, files, grammar. No torch."""

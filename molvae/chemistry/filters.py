@@ -1,0 +1,116 @@
+"""Which molecules are acceptable, and the reason for each refusal; structural alerts."""
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field, field_validator
+from rdkit import Chem
+from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
+
+from molvae.chemistry.properties import compute
+from molvae.run.config import Config
+
+AlertCatalog = Literal["PAINS", "BRENK", "NIH", "CHEMBL"]
+_RULE_OF_FIVE = {"MW": 500.0, "logP": 5.0, "HBD": 5.0, "HBA": 10.0}  # Lipinski et al. 1997
+
+
+class FilterConfig(Config):
+    """Settings of :class:`Filters`."""
+
+    allowed_elements: tuple[str, ...] = ("H", "B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
+    """Elements that may occur."""
+    max_charge: int = Field(1, ge=0)
+    """Largest absolute net charge."""
+    allow_radicals: bool = False
+    """Whether unpaired electrons are accepted."""
+    allow_isotopes: bool = False
+    """Whether isotope labels are accepted."""
+    allow_fragments: bool = False
+    """Whether salts and mixtures (more than one fragment) are accepted."""
+    max_heavy_atoms: int = Field(60, ge=1)
+    """Largest number of atoms other than hydrogen."""
+    max_ring_size: int = Field(8, ge=3)
+    """Largest ring."""
+    lipinski: bool = False
+    """Refuse more than one violation of the rule of five."""
+    refuse_alerts: tuple[AlertCatalog, ...] = ()
+    """Catalogues of structural alerts whose matches are refused."""
+    require: tuple[str, ...] = ()
+    """SMARTS that a molecule must contain, all of them."""
+    forbid: tuple[str, ...] = ()
+    """SMARTS that a molecule must not contain."""
+
+    @field_validator("require", "forbid")
+    @classmethod
+    def _smarts(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if not pattern or Chem.MolFromSmarts(pattern) is None:
+                raise ValueError(f"{pattern!r} is not a valid SMARTS pattern")
+        return patterns
+
+
+class Filters:
+    """Judges sanitised molecules.
+
+    Args:
+        config: what is acceptable.
+    """
+
+    def __init__(self, config: FilterConfig | None = None) -> None:
+        self.config = config or FilterConfig()
+        self._require = [(text, Chem.MolFromSmarts(text)) for text in self.config.require]
+        self._forbid = [(text, Chem.MolFromSmarts(text)) for text in self.config.forbid]
+        self._allowed = set(self.config.allowed_elements)
+
+    def reasons(self, mol: Chem.Mol) -> list[str]:
+        """Why a molecule is refused; empty if it passes."""
+        config = self.config
+        reasons = []
+        foreign = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - self._allowed)
+        if foreign:
+            reasons.append(f"element {', '.join(foreign)} not allowed")
+        charge = Chem.GetFormalCharge(mol)
+        if abs(charge) > config.max_charge:
+            reasons.append(f"net charge {charge:+d} beyond {config.max_charge}")
+        if not config.allow_radicals and any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+            reasons.append("radical")
+        if not config.allow_isotopes and any(atom.GetIsotope() for atom in mol.GetAtoms()):
+            reasons.append("isotope label")
+        fragments = len(Chem.GetMolFrags(mol))
+        if fragments > 1 and not config.allow_fragments:
+            reasons.append(f"{fragments} fragments")
+        if mol.GetNumHeavyAtoms() > config.max_heavy_atoms:
+            reasons.append(f"{mol.GetNumHeavyAtoms()} heavy atoms, more than {config.max_heavy_atoms}")
+        largest = max((len(ring) for ring in mol.GetRingInfo().AtomRings()), default=0)
+        if largest > config.max_ring_size:
+            reasons.append(f"ring of {largest} atoms, more than {config.max_ring_size}")
+        if config.lipinski and lipinski_violations(mol) > 1:
+            reasons.append("more than one violation of the rule of five")
+        reasons += [f"lacks {text}" for text, pattern in self._require if not mol.HasSubstructMatch(pattern)]
+        reasons += [f"contains {text}" for text, pattern in self._forbid if mol.HasSubstructMatch(pattern)]
+        if config.refuse_alerts:
+            reasons += [f"alert {alert}" for alert in self.alerts(mol, config.refuse_alerts)]
+        return reasons
+
+    def alerts(self, mol: Chem.Mol, catalogs: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")) -> list[str]:
+        """Structural alerts of the named catalogues, as ``catalogue: alert``."""
+        found = []
+        for name in catalogs:
+            for match in self._catalogs[name].GetMatches(mol):
+                found.append(f"{name}: {match.GetDescription()}")
+        return found
+
+    @cached_property
+    def _catalogs(self) -> dict[str, FilterCatalog]:
+        catalogs = {}
+        for name in ("PAINS", "BRENK", "NIH", "CHEMBL"):
+            parameters = FilterCatalogParams()
+            parameters.AddCatalog(getattr(FilterCatalogParams.FilterCatalogs, name))
+            catalogs[name] = FilterCatalog(parameters)
+        return catalogs
+
+
+def lipinski_violations(mol: Chem.Mol) -> int:
+    """How many of the four limits of the rule of five a molecule breaks (Lipinski et al. 1997)."""
+    values = compute(mol, tuple(_RULE_OF_FIVE))
+    return sum(values[name] > limit for name, limit in _RULE_OF_FIVE.items())

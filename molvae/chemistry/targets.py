@@ -1,0 +1,170 @@
+"""Properties that are made for a target: likeness to a molecule, closeness to a formula, a substructure.
+
+They are written as a call with one text, ``similarity('celecoxib')``, wherever a property may stand. Their definitions
+follow the GuacaMol benchmark (Brown et al. 2019), so that scores can be set beside published ones.
+"""
+
+import functools
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from molvae.chemistry.molecule import parse_smiles
+from molvae.errors import ConfigError
+
+MOLECULES: dict[str, str] = {
+    "albuterol": "CC(C)(C)NCC(O)c1ccc(O)c(CO)c1",
+    "amlodipine": "CCOC(=O)C1=C(COCCN)NC(C)=C(C1c1ccccc1Cl)C(=O)OC",
+    "aripiprazole": "Clc1cccc(N2CCN(CCCCOc3ccc4CCC(=O)Nc4c3)CC2)c1Cl",
+    "camphor": "CC1(C)C2CCC1(C)C(=O)C2",
+    "celecoxib": "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F",
+    "fexofenadine": "CC(C)(C(=O)O)c1ccc(cc1)C(O)CCCN1CCC(CC1)C(O)(c1ccccc1)c1ccccc1",
+    "menthol": "CC(C)C1CCC(C)CC1O",
+    "mestranol": "COc1ccc2C3CCC4(C)C(CCC4(O)C#C)C3CCc2c1",
+    "osimertinib": "COc1cc(N(C)CCN(C)C)c(NC(=O)C=C)cc1Nc1nccc(n1)-c1cn(C)c2ccccc12",
+    "perindopril": "CCCC(NC(C)C(=O)N1C(CC2CCCCC12)C(=O)O)C(=O)OCC",
+    "ranolazine": "COc1ccccc1OCC(O)CN1CCN(CC(=O)Nc2c(C)cccc2C)CC1",
+    "sildenafil": "CCCc1nn(C)c2c1nc([nH]c2=O)-c1cc(ccc1OCC)S(=O)(=O)N1CCN(C)CC1",
+    "sitagliptin": "NC(CC(=O)N1CCn2c(C1)nnc2C(F)(F)F)Cc1cc(F)c(F)cc1F",
+    "tadalafil": "CN1CC(=O)N2C(C1=O)Cc1c([nH]c3ccccc13)C2c1ccc2OCOc2c1",
+    "thiothixene": "CN(C)S(=O)(=O)c1ccc2Sc3ccccc3C(=CCCN3CCN(C)CC3)c2c1",
+    "troglitazone": "Cc1c(C)c2OC(C)(COc3ccc(CC4SC(=O)NC4=O)cc3)CCc2c(C)c1O",
+    "zaleplon": "CCN(C(C)=O)c1cccc(c1)-c1ccnc2c(cnn12)C#N",
+}
+"""Drugs that may be named instead of spelt, without stereochemistry."""
+
+Function = Callable[[Chem.Mol], float]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A family of properties.
+
+    Attributes:
+        make: the text of the call -> the property's function.
+        argument: what the text is.
+        description: one line.
+    """
+
+    make: Callable[[str], Function]
+    argument: str
+    description: str
+
+
+def _fingerprint_similarity(generator: Callable[[], Any]) -> Callable[[str], Function]:
+    # the generator is made on use: RDKit's objects are not made at import, and do not travel to other processes
+    def make(text: str) -> Function:
+        fingerprints = generator()
+        target = fingerprints.GetSparseCountFingerprint(_molecule(text))
+
+        def similarity(mol: Chem.Mol) -> float:
+            return float(DataStructs.TanimotoSimilarity(target, fingerprints.GetSparseCountFingerprint(mol)))
+
+        return similarity
+
+    return make
+
+
+def _morgan(radius: int, features: bool = False) -> Callable[[], Any]:
+    def generator() -> Any:
+        invariants = rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
+        return rdFingerprintGenerator.GetMorganGenerator(radius=radius, atomInvariantsGenerator=invariants)
+
+    return generator
+
+
+def _atom_pairs() -> Any:
+    return rdFingerprintGenerator.GetAtomPairGenerator(maxDistance=10)
+
+
+def _molecule(text: str) -> Chem.Mol:
+    mol, reason = parse_smiles(MOLECULES.get(text.lower(), text))
+    if mol is None:
+        raise ConfigError(f"{text!r} is neither a valid SMILES ({reason}) nor one of {', '.join(MOLECULES)}")
+    return mol
+
+
+def isomer(text: str) -> Function:
+    """How near a molecule is to a molecular formula, 0 to 1: the geometric mean of a Gaussian in the number of atoms of
+    each element (sigma 1) and one in the number of all atoms (sigma 2) (Brown et al. 2019).
+
+    Raises:
+        ConfigError: no molecular formula.
+    """
+    if not re.fullmatch(r"([A-Z][a-z]?\d*)+", text):
+        raise ConfigError(f"{text!r} is not a molecular formula such as C9H10N2O2")
+    wanted: Counter[str] = Counter()
+    table = Chem.GetPeriodicTable()
+    for element, number in re.findall(r"([A-Z][a-z]?)(\d*)", text):
+        try:
+            table.GetAtomicNumber(element)
+        except RuntimeError:
+            raise ConfigError(f"{text!r}: there is no element {element!r}") from None
+        wanted[element] += int(number or 1)
+    total = sum(wanted.values())
+
+    def closeness(mol: Chem.Mol) -> float:
+        found = _elements(mol)
+        exponents = [0.5 * (found[element] - number) ** 2 for element, number in wanted.items()]
+        exponents.append(0.5 * ((sum(found.values()) - total) / 2) ** 2)
+        return math.exp(-sum(exponents) / len(exponents))
+
+    return closeness
+
+
+def _elements(mol: Chem.Mol) -> Counter[str]:
+    found = Counter(atom.GetSymbol() for atom in mol.GetAtoms())
+    found["H"] += sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
+    return found
+
+
+def element(text: str) -> Function:
+    """Number of atoms of an element, by its symbol; hydrogens included.
+
+    Raises:
+        ConfigError: no element.
+    """
+    try:
+        Chem.GetPeriodicTable().GetAtomicNumber(text)
+    except RuntimeError:
+        raise ConfigError(f"there is no element {text!r}") from None
+    return lambda mol: float(_elements(mol)[text])
+
+
+def substructure(text: str) -> Function:
+    """1 if the molecule holds a SMARTS pattern, else 0.
+
+    Raises:
+        ConfigError: no SMARTS.
+    """
+    pattern = Chem.MolFromSmarts(text)
+    if pattern is None or not pattern.GetNumAtoms():
+        raise ConfigError(f"{text!r} is not a valid SMARTS pattern")
+    return lambda mol: float(mol.HasSubstructMatch(pattern))
+
+
+TARGETS: dict[str, Target] = {
+    "similarity": Target(_fingerprint_similarity(_morgan(2)), "drug or SMILES", "Tanimoto, ECFP4 counts"),
+    "similarity_ecfp6": Target(_fingerprint_similarity(_morgan(3)), "drug or SMILES", "Tanimoto, ECFP6 counts"),
+    "similarity_fcfp4": Target(_fingerprint_similarity(_morgan(2, True)), "drug or SMILES", "Tanimoto, FCFP4 counts"),
+    "similarity_ap": Target(_fingerprint_similarity(_atom_pairs), "drug or SMILES", "Tanimoto, atom pair counts"),
+    "isomer": Target(isomer, "molecular formula", "closeness to the formula, 0 to 1"),
+    "element": Target(element, "symbol", "number of its atoms"),
+    "substructure": Target(substructure, "SMARTS", "1 if the molecule holds it, else 0"),
+}
+
+
+@functools.cache
+def target_function(kind: str, argument: str) -> Function:
+    """The function of one property, such as ``similarity`` to ``celecoxib``.
+
+    Raises:
+        ConfigError: the argument is not what this kind takes.
+    """
+    return TARGETS[kind].make(argument)

@@ -1,0 +1,1 @@
+"""What to score next: one file a strategy, found by name in :mod:`molvae.design.strategies.registry`."""

@@ -1,0 +1,1 @@
+"""Whole runs: each a recipe that executes itself, with what it measures and shows."""

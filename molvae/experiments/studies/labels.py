@@ -1,0 +1,230 @@
+"""Semi-supervised learning: test error against the number of labels, beside what needs no generative model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from molvae.core.fit import FitConfig, fit
+from molvae.experiments.studies.common import trained
+from molvae.images.batches import ImageBatch, ImageBatches, binarise
+from molvae.images.datasets import ImageData, ImageSplit
+from molvae.images.networks import ENCODERS, NetworkConfig
+from molvae.images.pictures import grid
+from molvae.images.semi_supervised import (
+    M2,
+    CodeM2Config,
+    ErrorValidator,
+    M2Config,
+    SemiBatches,
+    draw_labelled,
+    m2_objective,
+    support_vector_error,
+)
+from molvae.images.training import ImageTrainConfig
+from molvae.images.vae import ImageVAE, ImageVAEConfig
+from molvae.run.config import Config
+from molvae.run.panels import Panel
+from molvae.run.progress import track
+
+PUBLISHED = {
+    "M1+TSVM (paper)": {100: 11.82, 600: 5.72, 1000: 4.24, 3000: 3.49},
+    "M2 (paper)": {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92},
+    "M1+M2 (paper)": {100: 3.33, 600: 2.59, 1000: 2.40, 3000: 2.18},
+    "M2 (Pyro)": {100: 6.81, 600: 5.63, 1000: 5.13, 3000: 4.18},
+}
+"""Test error on MNIST in percent: Kingma et al. 2014, table 1, and the example of Pyro's documentation."""
+
+
+METHODS = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2", "MLP of M2", "MLP of M1+M2")
+
+
+class LabelsConfig(Config):
+    """The table of test errors."""
+
+    labels: tuple[int, ...] = (50, 100, 300)
+    """Numbers of labelled images, evenly over the classes."""
+    seeds: int = Field(3, ge=1)
+    """Draws of the labelled images for each."""
+    methods: tuple[str, ...] = METHODS
+    """The last two train the classifier of M2 with all its terms but the bounds."""
+    m1: ImageTrainConfig = ImageTrainConfig(
+        model=ImageVAEConfig(network=NetworkConfig(hidden_size=500, depth=2, activation="softplus"))
+    )
+    m2: M2Config = M2Config()
+    m1m2: CodeM2Config = CodeM2Config()
+    cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
+    cnn_fit: FitConfig = FitConfig(epochs=60)
+
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(names) - set(METHODS):
+            raise ValueError(f"no {', '.join(sorted(unknown))}: there are {', '.join(METHODS)}")
+        return names
+
+
+Method = Callable[[Tensor, int], float]
+"""Rows of the labelled images, seed -> test error."""
+
+
+def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+    """Every method on the very same labelled images; M1 is trained once, without labels."""
+
+    def m2(settings: M2Config, images: ImageSplit, test: ImageSplit) -> Method:
+        return lambda rows, number: train_m2(settings, images, images[rows], test, number)[1]
+
+    def alone(settings: M2Config) -> M2Config:
+        return settings.model_copy(update={"bound_weight": 0.0})
+
+    methods: dict[str, Method] = {
+        "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
+        "CNN": lambda rows, number: _cnn(config, data, rows, number),
+        "M2": m2(config.m2, data.train, data.test),
+        "MLP of M2": m2(alone(config.m2), data.train, data.test),
+    }
+    if any("M1" in name for name in config.methods):
+        codes = _Codes(trained(config.m1, data, seed, quiet), data)
+        methods |= {
+            "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
+            "M1+M2": m2(config.m1m2, codes.train, codes.test),
+            "MLP of M1+M2": m2(alone(config.m1m2), codes.train, codes.test),
+        }
+    rows: list[dict[str, Any]] = []
+    plan = [(name, n, s) for name in config.methods for n in config.labels for s in range(config.seeds)]
+    for name, number, label_seed in track(plan, "semi-supervised table", quiet=quiet):
+        labelled = draw_labelled(data.train, number, data.classes, label_seed)
+        error = methods[name](labelled, seed + label_seed)
+        rows.append({"method": name, "labels": number, "label seed": label_seed, "error": 100 * error})
+    return [*_tables(pd.DataFrame(rows), data), *_styles(config, data, seed)]
+
+
+def train_m2(
+    config: M2Config, unlabelled: ImageSplit, labelled: ImageSplit, test: ImageSplit, seed: int, quiet: bool = True
+) -> tuple[M2, float]:
+    """Train an M2 model; returns it and its test error."""
+    assert unlabelled.labels is not None
+    classes = int(unlabelled.labels.max()) + 1
+    config = config.model_copy(update={"fit": config.fit.model_copy(update={"seed": seed})})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = M2(config, _shape(unlabelled), classes)
+    model.vae.set_mean(unlabelled.pixels)
+    batches = SemiBatches(labelled, unlabelled, config)
+    validate = ErrorValidator(test, config.binarisation)
+    with TemporaryDirectory() as folder:
+        fit(model, batches, m2_objective(config), config.fit, Path(folder), validate, quiet=quiet)
+    return model, validate(model, 0)["error"]
+
+
+class _Codes:
+    """The codes of M1 as data sets of shape (1, 1, D): posterior means, active dimensions only.
+
+    Dimensions that say nothing are left out rather than scaled up: a classifier would take their noise for signal.
+    """
+
+    def __init__(self, m1: ImageVAE, data: ImageData) -> None:
+        # codes of the grey images: the mean of what binary draws would give, without their noise
+        codes = m1.encode(data.train.pixels)
+        self.active = codes.var(0) > 0.01
+        self.train = self._split(codes, data.train.labels)
+        self.test = self._split(m1.encode(data.test.pixels), data.test.labels)
+
+    def _split(self, codes: Tensor, labels: Tensor | None) -> ImageSplit:
+        kept = codes[:, self.active]
+        return ImageSplit(kept.view(len(kept), 1, 1, -1), labels)
+
+
+def _shape(data: ImageSplit) -> tuple[int, int, int]:
+    _, channels, height, width = data.pixels.shape
+    return channels, height, width
+
+
+def _svm(train: ImageSplit, test: ImageSplit) -> float:
+    assert train.labels is not None and test.labels is not None
+    return support_vector_error(train.pixels, train.labels, test.pixels, test.labels)
+
+
+class _Classifier(nn.Module):
+    def __init__(self, config: NetworkConfig, data: ImageData) -> None:
+        super().__init__()
+        self.network = ENCODERS[config.kind](data.shape, data.classes, config)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.log_softmax(self.network(pixels).float(), -1)
+
+
+def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int) -> float:
+    """A plain convolutional classifier of the labelled images alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _Classifier(config.cnn, data)
+    # epochs are counted in passes of at least 1,000 images, so that 100 labels are seen often enough
+    repeated = rows.repeat(-(-1000 // len(rows)))
+    settings = config.cnn_fit.model_copy(update={"seed": seed})
+
+    def objective(
+        network: nn.Module, batch: ImageBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert batch.labels is not None
+        return network(batch.pixels).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1), {}
+
+    with TemporaryDirectory() as folder:
+        fit(model, ImageBatches(data.train[repeated], 100, seed), objective, settings, Path(folder), quiet=True)
+    device = next(model.parameters()).device
+    assert data.test.labels is not None
+    with torch.no_grad():
+        guesses = torch.cat([model(part.to(device)).argmax(-1).cpu() for part in data.test.pixels.split(1000)])
+    return float((guesses != data.test.labels).float().mean())
+
+
+def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
+    grouped = table.groupby(["method", "labels"], sort=False)["error"]
+    summary = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std().fillna(0.0)})
+    shown = {
+        method: {str(n): f"{row['mean']:.2f} ± {row['std']:.2f}" for (_, n), row in part.iterrows()}
+        for method, part in summary.groupby(level=0, sort=False)
+    }
+    if data.name == "mnist":
+        shown |= {name: {str(n): f"{value:.2f}" for n, value in row.items()} for name, row in PUBLISHED.items()}
+    wide = pd.DataFrame(shown).T.reindex(columns=[str(n) for n in table["labels"].unique()]).fillna("")
+    wide = wide.reset_index(names="method")
+    return [
+        Panel(
+            "errors",
+            "table",
+            "Test error in percent against the number of labels",
+            "Mean and standard deviation over draws of the labelled images; every method sees the same ones. Rows"
+            " that name a source are published figures.",
+            frame=wide,
+        ),
+        Panel("error-runs", "table", "Every run", frame=table),
+    ]
+
+
+def _styles(config: LabelsConfig, data: ImageData, seed: int) -> list[Panel]:
+    """Styles of test images in every class, by an M2 model with the fewest labels."""
+    if "M2" not in config.methods:
+        return []
+    labelled = data.train[draw_labelled(data.train, min(config.labels), data.classes, 0)]
+    model, _ = train_m2(config.m2, data.train, labelled, data.test, seed)
+    pixels = binarise(data.test.pixels[:8], config.m2.binarisation, torch.Generator().manual_seed(seed))
+    classes = model.predict(pixels.to(model.vae.device)).cpu()
+    style = model.vae.encode(pixels, classes).repeat_interleave(data.classes, 0)
+    drawn = model.vae.decode(style, torch.arange(data.classes).repeat(len(pixels)))
+    table = torch.cat([pixels.unsqueeze(1), drawn.unflatten(0, (len(pixels), data.classes))], 1).flatten(0, 1)
+    return [
+        Panel(
+            "m2-styles",
+            "images",
+            f"Analogies by M2 with {min(config.labels)} labels",
+            "First column: a test image. Then its style z, inferred with the class that the model gives it, in "
+            "every class (Kingma et al. 2014, figure 1).",
+            array=grid(table, data.classes + 1),
+        )
+    ]

@@ -1,5 +1,0 @@
-"""The lecture: one study for each question that a first course on VAEs asks, each a function that returns panels.
-
-To add one: a module with a ``Config`` and a function ``run(config, data, seed, quiet) -> list[Panel]``, and a line in
-:mod:`molvae.images.studies.registry`.
-"""

@@ -1,0 +1,163 @@
+"""Many decodings of one latent point, and the molecule that it stands for.
+
+A recurrent decoder is a distribution over strings: several strings, some of them invalid, some of them the same
+molecule, come from one z. There are two ways to choose among the valid molecules:
+
+- ``votes``: the most frequent one (Gomez-Bombarelli et al. 2018 decode each point up to 500 times);
+- ``posterior``: the one whose own q(z|x) is densest at z. Were q the exact posterior, p(x|z) would be proportional to
+  p(x) q(z|x); p(x) is taken to be the same for all that the decoder proposes. The decoder proposes, and the encoder,
+  which has read the whole molecule, decides, as in the noisy channel of Yu et al. 2017. Only z is used; which molecule
+  z came from is not known here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from rdkit import Chem
+from torch import Tensor
+
+from molvae.chemistry.molecule import parse_smiles
+from molvae.errors import ConfigError
+
+if TYPE_CHECKING:
+    from molvae.molecules.vae import Mask, MoleculeVAE
+
+Choice = Literal["posterior", "votes"]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """One molecule that a latent point decodes to.
+
+    Attributes:
+        smiles: canonical SMILES.
+        votes: number of decodings that gave it.
+        log_prob: the largest log p(x|z) among them, in nats.
+    """
+
+    smiles: str
+    votes: int
+    log_prob: float
+
+
+@dataclass(frozen=True)
+class PointDecodings:
+    """All that came out of one latent point.
+
+    Attributes:
+        molecules: the valid ones, best first.
+        error: why there is none, or an empty string.
+        text: the greedy string as decoded.
+    """
+
+    molecules: list[Decoding]
+    error: str
+    text: str
+
+
+def decode_points(
+    model: "MoleculeVAE",
+    z: Tensor | np.ndarray,
+    n_decodings: int = 50,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    mask: "Mask" = "valence",
+    seed: int = 0,
+    choose: Choice = "posterior",
+) -> list[PointDecodings]:
+    """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
+
+    The greedy decoding is repeated where it runs into a dead end; a sampled one is not, and has no vote if it is no
+    molecule. The molecules of a point are in the order of ``choose``: by log q(z|x), what the model cannot encode
+    last, or by votes; ties of either go to the more probable.
+
+    Raises:
+        ConfigError: ``n_decodings`` is not positive, or there is no such ``choose``.
+    """
+    if choose not in get_args(Choice):
+        raise ConfigError(f"choose is one of {', '.join(get_args(Choice))}, not {choose!r}")
+    if n_decodings < 1:
+        raise ConfigError(f"n_decodings must be at least 1, not {n_decodings}")
+    points = torch.as_tensor(z, dtype=torch.float32)
+    finite = torch.isfinite(points).all(-1)
+    good = points[finite]
+    texts, log_prob = model.generate(good, mask=mask)
+    rows: list[list[tuple[str, float]]] = [[pair] for pair in zip(texts, log_prob.tolist(), strict=True)]
+    if n_decodings > 1 and len(good):
+        generator = torch.Generator().manual_seed(seed)
+        repeated = good.repeat_interleave(n_decodings - 1, 0)
+        texts, log_prob = model.generate(repeated, temperature, top_p, mask, generator, retries=0)
+        for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):
+            rows[number // (n_decodings - 1)].append(pair)
+    parsed: dict[str, tuple[str | None, str]] = {}
+    nothing = PointDecodings([], "the latent point is not finite", "")
+    counted = [_count(pairs, parsed) for pairs in rows]
+    if choose == "posterior":
+        counted = _by_posterior(model, good, counted)
+    made = iter(counted)
+    return [next(made) if is_finite else nothing for is_finite in finite.tolist()]
+
+
+def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[str | None, str]]) -> PointDecodings:
+    votes: dict[str, int] = {}
+    best: dict[str, float] = {}
+    for text, log_prob in pairs:
+        if text not in parsed:
+            mol, reason = parse_smiles(text)
+            parsed[text] = (None if mol is None else Chem.MolToSmiles(mol), reason)
+        smiles = parsed[text][0]
+        if smiles is not None:
+            votes[smiles] = votes.get(smiles, 0) + 1
+            best[smiles] = max(best.get(smiles, -np.inf), log_prob)
+    error = "" if votes else parsed[pairs[0][0]][1]
+    molecules = by_votes([Decoding(smiles, votes[smiles], best[smiles]) for smiles in votes])
+    return PointDecodings(molecules, error, pairs[0][0])
+
+
+def by_votes(molecules: Sequence[Decoding]) -> list[Decoding]:
+    """Most votes first; ties go to the more probable one."""
+    return sorted(molecules, key=lambda option: (-option.votes, -option.log_prob, option.smiles))
+
+
+def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
+    """The same with the molecules of each point (n, D) by log q(z|x); where there is one, there is no choice."""
+    open_rows = [row for row, point in enumerate(points) if len(point.molecules) > 1]
+    pairs = [(row, option.smiles) for row in open_rows for option in points[row].molecules]
+    log_q = model.log_posterior([smiles for _, smiles in pairs], z[[row for row, _ in pairs]])
+    # NaN, a molecule that the model cannot hold, would not sort
+    density = dict(zip(pairs, log_q.nan_to_num(-torch.inf).tolist(), strict=True))
+    ordered = list(points)
+    for row in open_rows:
+        by_density = sorted(points[row].molecules, key=lambda option: (-density[row, option.smiles], -option.log_prob))
+        ordered[row] = replace(points[row], molecules=by_density)
+    return ordered
+
+
+def decode_table(
+    model: "MoleculeVAE",
+    z: Tensor | np.ndarray,
+    n_decodings: int,
+    temperature: float,
+    top_p: float,
+    mask: "Mask",
+    seed: int,
+    choose: Choice,
+) -> pd.DataFrame:
+    """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
+    rows = []
+    for point in decode_points(model, z, n_decodings, temperature, top_p, mask, seed, choose):
+        winner = point.molecules[0] if point.molecules else None
+        rows.append(
+            {
+                "smiles": winner.smiles if winner else point.text,
+                "valid": winner is not None,
+                "votes": winner.votes if winner else 0,
+                "log_prob": winner.log_prob if winner else float("nan"),
+                "error": point.error,
+            }
+        )
+    return pd.DataFrame(rows, columns=["smiles", "valid", "votes", "log_prob", "error"])

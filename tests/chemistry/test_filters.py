@@ -1,0 +1,46 @@
+"""Each filter refuses what it should, with its reason, and nothing else."""
+
+import pytest
+from rdkit import Chem
+
+from molvae.chemistry.filters import FilterConfig, Filters
+from molvae.errors import ConfigError
+
+ASPIRIN = Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O")
+
+
+def test_a_drug_passes_the_defaults():
+    assert Filters().reasons(ASPIRIN) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "smiles", "reason"),
+    [
+        ({}, "C[Si](C)(C)C", "element Si"),
+        ({}, "[NH3+]CC[NH3+]", r"net charge \+2"),
+        ({}, "C[CH2]", "radical"),
+        ({}, "[13CH4]", "isotope"),
+        ({}, "CC.O", "2 fragments"),
+        ({"max_heavy_atoms": 5}, "CCCCCC", "6 heavy atoms"),
+        ({"max_ring_size": 6}, "C1CCCCCC1", "ring of 7"),
+        ({"lipinski": True}, "C" * 40, "rule of five"),
+        ({"require": ["c1ccccc1"]}, "CCO", "lacks c1ccccc1"),
+        ({"forbid": ["[F,Cl,Br,I]"]}, "CCCl", "contains"),
+        ({"refuse_alerts": ["BRENK"]}, "O=CC=Cc1ccccc1", "alert BRENK"),
+    ],
+)
+def test_each_refusal_has_its_reason(settings, smiles, reason):
+    import re
+
+    reasons = Filters(FilterConfig.create(settings)).reasons(Chem.MolFromSmiles(smiles))
+    assert any(re.search(reason, text) for text in reasons), reasons
+
+
+def test_alerts_are_reported_without_refusing():
+    quinone = Chem.MolFromSmiles("O=C1C=CC(=O)C=C1")
+    assert Filters().alerts(quinone) and Filters().reasons(quinone) == []
+
+
+def test_a_wrong_smarts_is_named():
+    with pytest.raises(ConfigError, match=r"'\(\(' is not a valid SMARTS"):
+        FilterConfig.create({"forbid": ["(("]})

@@ -1,0 +1,118 @@
+"""A benchmark: the same start for all, every call counted, finished campaigns read again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from rdkit import Chem
+
+from molvae.errors import ConfigError
+from molvae.experiments.benchmark import (
+    BenchmarkConfig,
+    BenchmarkRun,
+    bootstrap_interval,
+    diversity,
+    numbers,
+    oddities,
+    panels,
+    planned_runs,
+    run_benchmark,
+)
+
+CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
+
+
+def config_with(**changes: object) -> BenchmarkConfig:
+    values = {"objectives": ["qed_sas"], "strategies": ["genetic", "random"], "seeds": [0, 1], "campaign": CAMPAIGN}
+    return BenchmarkConfig.create({**values, **changes})
+
+
+def rows_of(config: BenchmarkConfig, folder) -> pd.DataFrame:
+    return run_benchmark(config, "zinc250k", None, folder, None, "cpu", quiet=True)
+
+
+def test_numbers_of_a_campaign():
+    found = numbers(np.array([*range(10), 100.0]), 12)
+    assert found["best"] == 100.0
+    np.testing.assert_allclose(found["curve"], [4.5, 14.5, 14.5])  # the last call was not used: its value stays
+    assert found["top 10"] == 14.5 and found["AUC top 10"] == pytest.approx((4.5 + 14.5 + 14.5) / 3)
+
+
+def test_diversity_is_nothing_among_equals():
+    assert diversity(["CCO", "CCO", "CCO"]) == 0.0
+    assert diversity(["CCO", "c1ccccc1"]) == 1.0
+    assert np.isnan(diversity(["CCO"]))
+
+
+def test_the_interval_holds_the_mean_and_shrinks_with_the_spread():
+    low, high = bootstrap_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert 1.0 < low < 2.5 < high < 4.0
+    assert bootstrap_interval(np.full(3, 7.0)) == (7.0, 7.0)
+
+
+def test_gradient_ascent_competes_only_where_the_predictor_knows_the_objective():
+    config = config_with(objectives=["qed_sas", "isomers_c7h8n2o2"], strategies=["gradient", "genetic"], seeds=[0])
+    due = [(run.objective, run.strategy) for run in planned_runs(config, ["QED", "SAS", "logP"])]
+    assert due == [("qed_sas", "gradient"), ("qed_sas", "genetic"), ("isomers_c7h8n2o2", "genetic")]
+
+
+def test_folders_of_matches_are_plain_names():
+    assert BenchmarkRun("5*QED - SAS/2", "latent", 3).folder == "5-QED-SAS-2/latent-3"
+
+
+def test_an_objective_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="unknown property 'nonsense'"):
+        config_with(objectives=["nonsense"])
+
+
+def test_all_share_the_start_and_a_second_run_pays_nothing(tmp_path):
+    config = config_with()
+    rows = rows_of(config, tmp_path)
+    assert rows[["strategy", "seed"]].to_numpy().tolist() == [
+        ["genetic", 0],
+        ["genetic", 1],
+        ["random", 0],
+        ["random", 1],
+    ]
+    assert (rows["calls"] == 30).all()
+    starts = [
+        (tmp_path / "campaigns" / "qed_sas" / name / "start.smi").read_text() for name in ("genetic-0", "random-0")
+    ]
+    assert starts[0] == starts[1]
+    # both begin with the same molecules: the curves agree until the first proposal
+    genetic, random = (
+        rows[(rows["strategy"] == name) & (rows["seed"] == 0)]["curve"].iloc[0] for name in ("genetic", "random")
+    )
+    np.testing.assert_array_equal(genetic[:11], random[:11])
+    again = rows_of(config, tmp_path)
+    pd.testing.assert_frame_equal(rows, again)
+    with pytest.raises(ConfigError, match="other settings"):
+        rows_of(config_with(campaign={**CAMPAIGN, "budget": 40}), tmp_path)
+
+
+def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
+    rows = rows_of(config_with(seeds=[0], at=[25]), tmp_path)
+    assert (rows["best at 25"] <= rows["best"]).all() and (rows["top 10 at 25"] < rows["top 10"]).all()
+    made = {panel.name: panel for panel in panels(rows)}
+    assert made["summary"].frame["first"].tolist()[0] in ("genetic", "random")
+    assert made["table-0"].frame["strategy"].tolist() == ["genetic", "random"]
+    assert "(" in made["table-0"].frame["AUC top 10"].iloc[0] and "top 10 at 25" in made["table-0"].frame
+    assert made["curve-0"].frame.columns.tolist() == ["calls", "genetic", "random"]
+    assert len(made["curve-0"].frame) == 21
+    best = made["best-0"].frame
+    assert len(best) == 20 and best["score"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize(
+    ("smiles", "found"),
+    [
+        ("CC(=O)Nc1ccc(O)cc1", []),
+        ("C1CC1c1ccccc1", []),  # a small ring by itself is common
+        ("C1CC2CC12", ["small fused ring"]),
+        ("C1CCCCCCCCC1", ["large ring"]),
+        ("[CH2]C", ["radical"]),
+        ("C1CC=C=CC1", ["strained bond"]),
+        ("C1CCC#CC1", ["strained bond"]),
+    ],
+)
+def test_what_a_chemist_would_hardly_draw(smiles, found):
+    assert oddities(Chem.MolFromSmiles(smiles)) == found

@@ -1,0 +1,42 @@
+"""Figure 4 in small: every method has its molecules, and their percentiles are those of the reference."""
+
+import numpy as np
+import pytest
+import torch
+
+from molvae.chemistry.molecule import canonical
+from molvae.design.start import nci_molecules
+from molvae.experiments.figure4 import Figure4Config, ascend, diverse_rows, panels, reproduce
+from molvae.molecules.vae import MoleculeVAE
+from molvae.search.surrogate import Surrogate
+
+
+def test_diverse_rows_are_far_apart():
+    z = torch.cat([torch.zeros(50, 2), torch.tensor([[5.0, 0.0], [0.0, 5.0]])])
+    z += 0.01 * torch.randn(52, 2, generator=torch.Generator().manual_seed(0))
+    rows = diverse_rows(z, 3, torch.Generator().manual_seed(0)).tolist()
+    assert {50, 51} < set(rows) and len(set(rows)) == 3
+
+
+def test_ascent_reaches_the_top_of_what_the_process_believes():
+    z = torch.rand(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double) * 2 - 1
+    surrogate = Surrogate()
+    surrogate.fit(z, -(z - 0.3).square().sum(1))
+    ends = ascend(surrogate, torch.tensor([[-0.8, -0.8], [0.9, -0.5]]), steps=200)
+    assert (ends - 0.3).abs().max() < 0.15
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.PerformanceWarning")
+def test_the_experiment_in_small():
+    smiles = [text for text in map(canonical, nci_molecules()["smiles"].tolist()[:260]) if text]
+    config = Figure4Config(pool=200, training=(40, 80), trials=2, draws=20, steps=10)
+    found = reproduce(MoleculeVAE.from_pretrained("zinc250k", "cpu"), smiles, config, quiet=True)
+    counts = found.percentiles["method"].value_counts()
+    assert set(counts.index) == {"random", "genetic algorithm", "GP, 40", "GP, 80"}
+    assert counts["random"] == 20
+    known = found.percentiles["percentile"].dropna()
+    assert known.between(0, 100).all()
+    best = found.percentiles.loc[found.percentiles["score"].idxmax()]
+    assert best["percentile"] == pytest.approx(100 * np.mean(found.scores < best["score"]), abs=1e-6)
+    assert len(found.path) == 9
+    assert [panel.name for panel in panels(found)] == ["percentiles", "medians", "map", "path", "claims"]

@@ -1,0 +1,89 @@
+"""Every study runs on embedded data with small settings, and shows what it promises."""
+
+import numpy as np
+import pytest
+
+from molvae.errors import ConfigError
+from molvae.experiments.studies.labels import METHODS
+from molvae.experiments.studies.registry import STUDIES, run_study, study_settings
+from molvae.images.datasets import load_images
+from molvae.run.panels import Panel
+
+FIT = {"epochs": 2, "learning_rate": 5e-3, "warmup_steps": 5, "precision": "float32"}
+NETWORK = {"hidden_size": 32, "depth": 1}
+TRAIN = {"fit": FIT, "model": {"latent_size": 3, "network": NETWORK}, "validation_images": 50}
+GREY = {**TRAIN, "binarisation": "none", "model": {**TRAIN["model"], "likelihood": "gaussian"}}
+M2 = {"vae": {"latent_size": 3, "conditional": True, "network": NETWORK}, "classifier": NETWORK, "fit": FIT}
+SMALL = {
+    "gradient_variance": {"train": TRAIN, "marks": [0, 5], "draws": 60, "batch": 10},
+    "marginal_likelihood": {"train": TRAIN, "latent_sizes": [2, 6], "samples": [1, 10, 100], "images": 10},
+    "inference": {"train": {**TRAIN, "binarisation": "threshold"}, "epochs": 3, "bottlenecks": [2, 4]},
+    "likelihoods": {"train": GREY, "samples": 5},
+    "collapse": {"train": TRAIN, "warmup_steps": 10},
+    "half_rings": {
+        "train": {**GREY, "model": {**GREY["model"], "latent_size": 2}},
+        "seeds": [0],
+        "pixels": 12,
+        "samples": 5,
+    },
+    "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
+    "manifold": {"train": TRAIN, "side": 4},
+    "classes": {"train": TRAIN, "components": 2},
+    "semi_supervised": {
+        "labels": [20],
+        "seeds": 2,
+        "m1": TRAIN,
+        "m2": M2,
+        "m1m2": {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"},
+        "cnn_fit": FIT,
+    },
+}
+
+
+def run(name: str) -> dict[str, Panel]:
+    data = load_images(STUDIES[name].data)
+    panels = run_study(name, study_settings(name, SMALL[name]), data, seed=0, quiet=True)
+    return {panel.name: panel for panel in panels}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study(name):
+    panels = run(name)
+    assert panels
+    for panel in panels.values():
+        assert panel.title
+        if panel.kind == "images":
+            assert panel.array.ndim == 4 and np.isfinite(panel.array).all()
+            assert panel.array.min() >= 0 and panel.array.max() <= 1
+        else:
+            assert len(panel.frame) and not panel.frame.isna().any().any()
+
+
+def test_gradients_agree_in_their_mean_and_differ_in_their_noise():
+    table = run("gradient_variance")["gradient-table"].frame
+    others = table[table["estimator"] != "reparameterised, closed KL"]
+    assert others["disagreement"].between(0.5, 1.6).all()
+    plain = table[table["estimator"] == "score function"]
+    assert (plain["ratio"] > 20).all()
+
+
+def test_prior_samples_are_below_importance_samples():
+    frame = run("marginal_likelihood")["marginal-6"].frame
+    assert frame["samples of the prior"].iloc[0] < frame["importance samples of q(z|x)"].iloc[0]
+    assert frame["ELBO"].iloc[0] <= frame["importance samples of q(z|x)"].iloc[-1] + 0.1
+
+
+def test_the_table_of_errors_has_every_method():
+    panels = run("semi_supervised")
+    assert panels["errors"].frame["method"].tolist() == list(METHODS)
+    assert len(panels["error-runs"].frame) == 2 * len(METHODS)
+    assert panels["error-runs"].frame["error"].between(0, 100).all()
+
+
+def test_a_study_of_classes_needs_classes():
+    rings = load_images("half_rings")
+    unlabelled = type(rings)(
+        "faces", *(type(rings.train)(part.pixels) for part in (rings.train, rings.valid, rings.test))
+    )
+    with pytest.raises(ConfigError, match="no classes"):
+        run_study("classes", study_settings("classes", {}), unlabelled, 0, True)
