@@ -1,3 +1,5 @@
 """molvae: variational autoencoders for molecules and images, and the search of their latent spaces."""
 
-__version__ = "0.1.0"
+from molvae.version import __version__
+
+__all__ = ["__version__"]

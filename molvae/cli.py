@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from molvae import __version__
 from molvae.errors import ConfigError, InputError, MolvaeError
+from molvae.run.progress import Progress, on_stderr, silent
+from molvae.version import __version__
 from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL, model_name, shipped_models, weights_folder
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def design(
     if resume is not None:
         if settings or input is not None or output is not None:
             raise ConfigError("--resume takes all settings from the run folder: give no others")
-        finish_design(*resume_design(resume, device, quiet))
+        finish_design(*resume_design(resume, device, _progress(quiet)))
         return
     recipe = DesignRecipe.create(
         {"campaign": settings},
@@ -142,7 +143,7 @@ def design(
         smiles_column=smiles_column,
         model=model,
     )
-    finish_design(*run_design(recipe, output, device, quiet))
+    finish_design(*run_design(recipe, output, device, _progress(quiet)))
 
 
 def finish_design(folder: Path, table: "pd.DataFrame") -> None:
@@ -181,7 +182,7 @@ def train(
     from molvae.run.config import read_toml
 
     if resume is not None:
-        folder = resume_training(resume, device, num_workers, mirror, quiet, tensorboard)
+        folder = resume_training(resume, device, num_workers, mirror, _progress(quiet), tensorboard)
     else:
         values = {} if recipe is None else read_toml(recipe)
         training = values.setdefault("train", {})
@@ -191,7 +192,7 @@ def train(
         made = TrainRecipe.create(
             values, data=input, held_out=held_out, max_molecules=max_molecules, smiles_column=smiles_column
         )
-        folder = run_training(made, output, device, num_workers, mirror, quiet, tensorboard)
+        folder = run_training(made, output, device, num_workers, mirror, _progress(quiet), tensorboard)
     from molvae.report import build
 
     print(f"model: {folder / 'model'}\nreport: {build(folder)}")
@@ -220,7 +221,7 @@ def evaluate(
     from molvae.report import build
 
     if samples is not None:
-        folder, numbers = evaluate_samples(samples, data, model, output, smiles_column, mirror, seed, quiet)
+        folder, numbers = evaluate_samples(samples, data, model, output, smiles_column, mirror, seed, _progress(quiet))
         for name, number in numbers.items():
             print(f"{name.replace('_', ' '):44s} {number:.4g}")
         print(f"\nnumbers: {folder / 'samples.json'}\nreport: {build(folder)}")
@@ -231,7 +232,7 @@ def evaluate(
         data=data,
         smiles_column=smiles_column,
     )
-    folder, result = run_evaluation(recipe, output, device, num_workers, mirror, quiet)
+    folder, result = run_evaluation(recipe, output, device, num_workers, mirror, _progress(quiet))
     for name, value in summary_table(result):
         print(f"{name:44s} {value}")
     print(f"\nnumbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
@@ -252,26 +253,26 @@ def run(
 
     made = recipes.read_recipe(recipe)
     if isinstance(made, recipes.DesignRecipe):
-        finish_design(*recipes.run_design(made, output, device, quiet, mirror))
+        finish_design(*recipes.run_design(made, output, device, _progress(quiet), mirror))
     elif isinstance(made, recipes.TrainRecipe):
-        folder = recipes.run_training(made, output, device, num_workers, mirror, quiet, False)
+        folder = recipes.run_training(made, output, device, num_workers, mirror, _progress(quiet), False)
         print(f"model: {folder / 'model'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.ImagesRecipe):
-        finish_images(*recipes.run_images(made, output, device, mirror, quiet))
+        finish_images(*recipes.run_images(made, output, device, mirror, _progress(quiet)))
     elif isinstance(made, recipes.StudyRecipe):
-        folder = recipes.run_study_recipe(made, output, mirror, quiet)
+        folder = recipes.run_study_recipe(made, output, mirror, _progress(quiet))
         print(f"tables and arrays: {folder / 'panels'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.BenchmarkRecipe):
-        finish_benchmark(*recipes.run_benchmark_recipe(made, output, device, quiet, mirror))
+        finish_benchmark(*recipes.run_benchmark_recipe(made, output, device, _progress(quiet), mirror))
     elif isinstance(made, recipes.Figure4Recipe):
-        folder = recipes.run_figure4(made, output, device, quiet, mirror)
+        folder = recipes.run_figure4(made, output, device, _progress(quiet), mirror)
         print(f"tables: {folder / 'panels'}\nreport: {build(folder)}")
     elif isinstance(made, recipes.AblationRecipe):
-        folder, table = recipes.run_ablations(made, output, device, num_workers, mirror, quiet)
+        folder, table = recipes.run_ablations(made, output, device, num_workers, mirror, _progress(quiet))
         print(table.drop(columns="why").to_string(index=False))
         print(f"\nreport: {build(folder)}")
     else:
-        folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, quiet)
+        folder, _ = recipes.run_evaluation(made, output, device, num_workers, mirror, _progress(quiet))
         print(f"numbers: {folder / 'evaluation.json'}\nreport: {build(folder)}")
 
 
@@ -349,7 +350,7 @@ def benchmark(
     from molvae.run.config import read_toml
 
     made = BenchmarkRecipe.create({} if recipe is None else read_toml(recipe), input=input)
-    finish_benchmark(*run_benchmark_recipe(made, output, device, quiet, mirror))
+    finish_benchmark(*run_benchmark_recipe(made, output, device, _progress(quiet), mirror))
 
 
 def finish_benchmark(folder: Path, rows: "pd.DataFrame") -> None:
@@ -486,7 +487,7 @@ def score(
     parsed = Objective.parse(objective)
     table = _read(input, smiles_column).reset_index(drop=True)
     names = parsed.properties
-    made = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, quiet=quiet)
+    made = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, progress=_progress(quiet))
     made.insert(3, "score", parsed.evaluate({name: made[name].to_numpy(float) for name in names}))
     rest = table.drop(columns=[name for name in made.columns if name in table.columns])
     _write(pd.concat([made, rest], axis=1), output, int((~made["valid"]).sum()))
@@ -549,14 +550,14 @@ def images_train(
     from molvae.run.config import read_toml
 
     if resume is not None:
-        finish_images(*resume_images(resume, device, mirror, quiet, tensorboard))
+        finish_images(*resume_images(resume, device, mirror, _progress(quiet), tensorboard))
         return
     values = {} if recipe is None else read_toml(recipe)
     for name, value in (("epochs", epochs), ("seed", seed)):
         if value is not None:
             values.setdefault("train", {}).setdefault("fit", {})[name] = value
     made = ImagesRecipe.create(values, data=data)
-    finish_images(*run_images(made, output, device, mirror, quiet, tensorboard))
+    finish_images(*run_images(made, output, device, mirror, _progress(quiet), tensorboard))
 
 
 def finish_images(folder: Path, result: dict[str, Any]) -> None:
@@ -590,7 +591,7 @@ def images_evaluate(
     config = ImageEvaluationConfig.create(
         {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed}, nll_images=nll_images
     )
-    finish_images(*evaluate_image_model(model, data, config, output, device, mirror, quiet))
+    finish_images(*evaluate_image_model(model, data, config, output, device, mirror, _progress(quiet)))
 
 
 @images_app.command("sample")
@@ -676,8 +677,18 @@ def prepare(
     """Canonicalise, deduplicate and compute properties once; training then starts at once."""
     from molvae.chemistry.prepare import prepare as prepare_file
 
-    made = prepare_file(input, cache_dir=cache, smiles_column=smiles_column, num_workers=num_workers, quiet=quiet)
+    made = prepare_file(
+        input,
+        cache_dir=cache,
+        smiles_column=smiles_column,
+        num_workers=num_workers,
+        progress=_progress(quiet),
+    )
     print(f"{made.counts}\nprepared: {made.folder}\nrejected rows: {made.rejects_path}")
+
+
+def _progress(quiet: bool) -> Progress:
+    return silent if quiet else on_stderr
 
 
 def _required(path: Path | None) -> Path:

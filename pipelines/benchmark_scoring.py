@@ -15,6 +15,7 @@ def main() -> None:
     from molvae.chemistry.io import read_molecules
     from molvae.chemistry.properties import compute_many
     from molvae.design.start import nci_molecules
+    from molvae.run.progress import silent
 
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--input", type=Path, help="file of molecules; default: RDKit's NCI compounds")
@@ -26,7 +27,7 @@ def main() -> None:
 
     def rate(processes: int) -> float:
         begun = time.perf_counter()
-        compute_many(many, ("QED", "SAS"), processes, quiet=True)
+        compute_many(many, ("QED", "SAS"), processes, progress=silent)
         return len(many) / (time.perf_counter() - begun)
 
     one, all_cores = rate(1), rate(cores)

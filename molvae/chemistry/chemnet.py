@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from molvae.errors import CheckpointError
-from molvae.run.progress import track
+from molvae.run.progress import Progress, silent, track
 
 _BATCH = 250
 _WEIGHTS = "ChemNet_v0.13_pretrained"
@@ -33,7 +33,7 @@ def chemnet_is_installed() -> bool:
     return find_spec("fcd") is not None
 
 
-def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], quiet: bool = True) -> float:
+def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], progress: Progress = silent) -> float:
     """Distance between two sets of canonical SMILES, 0 for the same; NaN if one has fewer than two molecules.
 
     It depends on the sizes of the sets: below some thousands of molecules it is biased upwards.
@@ -52,7 +52,9 @@ def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], qu
         parts = [list(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the package calls numpy by an old name
-            seen = [get_predictions(model, part, _BATCH, 0, "cpu") for part in track(parts, "ChemNet", quiet=quiet)]
+            seen = [
+                get_predictions(model, part, _BATCH, 0, "cpu") for part in track(parts, "ChemNet", progress=progress)
+            ]
         activations = np.concatenate(seen).astype(float)
         return activations.mean(0), np.cov(activations, rowvar=False)
 

@@ -14,7 +14,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molvae.chemistry.chemnet import chemnet_is_installed, frechet_chemnet_distance
 from molvae.chemistry.molecule import parse_smiles
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, track
 
 _DIVERSITY_SAMPLE = 5000  # molecules for the quadratic number of pairs
 
@@ -24,7 +24,7 @@ def generated_quality(
     reference: Sequence[str],
     known: Container[str] | None = None,
     seed: int = 0,
-    quiet: bool = False,
+    progress: Progress = on_stderr,
 ) -> dict[str, float]:
     """Numbers of a generated set.
 
@@ -33,7 +33,7 @@ def generated_quality(
         reference: SMILES of molecules that it should be like, for example a test split; invalid ones are left out.
         known: canonical SMILES of the training set, for novelty.
         seed: of the sample whose pairs are compared if there are more than 5,000 molecules.
-        quiet: show no progress.
+        progress: told how far it has come.
 
     Returns:
         ``molecules`` (given), ``validity``, ``uniqueness`` (distinct of the valid), ``novelty`` (distinct ones not in
@@ -43,7 +43,7 @@ def generated_quality(
         the extra ``fcd`` is installed (:mod:`molvae.chemistry.chemnet`). NaN where there is nothing to measure.
     """
     with rdBase.BlockLogs():
-        parsed = [parse_smiles(text)[0] for text in track(smiles, "parsing", quiet=quiet)]
+        parsed = [parse_smiles(text)[0] for text in track(smiles, "parsing", progress=progress)]
         valid = [mol for mol in parsed if mol is not None]
         distinct = {Chem.MolToSmiles(mol): mol for mol in valid}
         others = [mol for mol in (parse_smiles(text)[0] for text in reference) if mol is not None]
@@ -61,7 +61,7 @@ def generated_quality(
                 np.mean(
                     [
                         max(DataStructs.BulkTanimotoSimilarity(one, targets))
-                        for one in track(prints, "nearest neighbours", quiet=quiet)
+                        for one in track(prints, "nearest neighbours", progress=progress)
                     ]
                 )
             )
@@ -70,11 +70,11 @@ def generated_quality(
         )
         for name, count in (("scaffold_similarity", scaffolds), ("fragment_similarity", fragments)):
             numbers[name] = cosine(
-                _total(valid, count, name, quiet), _total(others, count, f"{name}, reference", quiet)
+                _total(valid, count, name, progress), _total(others, count, f"{name}, reference", progress)
             )
     if chemnet_is_installed():
         targets_text = [Chem.MolToSmiles(mol) for mol in others]
-        numbers["frechet_chemnet_distance"] = frechet_chemnet_distance(list(distinct), targets_text, quiet)
+        numbers["frechet_chemnet_distance"] = frechet_chemnet_distance(list(distinct), targets_text, progress)
     return numbers
 
 
@@ -106,9 +106,11 @@ def cosine(a: Counter[str], b: Counter[str]) -> float:
     return float(dot / np.sqrt(sum(n * n for n in a.values()) * sum(n * n for n in b.values())))
 
 
-def _total(mols: Sequence[Chem.Mol], count: Callable[[Chem.Mol], list[str]], name: str, quiet: bool) -> Counter[str]:
+def _total(
+    mols: Sequence[Chem.Mol], count: Callable[[Chem.Mol], list[str]], name: str, progress: Progress
+) -> Counter[str]:
     found: Counter[str] = Counter()
-    for mol in track(mols, name.replace("_", " "), quiet=quiet):
+    for mol in track(mols, name.replace("_", " "), progress=progress):
         found.update(count(mol))
     return found
 

@@ -26,7 +26,7 @@ from molvae.chemistry.io import file_kind, stream_smiles
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.properties import check_names, find_property
 from molvae.errors import InputError, abbreviate
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, track
 
 _FORMAT = 1
 _CHUNK = 512
@@ -86,7 +86,7 @@ def prepare(
     cache_dir: Path | None = None,
     smiles_column: str | None = None,
     num_workers: int = 0,
-    quiet: bool = False,
+    progress: Progress = on_stderr,
 ) -> PreparedData:
     """Canonicalise, deduplicate and compute properties of a file; at once if that was done before.
 
@@ -96,7 +96,7 @@ def prepare(
         cache_dir: default: :func:`default_cache`.
         smiles_column: column that holds the SMILES.
         num_workers: processes; 0 takes all cores.
-        quiet: show no progress.
+        progress: told how far it has come.
 
     Raises:
         InputError: the file cannot be used, or no row of it is a molecule.
@@ -122,7 +122,7 @@ def prepare(
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
     try:
-        counts = _write(path, smiles_column, tuple(properties), temporary, num_workers, quiet)
+        counts = _write(path, smiles_column, tuple(properties), temporary, num_workers, progress)
         meta = {"properties": list(properties), "counts": counts, "source": path.name, "sha256": sha256}
         (temporary / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
         if counts["kept"] == 0:
@@ -151,7 +151,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _write(
-    path: Path, column: str | None, names: tuple[str, ...], folder: Path, num_workers: int, quiet: bool
+    path: Path, column: str | None, names: tuple[str, ...], folder: Path, num_workers: int, progress: Progress
 ) -> dict[str, int]:
     counts = {"read": 0, "rejected": 0, "duplicates": 0, "kept": 0}
     seen: set[bytes] = set()  # 8 bytes a molecule
@@ -161,7 +161,7 @@ def _write(
         rejects = csv.writer(stack.enter_context((folder / REJECTS).open("w", newline="", encoding="utf-8")))
         rejects.writerow(["line", "input", "reason"])
         rows = _parse_all(stream_smiles(path, column), names, num_workers, stack)
-        for line, given, smiles, result in track(rows, f"preparing {path.name}", quiet=quiet):
+        for line, given, smiles, result in track(rows, f"preparing {path.name}", progress=progress):
             counts["read"] += 1
             if smiles is None:
                 counts["rejected"] += 1

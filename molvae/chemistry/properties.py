@@ -21,7 +21,7 @@ from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, rdMolDescriptors
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.targets import TARGETS, target_function
 from molvae.errors import ConfigError, MissingDependencyError
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, track
 
 _PARALLEL_FROM = 2000  # rows below which starting processes costs more than it saves
 
@@ -181,7 +181,7 @@ def compute(mol: Chem.Mol, names: Sequence[str]) -> dict[str, float]:
 
 
 def compute_many(
-    smiles: Sequence[str], names: Sequence[str], num_workers: int = 0, quiet: bool = False
+    smiles: Sequence[str], names: Sequence[str], num_workers: int = 0, progress: Progress = on_stderr
 ) -> pd.DataFrame:
     """Properties of many molecules, in the order of the input.
 
@@ -189,7 +189,7 @@ def compute_many(
         smiles: n SMILES.
         names: properties.
         num_workers: processes; 0 takes all cores if there are many molecules.
-        quiet: show no progress.
+        progress: told how far it has come.
 
     Returns:
         n rows: ``smiles`` (as given), ``valid``, ``error``, and each property (NaN if invalid).
@@ -199,7 +199,7 @@ def compute_many(
     """
     check_names(names)
     work = functools.partial(_row, names=tuple(names))
-    rows = list(track(parallel_map(work, smiles, num_workers), "properties", len(smiles), quiet or len(smiles) < 500))
+    rows = list(track(parallel_map(work, smiles, num_workers), "properties", len(smiles), progress))
     return pd.DataFrame(rows, columns=["smiles", "valid", "error", *names])
 
 

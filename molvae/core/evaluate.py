@@ -15,7 +15,7 @@ from torch import Tensor
 from molvae.core.distributions import PointMass
 from molvae.core.objectives import elbo, iwae
 from molvae.core.vae import VAE
-from molvae.run.progress import track
+from molvae.run.progress import Progress, silent, track
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:
@@ -79,7 +79,7 @@ class LogLikelihood:
 
 @torch.no_grad()
 def importance_log_likelihood(
-    model: VAE, batches: Sequence[Any], samples: int = 5000, seed: int = 0, chunk: int = 50, quiet: bool = True
+    model: VAE, batches: Sequence[Any], samples: int = 5000, seed: int = 0, chunk: int = 50, progress: Progress = silent
 ) -> LogLikelihood:
     """log p(x) by importance sampling from the posterior (Burda et al. 2016, section 5).
 
@@ -89,11 +89,11 @@ def importance_log_likelihood(
         samples: S draws of z for each example; 5,000 is the custom of the literature.
         seed: of the draws.
         chunk: draws at a time; memory grows with it, the result does not depend on it but through the noise.
-        quiet: show no progress.
+        progress: told how far it has come.
     """
     generator = torch.Generator().manual_seed(seed)
     values = []
-    for batch in track(batches, f"log-likelihood, {samples} samples", quiet=quiet):
+    for batch in track(batches, f"log-likelihood, {samples} samples", progress=progress):
         q = model.posterior(batch)
         total = torch.full((len(batch),), -math.inf)
         for begin in range(0, samples, chunk):

@@ -7,7 +7,6 @@ weights of an uninterrupted one.
 
 import csv
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,6 +24,7 @@ from molvae.errors import MolvaeError
 from molvae.run.config import Config
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.run.files import atomic_path
+from molvae.run.progress import Event, Progress, on_stderr
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -80,7 +80,7 @@ def fit(
     folder: Path,
     validate: Validation | None = None,
     device: str = "auto",
-    quiet: bool = False,
+    progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
 ) -> None:
     """Train ``model`` in place and leave ``last.safetensors``, ``best.safetensors`` and ``metrics.csv`` in ``folder``.
@@ -96,7 +96,7 @@ def fit(
         folder: where checkpoints and metrics go.
         validate: called every ``validate_every`` steps; its ``config.monitor`` decides on the best weights.
         device: ``auto`` or a torch device.
-        quiet: print no progress.
+        progress: told how far it has come.
         on_log: also told every logged row (TensorBoard).
 
     Raises:
@@ -108,30 +108,30 @@ def fit(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     average = _Average(model, config.average)
-    progress, pending = _Progress(), None
+    total = config.epochs * len(batches)
+    state, pending = _State(), None
     if (folder / LAST).is_file():
-        progress, pending = _resume(folder, model, optimizer, average)
-    log = _MetricsLog(folder / "metrics.csv", progress.step, quiet, on_log)
+        state, pending = _resume(folder, model, optimizer, average)
+    log = _MetricsLog(folder / "metrics.csv", state.step, total, progress, on_log)
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
-    total = config.epochs * len(batches)
     interval = config.validate_every or len(batches)
     use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(place))
     generator = torch.Generator()
 
-    while progress.step < total and not progress.stopped:
-        epoch, skip = divmod(progress.step, len(batches))
+    while state.step < total and not state.stopped:
+        epoch, skip = divmod(state.step, len(batches))
         for batch in batches.epoch(epoch, skip):
             model.train()
             for group in optimizer.param_groups:
-                group["lr"] = warmup_cosine(progress.step, config.learning_rate, config.warmup_steps, total)
-            generator.manual_seed(config.seed * 1_000_003 + progress.step)
+                group["lr"] = warmup_cosine(state.step, config.learning_rate, config.warmup_steps, total)
+            generator.manual_seed(config.seed * 1_000_003 + state.step)
             with torch.autocast(place.type, torch.bfloat16) if use_bfloat16 else nullcontext():
-                values, logged = objective(model, batch.to(place), progress.step, generator)
+                values, logged = objective(model, batch.to(place), state.step, generator)
             loss = -values.mean()
             if not math.isfinite(loss.item()):
                 raise MolvaeError(
-                    f"the objective is {-loss.item()} at step {progress.step}: lower learning_rate or clip_norm; "
+                    f"the objective is {-loss.item()} at step {state.step}: lower learning_rate or clip_norm; "
                     f"the last good weights are in {folder / LAST}"
                 )
             optimizer.zero_grad(set_to_none=True)
@@ -139,22 +139,22 @@ def fit(
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
             optimizer.step()
             average.update(model)
-            progress.step += 1
-            log.add({"objective": values, **logged, "gradient_norm": norm}, len(values))
+            state.step += 1
+            log.add(state.step, {"objective": values, **logged, "gradient_norm": norm}, len(values))
 
-            at_end = progress.step == total
-            if progress.step % interval == 0 or at_end:
-                row = log.means(progress.step, progress.step / len(batches), optimizer.param_groups[0]["lr"])
+            at_end = state.step == total
+            if state.step % interval == 0 or at_end:
+                row = log.means(state.step, state.step / len(batches), optimizer.param_groups[0]["lr"])
                 if validate is not None:
                     model.eval()
                     with torch.no_grad(), average.in_place(model):
-                        row |= {f"valid_{name}": value for name, value in validate(model, progress.step).items()}
-                        _judge(progress, row[f"valid_{config.monitor}"], model, folder, config.patience)
-                log.write(row, total)
-                _save(folder, model, optimizer, average, progress)
-            elif progress.step % config.checkpoint_every == 0:
-                _save(folder, model, optimizer, average, progress, log.pending())
-            if progress.stopped or at_end:
+                        row |= {f"valid_{name}": value for name, value in validate(model, state.step).items()}
+                        _judge(state, row[f"valid_{config.monitor}"], model, folder, config.patience)
+                log.write(row)
+                _save(folder, model, optimizer, average, state)
+            elif state.step % config.checkpoint_every == 0:
+                _save(folder, model, optimizer, average, state, log.pending())
+            if state.stopped or at_end:
                 break
     if validate is not None and (folder / BEST).is_file():
         model.load_state_dict(load_tensors(folder / BEST)[0])
@@ -202,20 +202,20 @@ class _Average:
         model.load_state_dict(self.weights, strict=False)
 
 
-class _Progress:
+class _State:
     """Where training stands; saved in the header of every checkpoint."""
 
     def __init__(self, step: int = 0, best: float | None = None, worse: int = 0, stopped: bool = False) -> None:
         self.step, self.best, self.worse, self.stopped = step, best, worse, stopped
 
 
-def _judge(progress: _Progress, value: float, model: nn.Module, folder: Path, patience: int) -> None:
-    if progress.best is None or value > progress.best:
-        progress.best, progress.worse = value, 0
-        save_tensors(folder / BEST, model.state_dict(), {"step": progress.step, "value": value})
+def _judge(state: _State, value: float, model: nn.Module, folder: Path, patience: int) -> None:
+    if state.best is None or value > state.best:
+        state.best, state.worse = value, 0
+        save_tensors(folder / BEST, model.state_dict(), {"step": state.step, "value": value})
     else:
-        progress.worse += 1
-        progress.stopped = 0 < patience <= progress.worse
+        state.worse += 1
+        state.stopped = 0 < patience <= state.worse
 
 
 def _save(
@@ -223,24 +223,24 @@ def _save(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: _Average,
-    progress: _Progress,
+    state: _State,
     pending: dict[str, Any] | None = None,
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.weights.items()}
-    save_tensors(folder / LAST, tensors, {**vars(progress), "pending": pending, "averaged": average.updates})
+    save_tensors(folder / LAST, tensors, {**vars(state), "pending": pending, "averaged": average.updates})
 
 
 def _resume(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: _Average
-) -> tuple[_Progress, dict[str, Any] | None]:
+) -> tuple[_State, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))
     average.restore(_part(tensors, "average."), header.pop("averaged", 0))
     pending = header.pop("pending")
-    return _Progress(**header), pending
+    return _State(**header), pending
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -248,12 +248,17 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 class _MetricsLog:
-    """Means since the last row, rows as CSV and as lines on stderr."""
+    """Means since the last row, rows as CSV and as events of progress."""
 
     def __init__(
-        self, path: Path, step: int, quiet: bool, on_log: Callable[[int, dict[str, float]], None] | None
+        self,
+        path: Path,
+        step: int,
+        total: int,
+        progress: Progress,
+        on_log: Callable[[int, dict[str, float]], None] | None,
     ) -> None:
-        self.path, self.quiet, self.on_log = path, quiet, on_log
+        self.path, self.total, self.progress, self.on_log = path, total, progress, on_log
         self.sums: dict[str, float] = {}
         self.count = 0
         self.started = self.shown = time.monotonic()
@@ -265,15 +270,15 @@ class _MetricsLog:
         with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def add(self, terms: dict[str, Tensor], examples: int) -> None:
+    def add(self, step: int, terms: dict[str, Tensor], examples: int) -> None:
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach().mean()) * examples
         self.count += examples
-        if not self.quiet and time.monotonic() - self.shown > 15:
+        if time.monotonic() - self.shown > 1:
             self.shown = time.monotonic()
             rate = self.count / (self.shown - self.started)
             means = "  ".join(f"{name} {value / self.count:.3f}" for name, value in self.sums.items())
-            print(f"  {self.count} examples, {rate:.0f}/s  {means}", file=sys.stderr, flush=True)
+            self.progress(Event("training", step, self.total, f"{rate:.0f} examples/s  {means}"))
 
     def pending(self) -> dict[str, Any]:
         return {"sums": self.sums, "count": self.count}
@@ -286,16 +291,15 @@ class _MetricsLog:
         self.sums, self.count = {}, 0
         return row
 
-    def write(self, row: dict[str, float], total: int) -> None:
+    def write(self, row: dict[str, float]) -> None:
         self.rows.append({name: f"{value:.6g}" for name, value in row.items()})
         columns = list(dict.fromkeys(name for known in self.rows for name in known))
         with atomic_path(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
-        if not self.quiet:
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
-            print(f"step {row['step']} of {total}  {shown}", file=sys.stderr, flush=True)
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+        self.progress(Event("training", int(row["step"]), self.total, shown, milestone=True))
         if self.on_log is not None:
             self.on_log(int(row["step"]), row)
         self.started = self.shown = time.monotonic()

@@ -27,7 +27,8 @@ from molvae.design.strategies.registry import make_space, make_strategy
 from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.folder import create_run_folder, new_run_name, read_run_settings
+from molvae.run.folder import new_run_name, open_run_folder, read_run
+from molvae.run.progress import Event, Progress, on_stderr
 from molvae.weights import model_name
 
 STORE = "campaign.sqlite"
@@ -69,7 +70,7 @@ class Campaign:
         folder: str | Path | None = None,
         oracle: Any = None,
         config: CampaignConfig | None = None,
-        quiet: bool = False,
+        progress: Progress = on_stderr,
         **overrides: Any,
     ) -> None:
         named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
@@ -82,11 +83,11 @@ class Campaign:
         # everything that can be wrong with the settings shows before the folder is made
         scorer = _make_scorer(self.config, oracle)
         self._create(chosen, pool)
-        self._set_up(scorer, chosen, pool, quiet, oracle)
+        self._set_up(scorer, chosen, pool, progress, oracle)
 
     @classmethod
     def resume(
-        cls, folder: str | Path, model: MoleculeVAE | None = None, oracle: Any = None, quiet: bool = False
+        cls, folder: str | Path, model: MoleculeVAE | None = None, oracle: Any = None, progress: Progress = on_stderr
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -94,14 +95,14 @@ class Campaign:
             folder: the run folder.
             model: default: the model that the run names.
             oracle: only if the campaign was started with a Python callable: the same one.
-            quiet: show no progress.
+            progress: told how far it has come.
 
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
         """
         self = cls.__new__(cls)
         self.folder = Path(folder)
-        settings = read_run_settings(self.folder, "design")
+        settings = read_run(self.folder, "design").settings
         try:
             self.config = CampaignConfig.create(settings["campaign"])
             identity = dict(settings["model"])
@@ -111,7 +112,7 @@ class Campaign:
         if _model_identity(self.model)["sha256"] != identity["sha256"]:
             raise RunFolderError(f"{self.folder} began with other weights than those of {identity['name']!r}")
         chosen, pool = read_start(self.folder)
-        self._set_up(_make_scorer(self.config, oracle), chosen, pool, quiet, oracle)
+        self._set_up(_make_scorer(self.config, oracle), chosen, pool, progress, oracle)
         return self
 
     def baseline(self, strategy: StrategyName) -> "Campaign":
@@ -121,24 +122,24 @@ class Campaign:
         """
         folder = self.folder / "baselines" / strategy
         if (folder / "config.json").exists():
-            return Campaign.resume(folder, self.model, self._given_oracle, self.quiet)
+            return Campaign.resume(folder, self.model, self._given_oracle, self.progress)
         other = Campaign.__new__(Campaign)
         other.folder, other.model = folder, self.model
         other.config = self.config.replace(strategy=strategy, baselines=())
         scorer = _make_scorer(other.config, self._given_oracle)
         other._create(self.start, self.pool)
-        other._set_up(scorer, self.start, self.pool, self.quiet, self._given_oracle)
+        other._set_up(scorer, self.start, self.pool, self.progress, self._given_oracle)
         return other
 
     def _create(self, start: list[str], pool: list[str]) -> None:
         # config.json makes a folder a run, so it comes last: what was killed before it is simply begun again
         write_start(self.folder, start, pool)
         settings = {"campaign": self.config.model_dump(mode="json"), "model": _model_identity(self.model)}
-        create_run_folder(self.folder, "design", settings, self.config.seed)
+        open_run_folder(self.folder, "design", settings, self.config.seed)
 
-    def _set_up(self, scorer: Scorer, start: list[str], pool: list[str], quiet: bool, oracle: Any) -> None:
+    def _set_up(self, scorer: Scorer, start: list[str], pool: list[str], progress: Progress, oracle: Any) -> None:
         config = self.config
-        self.quiet = quiet
+        self.progress = progress
         self._given_oracle = oracle
         self.start, self.pool = start, pool
         self.objective = config.parsed_objective()
@@ -179,13 +180,17 @@ class Campaign:
         Raises:
             OracleError: the oracle cannot be called at all; everything paid for is stored.
         """
-        from molvae.design.progress import CampaignProgress
-
-        with CampaignProgress(self, self.quiet) as progress:
-            while not self.finished:
-                self.advance()
-                progress.update()
+        while not self.finished:
+            self.advance()
+            self._report()
         return self.results()
+
+    def _report(self) -> None:
+        best = self.best
+        text = "" if best is None else f"best {best['score']:.4f}  {best['smiles']}"
+        done = self.finished
+        name, calls, budget = self.config.strategy, self.oracle.calls, self.config.budget
+        self.progress(Event(name, calls, budget, text, milestone=done, ended=done))
 
     @property
     def finished(self) -> bool:

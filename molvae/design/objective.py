@@ -19,6 +19,7 @@ import numpy as np
 
 from molvae.chemistry.tasks import TASKS
 from molvae.errors import ConfigError
+from molvae.run.progress import Progress, silent
 
 Value = TypeVar("Value")
 Direction = Literal["max", "min"]
@@ -184,7 +185,7 @@ class Objective:
 
 
 def formula_values(
-    objectives: Sequence[Objective], smiles: Sequence[str | None], num_workers: int = 1, quiet: bool = True
+    objectives: Sequence[Objective], smiles: Sequence[str | None], num_workers: int = 1, progress: Progress = silent
 ) -> np.ndarray:
     """Values (n, m) of m formulas, in the user's sign, with properties computed by RDKit.
 
@@ -192,12 +193,12 @@ def formula_values(
         objectives: m formulas over properties that RDKit computes.
         smiles: n molecules; the row of what is None or no molecule is NaN.
         num_workers: processes; 0 takes all cores if there are many molecules.
-        quiet: show no progress.
+        progress: told how far it has come.
     """
     from molvae.chemistry.properties import compute_many
 
     names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
-    table = compute_many([text or "" for text in smiles], names, num_workers, quiet)
+    table = compute_many([text or "" for text in smiles], names, num_workers, progress)
     properties = {name: table[name].to_numpy(float) for name in names}
     columns = [np.broadcast_to(objective.evaluate(properties), len(smiles)) for objective in objectives]
     values = np.stack(columns, 1).astype(float)

@@ -11,6 +11,7 @@ from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
 from molvae.run.files import atomic_path
 from molvae.run.panels import Panel, save_panels
+from molvae.run.progress import silent
 from molvae.search.pareto import front, hypervolume
 
 _BACKGROUND = 1000  # molecules that show where latent space is inhabited
@@ -99,7 +100,7 @@ def _write_path(campaign: Campaign, good: pd.DataFrame) -> None:
     path["score"] = np.nan
     if campaign.objective is not None and campaign.config.oracle is None:
         path["score"] = _scores(campaign, path["smiles"].tolist())
-    properties = compute_many(path["smiles"].tolist(), ("QED", "SAS", "logP"), quiet=True)
+    properties = compute_many(path["smiles"].tolist(), ("QED", "SAS", "logP"), progress=silent)
     path = pd.concat([path, properties[["QED", "SAS", "logP"]]], axis=1)
     write_molecules(path, campaign.folder / "path.csv")
 

@@ -10,6 +10,7 @@ from molvae.errors import ConfigError
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 class Variant(Config):
@@ -61,7 +62,12 @@ def changed(base: TrainConfig, change: dict[str, Any]) -> TrainConfig:
 
 
 def run_variants(
-    config: AblationConfig, training: MoleculeData, held_out: MoleculeData, folder: Path, device: str, quiet: bool
+    config: AblationConfig,
+    training: MoleculeData,
+    held_out: MoleculeData,
+    folder: Path,
+    device: str,
+    progress: Progress,
 ) -> pd.DataFrame:
     """Train every variant in ``folder/<name>``, finished ones being read and unfinished ones resumed.
 
@@ -72,7 +78,7 @@ def run_variants(
     for variant in config.variants:
         place = folder / variant.name.replace(" ", "-")
         place.mkdir(parents=True, exist_ok=True)
-        model = train(changed(config.base, variant.change), training, held_out, place, device, quiet)
+        model = train(changed(config.base, variant.change), training, held_out, place, device, progress)
         last = pd.read_csv(place / "metrics.csv").iloc[-1]
         rows.append(
             {

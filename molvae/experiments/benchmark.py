@@ -32,7 +32,7 @@ from molvae.errors import ConfigError
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
-from molvae.run.progress import track
+from molvae.run.progress import Progress, silent, track
 
 CAMPAIGNS = "campaigns"
 _RESAMPLES = 10_000
@@ -100,7 +100,7 @@ def run_benchmark(
     folder: Path,
     smiles_column: str | None,
     device: str,
-    quiet: bool,
+    progress: Progress,
 ) -> pd.DataFrame:
     """Run all campaigns; one row for each with its numbers (see :func:`numbers`) and the ``curve`` of the top 10.
 
@@ -111,7 +111,7 @@ def run_benchmark(
         folder: of the benchmark; the campaigns lie in ``campaigns/``.
         smiles_column: of the file.
         device: of the model.
-        quiet: show no progress.
+        progress: told how far it has come.
     """
     predicted = _model(model, device).predictor.names
     due = list(planned_runs(config, predicted))
@@ -119,11 +119,11 @@ def run_benchmark(
     folders = [folder / CAMPAIGNS / run.folder for run in due]
     if config.processes == 1:
         results = map(play, due, folders)
-        rows = list(track(results, "benchmark", len(due), quiet))
+        rows = list(track(results, "benchmark", len(due), progress))
     else:
         # spawn: a process that holds torch's threads must not be forked
         with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            rows = list(track(pool.map(play, due, folders), "benchmark", len(due), quiet))
+            rows = list(track(pool.map(play, due, folders), "benchmark", len(due), progress))
     return pd.DataFrame(rows)
 
 
@@ -153,9 +153,9 @@ def _play(
     settings = config.campaign.replace(objective=run.objective, strategy=run.strategy, seed=run.seed, baselines=())
     loaded = _model(model, device)
     if (folder / "config.json").exists():
-        campaign = Campaign.resume(folder, loaded, quiet=True)
+        campaign = Campaign.resume(folder, loaded, progress=silent)
     else:
-        campaign = Campaign(loaded, start=_start(start, column), folder=folder, config=settings, quiet=True)
+        campaign = Campaign(loaded, start=_start(start, column), folder=folder, config=settings, progress=silent)
     with campaign:
         if campaign.config != settings:
             raise ConfigError(f"{folder} was run with other settings: choose another folder")

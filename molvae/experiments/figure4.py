@@ -11,7 +11,8 @@ genetic algorithm, four trials pooled. Here:
   norm of the encodings; what most of 30 decodings say is the molecule found.
 
 It is no race at equal cost: the Gaussian process knows the scores of its 1,000 or 2,000 training molecules, the genetic
-algorithm those of its 100 starting molecules and 100 offspring. The benchmark (:mod:`molvae.experiments.benchmark`) is that race.
+algorithm those of its 100 starting molecules and 100 offspring. That race is the benchmark
+(:mod:`molvae.experiments.benchmark`).
 """
 
 import random
@@ -30,7 +31,7 @@ from molvae.design.objective import Objective, formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, track
 from molvae.search.surrogate import Surrogate
 
 
@@ -98,7 +99,9 @@ def ascend(surrogate: Surrogate, z: Tensor, steps: int, rate: float = 0.05) -> T
     return points.detach()
 
 
-def reproduce(model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, quiet: bool = False) -> Found:
+def reproduce(
+    model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, progress: Progress = on_stderr
+) -> Found:
     """Run the experiment on molecules of the data set (canonical SMILES)."""
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
@@ -109,7 +112,7 @@ def reproduce(model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, 
     objective = Objective.parse(config.objective)
 
     def score(molecules: Sequence[str | None]) -> np.ndarray:
-        return formula_values([objective], molecules, num_workers=0, quiet=quiet)[:, 0]
+        return formula_values([objective], molecules, num_workers=0, progress=progress)[:, 0]
 
     reference = score(pool)
     order = np.argsort(reference)
@@ -128,7 +131,7 @@ def reproduce(model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, 
         begun = [pool[row] for row in rng.choice(lowest, min(each, len(lowest)), replace=False)]
         found.append(rows_of("random", trial, [pool[row] for row in rng.choice(len(pool), each)]))
         found.append(rows_of("genetic algorithm", trial, _offspring(begun, score, each, config.seed + trial)))
-    for trial, size in track(work, "Gaussian processes", quiet=quiet):
+    for trial, size in track(work, "Gaussian processes", progress=progress):
         rows = diverse_rows(z, size, generator)
         surrogate = Surrogate()
         values = torch.from_numpy(reference)

@@ -16,7 +16,7 @@ from torch import Tensor
 from molvae.design.objective import Objective, formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, track
 from molvae.search.surrogate import Surrogate
 
 TARGETS = ("penalized_logP_zinc", "5*QED - SAS")
@@ -35,7 +35,9 @@ class RegressionConfig(Config):
     """Of the splits."""
 
 
-def regression_test(z: Tensor, y: np.ndarray, config: RegressionConfig, quiet: bool = False) -> dict[str, float]:
+def regression_test(
+    z: Tensor, y: np.ndarray, config: RegressionConfig, progress: Progress = on_stderr
+) -> dict[str, float]:
     """Predict y (n,) at points z (n, D) from other points.
 
     In each split the hyperparameters are fitted to 500 of the training points (from those of the split before), then
@@ -53,7 +55,7 @@ def regression_test(z: Tensor, y: np.ndarray, config: RegressionConfig, quiet: b
     surrogate = Surrogate()
     values = torch.from_numpy(np.array(y, dtype=float))
     rows = []
-    for _ in track(range(config.splits), "Gaussian process on z", quiet=quiet):
+    for _ in track(range(config.splits), "Gaussian process on z", progress=progress):
         order = torch.from_numpy(random.permutation(usable)[:wanted])
         known, new = order[:training], order[training:]
         surrogate.fit_in_stages(z[known].double(), values[known])
@@ -74,7 +76,11 @@ def regression_test(z: Tensor, y: np.ndarray, config: RegressionConfig, quiet: b
 
 
 def regression_of_model(
-    model: MoleculeVAE, smiles: Sequence[str], config: RegressionConfig, num_workers: int = 0, quiet: bool = False
+    model: MoleculeVAE,
+    smiles: Sequence[str],
+    config: RegressionConfig,
+    num_workers: int = 0,
+    progress: Progress = on_stderr,
 ) -> dict[str, dict[str, float]]:
     """:func:`regression_test` of each of ``TARGETS`` on the encodings of canonical SMILES that were not trained on.
 
@@ -87,6 +93,6 @@ def regression_of_model(
     z, _ = model.encode_with_errors(chosen, canonicalise=False)
     found = {}
     for target in TARGETS:
-        y = formula_values([Objective.parse(target)], chosen, num_workers, quiet)[:, 0]
-        found[target] = regression_test(z, y, config, quiet)
+        y = formula_values([Objective.parse(target)], chosen, num_workers, progress)[:, 0]
+        found[target] = regression_test(z, y, config, progress)
     return found

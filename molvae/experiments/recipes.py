@@ -46,8 +46,9 @@ from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, read_toml
 from molvae.run.fetch import RemoteDataset, fetch
 from molvae.run.files import write_text
-from molvae.run.folder import create_run_folder, new_run_name, read_run_settings
+from molvae.run.folder import new_run_name, open_run_folder, read_run
 from molvae.run.panels import Panel, save_panels
+from molvae.run.progress import Progress, silent
 from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
 
 DATASETS: dict[str, RemoteDataset] = {"zinc250k": ZINC250K, "mnist": MNIST, "freyfaces": FREYFACES}
@@ -211,7 +212,7 @@ def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> 
 
 
 def run_design(
-    recipe: DesignRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
+    recipe: DesignRecipe, folder: Path | None, device: str, progress: Progress, mirror: Path | None = None
 ) -> tuple[Path, pd.DataFrame]:
     """Run a campaign and its baselines; returns the run folder and the scored molecules, best first."""
     from molvae.design.campaign import Campaign
@@ -219,7 +220,7 @@ def run_design(
     model = MoleculeVAE.from_pretrained(recipe.model, device)
     file = _start_file(recipe.input, mirror)
     start = None if file is None else read_molecules(file, recipe.smiles_column).frame
-    campaign = Campaign(model, start=start, folder=folder, config=recipe.campaign, quiet=quiet)
+    campaign = Campaign(model, start=start, folder=folder, config=recipe.campaign, progress=progress)
     return campaign.folder, _finish_design(campaign)
 
 
@@ -230,13 +231,13 @@ def _start_file(name: str | None, mirror: Path | None) -> Path | None:
     return fetch_dataset(name, mirror)["train"] if name in DATASETS else Path(name)
 
 
-def resume_design(folder: Path, device: str, quiet: bool) -> tuple[Path, pd.DataFrame]:
+def resume_design(folder: Path, device: str, progress: Progress) -> tuple[Path, pd.DataFrame]:
     """Go on with a campaign and its baselines."""
     from molvae.design.campaign import Campaign
 
-    identity = read_run_settings(folder, "design").get("model", {})
+    identity = read_run(folder, "design").settings.get("model", {})
     model = MoleculeVAE.from_pretrained(identity.get("name", ""), device)
-    return folder, _finish_design(Campaign.resume(folder, model, quiet=quiet))
+    return folder, _finish_design(Campaign.resume(folder, model, progress=progress))
 
 
 def _finish_design(campaign: Any) -> pd.DataFrame:
@@ -289,7 +290,7 @@ def suggest_molecules(
     size = number if measured is None or measured.empty else len(measured)
     config = CampaignConfig.create({"oracle": LABORATORY, "budget": 100_000, "start_size": size, **settings})
     chosen = frame if measured is None or measured.empty else measured
-    with Campaign(loaded, start=chosen, folder=folder, config=config, quiet=True) as campaign:
+    with Campaign(loaded, start=chosen, folder=folder, config=config, progress=silent) as campaign:
         if measured is not None and len(measured):
             campaign.tell(measured)
         return campaign.ask(number)
@@ -319,18 +320,18 @@ def tell_results(
 def _laboratory(folder: Path, device: str) -> Any:
     from molvae.design.campaign import Campaign
 
-    settings = read_run_settings(folder, "design")
+    settings = read_run(folder, "design").settings
     if settings.get("campaign", {}).get("oracle") != LABORATORY:
         raise ConfigError(f"{folder} has an oracle of its own: go on with 'molvae design --resume {folder}'")
     model = MoleculeVAE.from_pretrained(settings.get("model", {}).get("name", ""), device)
-    return Campaign.resume(folder, model, quiet=True)
+    return Campaign.resume(folder, model, progress=silent)
 
 
 # --- comparison -----------------------------------------------------------------------------------------------------
 
 
 def run_benchmark_recipe(
-    recipe: BenchmarkRecipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None = None
+    recipe: BenchmarkRecipe, folder: Path | None, device: str, progress: Progress, mirror: Path | None = None
 ) -> tuple[Path, pd.DataFrame]:
     """Run the benchmark, or go on with it if the folder holds one; returns the folder and a row for each campaign.
 
@@ -341,21 +342,23 @@ def run_benchmark_recipe(
     folder = folder or new_run_name("benchmark")
     settings = recipe.model_dump(mode="json", exclude={"kind"})
     if (folder / "config.json").exists():
-        if read_run_settings(folder, "benchmark") != settings:
+        if read_run(folder, "benchmark").settings != settings:
             raise ConfigError(f"{folder} was begun with other settings: choose another folder")
     else:
-        create_run_folder(folder, "benchmark", settings, min(recipe.benchmark.seeds))
+        open_run_folder(folder, "benchmark", settings, min(recipe.benchmark.seeds))
     start = _start_file(recipe.input, mirror)
     if start is not None and not start.is_file():
         raise InputError(f"there is no file {start}")
-    rows = run_benchmark(recipe.benchmark, recipe.model, start, folder, recipe.smiles_column, device, quiet)
+    rows = run_benchmark(recipe.benchmark, recipe.model, start, folder, recipe.smiles_column, device, progress)
     save_panels(folder, benchmark_panels(rows))
     rows = rows.drop(columns=["curve", "best molecules"])
     write_text(folder / "table.csv", rows.to_csv(index=False))
     return folder, rows
 
 
-def run_figure4(recipe: Figure4Recipe, folder: Path | None, device: str, quiet: bool, mirror: Path | None) -> Path:
+def run_figure4(
+    recipe: Figure4Recipe, folder: Path | None, device: str, progress: Progress, mirror: Path | None
+) -> Path:
     """Reproduce the figure; returns the run folder.
 
     Raises:
@@ -369,8 +372,8 @@ def run_figure4(recipe: Figure4Recipe, folder: Path | None, device: str, quiet: 
     if len(smiles) < 20:
         raise InputError(f"the figure needs at least 20 molecules, not {len(smiles)}")
     settings = recipe.model_dump(mode="json", exclude={"kind"})
-    folder = create_run_folder(folder or new_run_name("figure4"), "figure4", settings, recipe.figure.seed)
-    found = reproduce(model, smiles, recipe.figure, quiet)
+    folder = open_run_folder(folder or new_run_name("figure4"), "figure4", settings, recipe.figure.seed)
+    found = reproduce(model, smiles, recipe.figure, progress)
     save_panels(folder, figure4_panels(found))
     write_text(folder / "percentiles.csv", found.percentiles.to_csv(index=False))
     return folder
@@ -385,32 +388,32 @@ def run_training(
     device: str,
     num_workers: int,
     mirror: Path | None,
-    quiet: bool,
+    progress: Progress,
     tensorboard: bool,
 ) -> Path:
     """Prepare the data, train, and leave ``model/`` in the run folder; returns the folder."""
     folder = folder or new_run_name("train")
-    training, held_out, sources = _training_data(recipe, num_workers, mirror, quiet)
+    training, held_out, sources = _training_data(recipe, num_workers, mirror, progress)
     settings = {**recipe.model_dump(mode="json", exclude={"kind"}), "sources": sources}
-    create_run_folder(folder, "train", settings, recipe.train.fit.seed)
-    return _train(recipe, training, held_out, sources, folder, device, quiet, tensorboard)
+    open_run_folder(folder, "train", settings, recipe.train.fit.seed)
+    return _train(recipe, training, held_out, sources, folder, device, progress, tensorboard)
 
 
 def resume_training(
-    folder: Path, device: str, num_workers: int, mirror: Path | None, quiet: bool, tensorboard: bool
+    folder: Path, device: str, num_workers: int, mirror: Path | None, progress: Progress, tensorboard: bool
 ) -> Path:
     """Go on with a training run.
 
     Raises:
         ConfigError: the data is no longer what the run began with.
     """
-    settings = read_run_settings(folder, "train")
+    settings = read_run(folder, "train").settings
     began_with = settings.pop("sources")
     recipe = TrainRecipe.create(settings)
-    training, held_out, sources = _training_data(recipe, num_workers, mirror, quiet)
+    training, held_out, sources = _training_data(recipe, num_workers, mirror, progress)
     if sources != began_with:
         raise ConfigError(f"the data has changed since {folder} began: {began_with} then, {sources} now")
-    return _train(recipe, training, held_out, sources, folder, device, quiet, tensorboard)
+    return _train(recipe, training, held_out, sources, folder, device, progress, tensorboard)
 
 
 def _train(
@@ -420,11 +423,11 @@ def _train(
     sources: dict[str, Any],
     folder: Path,
     device: str,
-    quiet: bool,
+    progress: Progress,
     tensorboard: bool,
 ) -> Path:
     on_log = _tensorboard(folder) if tensorboard else None
-    model = train(recipe.train, training, held_out, folder, device, quiet, on_log)
+    model = train(recipe.train, training, held_out, folder, device, progress, on_log)
     model.card = model_card(recipe.model_dump(mode="json"), sources, folder)
     TrainingSet.build(training.smiles, folder / "model" / KNOWN)
     model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
@@ -449,7 +452,7 @@ def _tensorboard(folder: Path) -> Any:
 
 
 def _training_data(
-    recipe: TrainRecipe, num_workers: int, mirror: Path | None, quiet: bool
+    recipe: TrainRecipe, num_workers: int, mirror: Path | None, progress: Progress
 ) -> tuple[MoleculeData, MoleculeData, dict[str, Any]]:
     names = recipe.train.model.properties
     if recipe.data in DATASETS:
@@ -460,12 +463,16 @@ def _training_data(
         train_file = Path(recipe.data)
         held_out_file = Path(recipe.held_out) if recipe.held_out else None
     prepared = prepare(
-        train_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet
+        train_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, progress=progress
     )
     sources = {"train": _source(prepared)}
     if held_out_file is not None:
         other = prepare(
-            held_out_file, properties=names, smiles_column=recipe.smiles_column, num_workers=num_workers, quiet=quiet
+            held_out_file,
+            properties=names,
+            smiles_column=recipe.smiles_column,
+            num_workers=num_workers,
+            progress=progress,
         )
         sources["held_out"] = _source(other)
         training, held_out = _data(prepared, recipe.max_molecules), _data(other, None)
@@ -497,7 +504,7 @@ def _source(prepared: PreparedData) -> dict[str, Any]:
 
 
 def run_ablations(
-    recipe: AblationRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, quiet: bool
+    recipe: AblationRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, progress: Progress
 ) -> tuple[Path, pd.DataFrame]:
     """Train the variants of a recipe; the same folder again goes on where it was cut off.
 
@@ -507,18 +514,18 @@ def run_ablations(
     folder = folder or new_run_name("ablations")
     settings = recipe.model_dump(mode="json", exclude={"kind"})
     if (folder / "config.json").exists():
-        if read_run_settings(folder, "ablations") != settings:
+        if read_run(folder, "ablations").settings != settings:
             raise RunFolderError(f"{folder} was run with other settings: choose another folder")
     else:
-        create_run_folder(folder, "ablations", settings, recipe.ablations.base.fit.seed)
+        open_run_folder(folder, "ablations", settings, recipe.ablations.base.fit.seed)
     source = TrainRecipe(
         data=recipe.data,
         max_molecules=recipe.max_molecules,
         smiles_column=recipe.smiles_column,
         train=recipe.ablations.base,
     )
-    training, held_out, _ = _training_data(source, num_workers, mirror, quiet)
-    table = run_variants(recipe.ablations, training, held_out, folder / "variants", device, quiet)
+    training, held_out, _ = _training_data(source, num_workers, mirror, progress)
+    table = run_variants(recipe.ablations, training, held_out, folder / "variants", device, progress)
     save_panels(folder, ablation_panels(table))
     return folder, table
 
@@ -527,7 +534,7 @@ def run_ablations(
 
 
 def run_evaluation(
-    recipe: EvaluateRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, quiet: bool
+    recipe: EvaluateRecipe, folder: Path | None, device: str, num_workers: int, mirror: Path | None, progress: Progress
 ) -> tuple[Path, dict[str, Any]]:
     """Evaluate a model on held-out molecules; returns the run folder and the numbers."""
     model = MoleculeVAE.from_pretrained(recipe.model, device)
@@ -537,15 +544,15 @@ def run_evaluation(
         properties=model.predictor.names,
         smiles_column=recipe.smiles_column,
         num_workers=num_workers,
-        quiet=quiet,
+        progress=progress,
     )
     folder = folder or new_run_name("evaluate")
     settings = {**recipe.model_dump(mode="json", exclude={"kind"}), "sources": {"held_out": _source(prepared)}}
-    create_run_folder(folder, "evaluate", settings, recipe.evaluation.seed)
+    open_run_folder(folder, "evaluate", settings, recipe.evaluation.seed)
     known = known_molecules(recipe.model)
     held_out = _data(prepared, None)
-    result = evaluate_model(model, held_out, recipe.evaluation, known=known, quiet=quiet)
-    result["gaussian_process"] = regression_of_model(model, held_out.smiles, recipe.regression, num_workers, quiet)
+    result = evaluate_model(model, held_out, recipe.evaluation, known=known, progress=progress)
+    result["gaussian_process"] = regression_of_model(model, held_out.smiles, recipe.regression, num_workers, progress)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     save_panels(folder, pictures(model, held_out.smiles, recipe.evaluation.seed))
     return folder, result
@@ -559,7 +566,7 @@ def evaluate_samples(
     smiles_column: str | None,
     mirror: Path | None,
     seed: int,
-    quiet: bool,
+    progress: Progress,
 ) -> tuple[Path, dict[str, float]]:
     """Measure a file of generated molecules against a reference; needs a model only for what it was trained on.
 
@@ -571,14 +578,14 @@ def evaluate_samples(
         smiles_column: of both files.
         mirror: of the data set.
         seed: of samples of pairs.
-        quiet: show no progress.
+        progress: told how far it has come.
     """
     smiles = read_molecules(file, smiles_column).frame["smiles"].astype(str).tolist()
     other = fetch_dataset(reference, mirror)["test"] if reference in DATASETS else Path(reference)
     against = read_molecules(other, None if reference in DATASETS else smiles_column).frame["smiles"].astype(str)
     settings = {"samples": str(file), "reference": reference, "model": model}
-    folder = create_run_folder(folder or new_run_name("samples"), "samples", settings, seed)
-    numbers = generated_quality(smiles, against.tolist(), known_molecules(model), seed, quiet)
+    folder = open_run_folder(folder or new_run_name("samples"), "samples", settings, seed)
+    numbers = generated_quality(smiles, against.tolist(), known_molecules(model), seed, progress)
     write_text(folder / "samples.json", json.dumps(numbers, indent=1))
     frame = pd.DataFrame({"what": list(numbers), "value": list(numbers.values())})
     caption = f"{file.name} beside {reference}; definitions of MOSES (Polykovskiy et al. 2020)."
@@ -590,37 +597,42 @@ def evaluate_samples(
 
 
 def run_images(
-    recipe: ImagesRecipe, folder: Path | None, device: str, mirror: Path | None, quiet: bool, tensorboard: bool = False
+    recipe: ImagesRecipe,
+    folder: Path | None,
+    device: str,
+    mirror: Path | None,
+    progress: Progress,
+    tensorboard: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
     """Train a VAE of images and measure it; returns the run folder, with ``model/`` in it, and the numbers."""
     check(recipe.train)
     data = load_images(recipe.data, mirror)
-    folder = create_run_folder(
+    folder = open_run_folder(
         folder or new_run_name("images"),
         "images",
         recipe.model_dump(mode="json", exclude={"kind"}),
         recipe.train.fit.seed,
     )
-    return _images(recipe, data, folder, device, quiet, tensorboard)
+    return _images(recipe, data, folder, device, progress, tensorboard)
 
 
 def resume_images(
-    folder: Path, device: str, mirror: Path | None, quiet: bool, tensorboard: bool = False
+    folder: Path, device: str, mirror: Path | None, progress: Progress, tensorboard: bool = False
 ) -> tuple[Path, dict[str, Any]]:
     """Go on with the training of a VAE of images."""
-    recipe = ImagesRecipe.create(read_run_settings(folder, "images"))
-    return _images(recipe, load_images(recipe.data, mirror), folder, device, quiet, tensorboard)
+    recipe = ImagesRecipe.create(read_run(folder, "images").settings)
+    return _images(recipe, load_images(recipe.data, mirror), folder, device, progress, tensorboard)
 
 
 def _images(
-    recipe: ImagesRecipe, data: ImageData, folder: Path, device: str, quiet: bool, tensorboard: bool
+    recipe: ImagesRecipe, data: ImageData, folder: Path, device: str, progress: Progress, tensorboard: bool
 ) -> tuple[Path, dict[str, Any]]:
     on_log = _tensorboard(folder) if tensorboard else None
-    model = train_images(recipe.train, data, folder, device, quiet, on_log)
+    model = train_images(recipe.train, data, folder, device, progress, on_log)
     model.save_pretrained(folder / "model")
     save_panels(folder, training_panels(model, data, recipe.train))
     evaluation = recipe.evaluation.model_copy(update={"binarisation": recipe.train.binarisation})
-    result = evaluate_images(model, data, evaluation, quiet)
+    result = evaluate_images(model, data, evaluation, progress)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     return folder, result
 
@@ -632,33 +644,33 @@ def evaluate_image_model(
     folder: Path | None,
     device: str,
     mirror: Path | None,
-    quiet: bool,
+    progress: Progress,
 ) -> tuple[Path, dict[str, Any]]:
     """Measure a trained VAE of images on the test part of a data set; returns the run folder and the numbers."""
     loaded = ImageVAE.from_pretrained(model, device)
     images = load_images(data, mirror)
     if images.shape != loaded.shape:
         raise ConfigError(f"{model} is a model of images {loaded.shape}; those of {data} are {images.shape}")
-    folder = create_run_folder(
+    folder = open_run_folder(
         folder or new_run_name("images-evaluate"),
         "images-evaluate",
         {"model": str(model), "data": data, "evaluation": config.model_dump(mode="json")},
         config.seed,
     )
-    result = evaluate_images(loaded, images, config, quiet)
+    result = evaluate_images(loaded, images, config, progress)
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     return folder, result
 
 
-def run_study_recipe(recipe: StudyRecipe, folder: Path | None, mirror: Path | None, quiet: bool) -> Path:
+def run_study_recipe(recipe: StudyRecipe, folder: Path | None, mirror: Path | None, progress: Progress) -> Path:
     """Compute a study and keep its tables and pictures; returns the run folder."""
     settings = study_settings(recipe.study, recipe.settings)
     data = load_images(recipe.data or STUDIES[recipe.study].data, mirror)
-    folder = create_run_folder(
+    folder = open_run_folder(
         folder or new_run_name(recipe.study),
         "study",
         {"study": recipe.study, "data": data.name, "seed": recipe.seed, "settings": settings.model_dump(mode="json")},
         recipe.seed,
     )
-    save_panels(folder, run_study(recipe.study, settings, data, recipe.seed, quiet))
+    save_panels(folder, run_study(recipe.study, settings, data, recipe.seed, progress))
     return folder

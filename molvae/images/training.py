@@ -22,6 +22,7 @@ from molvae.images.pictures import grid, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress, on_stderr
 
 
 class ImageObjectiveConfig(Config):
@@ -98,7 +99,7 @@ def train_images(
     data: ImageData,
     folder: Path,
     device: str = "auto",
-    quiet: bool = False,
+    progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
 ) -> ImageVAE:
     """Train, or go on training, and return the model with its best weights.
@@ -108,7 +109,7 @@ def train_images(
         data: what to learn from; its validation part is only watched.
         folder: checkpoints and metrics; a run killed there resumes from there.
         device: ``auto`` or a torch device.
-        quiet: print no progress.
+        progress: told how far it has come.
         on_log: told every row of metrics.
 
     Raises:
@@ -119,7 +120,7 @@ def train_images(
     model = _initial_model(config, data)
     batches = ImageBatches(data.train, config.batch_size, config.fit.seed, config.binarisation)
     validate = ImageValidator(config, data.valid)
-    fit(model, batches, image_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    fit(model, batches, image_objective(config.objective), config.fit, folder, validate, device, progress, on_log)
     return model
 
 
@@ -179,7 +180,7 @@ class ImageEvaluationConfig(Config):
 
 
 def evaluate_images(
-    model: ImageVAE, data: ImageData, config: ImageEvaluationConfig, quiet: bool = False
+    model: ImageVAE, data: ImageData, config: ImageEvaluationConfig, progress: Progress = on_stderr
 ) -> dict[str, Any]:
     """Bounds, active units and importance-sampled likelihood on the test images (JSON)."""
     test = data.test[: config.images or len(data.test)]
@@ -190,7 +191,7 @@ def evaluate_images(
         # evenly spaced: the first half of MNIST's test images was written by other people than the second
         spread = torch.linspace(0, len(test) - 1, number).round().long()
         part = [batch.to(model.device) for batch in in_order(test[spread], 100, config.binarisation, config.seed)]
-        found = importance_log_likelihood(model, part, config.nll_samples, config.seed, quiet=quiet)
+        found = importance_log_likelihood(model, part, config.nll_samples, config.seed, progress=progress)
         result["likelihood"] = {"nll": found.nll, "standard_error": found.standard_error}
     result["protocol"] = {
         "data": data.name,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from molvae import __version__
 from molvae.molecules.evaluation import summary_table
+from molvae.version import __version__
 
 
 def model_card(

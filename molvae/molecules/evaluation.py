@@ -52,7 +52,7 @@ from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import Mask, MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
-from molvae.run.progress import track
+from molvae.run.progress import Progress, on_stderr, silent, track
 
 _PICTURED = 12
 
@@ -92,7 +92,7 @@ def evaluate_model(
     config: EvaluationConfig,
     training_mean: np.ndarray | None = None,
     known: Any = None,
-    quiet: bool = False,
+    progress: Progress = on_stderr,
 ) -> dict[str, Any]:
     """Measure everything.
 
@@ -103,7 +103,7 @@ def evaluate_model(
         training_mean: (K,) property means of the training data, for the error of predicting the mean; default: of
             the scaling stored with the model.
         known: container of training molecules, for novelty.
-        quiet: show no progress.
+        progress: told how far it has come.
 
     Returns:
         Nested dictionary of numbers (JSON): ``reconstruction``, ``many_decodings``, ``prior``, ``generated``,
@@ -116,15 +116,15 @@ def evaluate_model(
     sampled, _ = model.encode_with_errors(smiles, canonicalise=False, sample=True, generator=generator)
     result: dict[str, Any] = {
         "reconstruction": {
-            "D": reconstructed(model, z, smiles, quiet, "posterior mean"),
-            "S": reconstructed(model, sampled, smiles, quiet, "sampled z"),
+            "D": reconstructed(model, z, smiles, progress, "posterior mean"),
+            "S": reconstructed(model, sampled, smiles, progress, "sampled z"),
         },
         "prior": {},
     }
     if config.jt_molecules:
-        result["reconstruction"]["JT"] = _jin_protocol(model, smiles[: config.jt_molecules], generator, quiet)
+        result["reconstruction"]["JT"] = _jin_protocol(model, smiles[: config.jt_molecules], generator, progress)
     if config.chosen_points:
-        result["many_decodings"] = _many_decodings(model, z, smiles, config, quiet)
+        result["many_decodings"] = _many_decodings(model, z, smiles, config, progress)
     points = model.prior.sample((config.prior_samples,), generator)
     masks: tuple[Mask, ...] = ("none", "syntax", "valence")
     for mask in masks:
@@ -137,9 +137,9 @@ def evaluate_model(
         result["prior"]["fitted"] = prior_quality(model, fitted, "none", known)
     if config.generated:
         drawn, _ = model.generate(model.prior.sample((config.generated,), generator), mask="none")
-        result["generated"] = generated_quality(drawn, smiles, known, config.seed, quiet)
+        result["generated"] = generated_quality(drawn, smiles, known, config.seed, progress)
     result["smoothness"] = _smoothness(model, z, smiles, config, generator)
-    result["latent"] = _latent_numbers(model, smiles, config, quiet)
+    result["latent"] = _latent_numbers(model, smiles, config, progress)
     result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)], training_mean)
     result["protocol"] = {
         "held_out_molecules": len(smiles),
@@ -157,12 +157,17 @@ def evaluate_model(
 
 
 def reconstructed(
-    model: MoleculeVAE, z: Tensor, smiles: Sequence[str], quiet: bool = True, name: str = "", mask: Mask = "none"
+    model: MoleculeVAE,
+    z: Tensor,
+    smiles: Sequence[str],
+    progress: Progress = silent,
+    name: str = "",
+    mask: Mask = "none",
 ) -> float:
     """Fraction of canonical SMILES that greedy decoding of their points (n, D) gives back; NaN is a failure."""
     hits = 0
     chunks = range(0, len(smiles), 500)
-    for start in track(chunks, f"reconstruction, {name}", quiet=quiet):
+    for start in track(chunks, f"reconstruction, {name}", progress=progress):
         part = z[start : start + 500]
         finite = torch.isfinite(part).all(-1)
         texts, _ = model.generate(part[finite], mask=mask)
@@ -220,9 +225,9 @@ def _likeness(model: MoleculeVAE, points: Tensor, owners: Sequence[str]) -> dict
     return {"validity": len(pairs) / max(1, len(texts)), "similarity": mean_similarity(pairs)}
 
 
-def _jin_protocol(model: MoleculeVAE, smiles: Sequence[str], generator: torch.Generator, quiet: bool) -> float:
+def _jin_protocol(model: MoleculeVAE, smiles: Sequence[str], generator: torch.Generator, progress: Progress) -> float:
     hits = []
-    for text in track(smiles, "reconstruction, 10 z x 10 decodings", quiet=quiet):
+    for text in track(smiles, "reconstruction, 10 z x 10 decodings", progress=progress):
         z, _ = model.encode_with_errors([text] * 10, canonicalise=False, sample=True, generator=generator)
         drawn, _ = model.generate(z.repeat(10, 1), temperature=1.0, mask="none", generator=generator)
         hits.append(np.mean([guess == text or canonical(guess) == text for guess in drawn]))
@@ -230,7 +235,7 @@ def _jin_protocol(model: MoleculeVAE, smiles: Sequence[str], generator: torch.Ge
 
 
 def _many_decodings(
-    model: MoleculeVAE, z: Tensor, smiles: Sequence[str], config: EvaluationConfig, quiet: bool
+    model: MoleculeVAE, z: Tensor, smiles: Sequence[str], config: EvaluationConfig, progress: Progress
 ) -> dict[str, dict[str, float]]:
     """Fraction rebuilt from posterior means (n, D) and from draws, when one of many decodings is chosen."""
     few = [text for text in smiles[: max(1, config.chosen_points // 10)] for _ in range(10)]
@@ -242,7 +247,7 @@ def _many_decodings(
         ("JT", drawn, few),
     ):
         hits = dict.fromkeys(("posterior", "votes", "any"), 0)
-        for start in track(range(0, len(wanted), 100), f"reconstruction, {name}, many decodings", quiet=quiet):
+        for start in track(range(0, len(wanted), 100), f"reconstruction, {name}, many decodings", progress=progress):
             part = points[start : start + 100]
             decoded = decode_points(model, part, config.n_decodings, seed=config.seed + 1000 + start)
             for point, want in zip(decoded, map(canonical, wanted[start : start + 100]), strict=True):
@@ -255,7 +260,7 @@ def _many_decodings(
 
 
 def _latent_numbers(
-    model: MoleculeVAE, smiles: Sequence[str], config: EvaluationConfig, quiet: bool
+    model: MoleculeVAE, smiles: Sequence[str], config: EvaluationConfig, progress: Progress
 ) -> dict[str, float]:
     dataset, _ = MoleculeDataset.build(smiles, model.vocabulary)
     rows = np.array_split(np.arange(len(dataset)), max(1, len(dataset) // 250))
@@ -264,7 +269,7 @@ def _latent_numbers(
     few = np.arange(min(config.nll_molecules, len(dataset)))
     if len(few):
         parts = [dataset.batch(part).to(model.device) for part in np.array_split(few, -(-len(few) // 25))]
-        found = importance_log_likelihood(model, parts, config.nll_samples, config.seed, chunk=20, quiet=quiet)
+        found = importance_log_likelihood(model, parts, config.nll_samples, config.seed, chunk=20, progress=progress)
         numbers |= {"nll": found.nll, "nll_standard_error": found.standard_error}
     return numbers
 

@@ -20,6 +20,7 @@ from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatc
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.config import Config
+from molvae.run.progress import Progress, on_stderr
 
 _MOST_NOISE = 0.6  # the largest a
 
@@ -123,7 +124,7 @@ def train(
     held_out: MoleculeData,
     folder: Path,
     device: str = "auto",
-    quiet: bool = False,
+    progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
 ) -> MoleculeVAE:
     """Train, or go on training, and return the model with its best weights.
@@ -134,7 +135,7 @@ def train(
         held_out: for validation only.
         folder: checkpoints and metrics; a run killed there resumes from there.
         device: ``auto`` or a torch device.
-        quiet: print no progress.
+        progress: told how far it has come.
         on_log: told every row of metrics.
 
     Raises:
@@ -150,7 +151,7 @@ def train(
         raise InputError(f"no molecule of the training data fits the vocabulary of the initial model {config.initial}")
     batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
     validate = Validator(config.validation, held_out, model.vocabulary, config.objective, config.fit.seed)
-    fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, quiet, on_log)
+    fit(model, batches, joint_objective(config.objective), config.fit, folder, validate, device, progress, on_log)
     return model
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from molvae.design.store import CampaignStore
 from molvae.errors import MolvaeError
-from molvae.run.folder import read_run_settings
+from molvae.run.folder import read_run
 from molvae.run.panels import FOLDER as PANELS
 from molvae.run.panels import Panel, load_panels
 
@@ -68,7 +68,7 @@ def load_run(folder: Path) -> Run:
     Raises:
         RunFolderError: no run folder, or its settings are damaged.
     """
-    settings = read_run_settings(folder)
+    settings = read_run(folder).settings
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
     notes: list[str] = []
 

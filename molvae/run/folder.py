@@ -5,59 +5,108 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from molvae import __version__
 from molvae.errors import RunFolderError
 from molvae.run.files import write_text
+from molvae.version import __version__
 
 CONFIG, PROVENANCE = "config.json", "provenance.json"
+FORMAT = 2
 _PACKAGES = ("torch", "rdkit", "botorch", "gpytorch", "pandas", "numpy")
 
 
-def create_run_folder(folder: Path, kind: str, settings: Mapping[str, Any], seed: int) -> Path:
-    """Make a new run folder and record what the run is.
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run folder says of its run.
+
+    Attributes:
+        kind: of the recipe.
+        settings: the resolved recipe without ``kind``; with ``kind`` it builds the recipe again.
+        facts: what the settings do not say but the result depends on, such as checksums of data or weights.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def open_run_folder(
+    folder: Path, kind: str, settings: Mapping[str, Any], seed: int, facts: Mapping[str, Any] | None = None
+) -> Path:
+    """Make a new run folder and record what the run is, or enter the one that holds this very run.
 
     Args:
-        folder: must not hold a run yet.
-        kind: ``design``, ``train`` or ``evaluate``.
-        settings: the resolved configuration (JSON).
+        folder: made if need be.
+        kind: of the recipe.
+        settings: the resolved recipe (JSON).
         seed: of the run.
+        facts: see :class:`RunRecord`.
 
     Raises:
-        RunFolderError: the folder holds a run already, or cannot be written.
+        RunFolderError: the folder holds another run or cannot be written.
     """
+    record = {"format": FORMAT, "kind": kind, "settings": settings, "facts": facts or {}}
+    record = json.loads(json.dumps(record))
     if (folder / CONFIG).exists():
-        raise RunFolderError(f"{folder} already holds a run: go on with --resume {folder}, or give another folder")
+        before = read_run(folder)
+        if before.kind != kind:
+            raise RunFolderError(f"{folder} holds a run of kind {before.kind!r}, not {kind!r}: give another folder")
+        if change := _difference(before.settings, record["settings"]):
+            raise RunFolderError(
+                f"{folder} was begun with other settings ({change}): give another folder, or go on with the old ones: "
+                f"molvae resume {folder}"
+            )
+        if change := _difference(before.facts, record["facts"]):
+            raise RunFolderError(f"{folder} cannot go on, something has changed since it began ({change})")
+        return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / PROVENANCE, json.dumps(provenance(seed), indent=1))
         # the settings come last: a folder that has them was set up completely
-        write_text(folder / CONFIG, json.dumps({"kind": kind, **settings}, indent=1))
+        write_text(folder / CONFIG, json.dumps(record, indent=1))
     except OSError as error:
         raise RunFolderError(f"cannot write to {folder}: {error.strerror or error}") from None
     return folder
 
 
-def read_run_settings(folder: Path, kind: str | None = None) -> dict[str, Any]:
-    """The settings that :func:`create_run_folder` wrote, without ``kind``.
+def _difference(old: Any, new: Any, name: str = "") -> str:
+    """The first setting in which two records differ, in words; empty if they agree."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys((*old, *new)):
+            if found := _difference(old.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
+                return found
+        return ""
+    return "" if old == new else f"{name}: {old!r} then, {new!r} now"
+
+
+def read_run(folder: Path, kind: str | None = None) -> RunRecord:
+    """What :func:`open_run_folder` recorded.
 
     Raises:
-        RunFolderError: no run folder, a damaged one, or a run of another kind.
+        RunFolderError: not a run folder, a damaged one, of an older version, or a run of another kind.
     """
     path = folder / CONFIG
     if not path.is_file():
         raise RunFolderError(f"{folder} is not a run folder: it has no {CONFIG}")
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        found = settings.pop("kind")
-    except (ValueError, KeyError, AttributeError, OSError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record.get("format")
+        if version == FORMAT:
+            found = RunRecord(str(record["kind"]), dict(record["settings"]), dict(record["facts"]))
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise RunFolderError(f"{path} is damaged: the run cannot be identified") from None
-    if kind is not None and found != kind:
-        raise RunFolderError(f"{folder} holds a run of kind {found!r}, not {kind!r}")
-    return dict(settings)
+    if version != FORMAT:
+        raise RunFolderError(
+            f"{folder} was written by another version of molvae (format {version}; this one reads {FORMAT}): "
+            "use that version, or begin the run anew in another folder"
+        )
+    if kind is not None and found.kind != kind:
+        raise RunFolderError(f"{folder} holds a run of kind {found.kind!r}, not {kind!r}")
+    return found
 
 
 def new_run_name(kind: str) -> Path:

@@ -1,43 +1,130 @@
-"""Progress on stderr for everything that takes longer than a few seconds; silent when stderr is not a terminal."""
+"""Progress is a callback: whoever starts long work says where its events go.
+
+A function that may run for more than a few seconds takes ``progress: Progress`` and reports :class:`Event` objects,
+most often through :func:`track`. :data:`on_stderr` shows them to a person, :func:`silent` drops them; a notebook or an
+app passes a function of its own.
+"""
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
 
-def track(iterable: Iterable[Item], description: str, total: int | None = None, quiet: bool = False) -> Iterator[Item]:
-    """Yield from ``iterable`` and show how far it has come.
+@dataclass(frozen=True)
+class Event:
+    """Where a piece of work stands.
 
-    On a terminal this is a progress bar. Where stderr is a file or a pipe (a batch job), it is one plain line
-    every 30 seconds, so that a log shows that the job lives without filling up.
+    Attributes:
+        what: names the work; events of the same work have the same name.
+        done: items finished.
+        total: items in all, or None if that is not known.
+        text: what is worth reading beside the numbers.
+        milestone: worth a line of its own, however soon after the last one.
+        ended: the work is over, finished or not.
+    """
+
+    what: str
+    done: int = 0
+    total: int | None = None
+    text: str = ""
+    milestone: bool = False
+    ended: bool = False
+
+
+Progress = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Show nothing."""
+
+
+class Stderr:
+    """Bars on a terminal; where stderr is a file or a pipe, a plain line every ``interval`` seconds."""
+
+    def __init__(self, interval: float = 30.0) -> None:
+        self.interval = interval
+        self._last: dict[str, float] = {}
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        if sys.stderr.isatty():
+            self._draw(event)
+        else:
+            self._log(event)
+
+    def _log(self, event: Event) -> None:
+        now = time.monotonic()
+        last = self._last.setdefault(event.what, now)
+        if event.milestone or (now - last > self.interval and not event.ended):
+            self._last[event.what] = now
+            print(self._line(event), file=sys.stderr, flush=True)
+        if event.ended:
+            del self._last[event.what]
+
+    @staticmethod
+    def _line(event: Event) -> str:
+        of = f" of {event.total}" if event.total else ""
+        return f"{event.what}: {event.done}{of}" + (f"  {event.text}" if event.text else "")
+
+    def _draw(self, event: Event) -> None:
+        now = time.monotonic()
+        began = self._last.setdefault(event.what, now)
+        if event.ended:
+            del self._last[event.what]
+        if event.what not in self._tasks and (event.ended or now - began < 1) and not event.milestone:
+            return  # over before a bar would be seen
+        if self._bars is None:
+            # imported late, with the first bar
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            text = TextColumn("{task.fields[text]}", markup=False)
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+            self._bars = Progress(
+                *columns, TimeRemainingColumn(), text, console=Console(stderr=True, markup=False), transient=True
+            )
+            self._bars.start()
+        if event.what not in self._tasks:
+            self._tasks[event.what] = self._bars.add_task(event.what, total=event.total, text="")
+        short = "" if event.milestone else event.text
+        self._bars.update(self._tasks[event.what], completed=event.done, total=event.total, text=short)
+        if event.milestone:
+            self._bars.console.print(self._line(event), highlight=False)
+        if event.ended:
+            self._bars.remove_task(self._tasks.pop(event.what))
+            if not self._tasks:
+                self._bars.stop()
+                self._bars = None
+
+
+on_stderr = Stderr()
+"""The one that shows progress unless another is asked for."""
+
+
+def track(
+    iterable: Iterable[Item], what: str, total: int | None = None, progress: Progress = on_stderr
+) -> Iterator[Item]:
+    """Yield from ``iterable`` and report how far it has come.
 
     Args:
         iterable: what to go through.
-        description: the text beside the bar.
+        what: names the work.
         total: number of items, if ``iterable`` cannot tell.
-        quiet: show nothing.
+        progress: told before the first item, after each, and at the end.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
-    if quiet:
-        yield from iterable
-    elif sys.stderr.isatty():
-        # rich is imported late: most commands finish before a bar would be seen
-        from rich.console import Console
-        from rich.progress import track as rich_track
-
-        yield from rich_track(iterable, description, total=total, console=Console(stderr=True), transient=True)
-    else:
-        yield from _log_lines(iterable, description, total)
-
-
-def _log_lines(iterable: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
-    last = time.monotonic()
-    for count, item in enumerate(iterable, start=1):
-        yield item
-        if time.monotonic() - last > 30:
-            last = time.monotonic()
-            print(f"{description}: {count}{f' of {total}' if total else ''}", file=sys.stderr, flush=True)
+    done = 0
+    progress(Event(what, done, total))
+    try:
+        for item in iterable:
+            yield item
+            done += 1
+            progress(Event(what, done, total))
+    finally:
+        progress(Event(what, done, total, ended=True))

@@ -12,8 +12,8 @@ from torch import Tensor
 from molvae.search.surrogate import Posterior
 
 Acquisition = Callable[[Posterior, Tensor, float, int, torch.Generator, Sequence[int]], tuple[list[int], Tensor]]
-"""(posterior at n candidates, feasibility (n,), best so far, q, generator, rows that are being evaluated already) -> rows
-chosen in order, their values (q,)."""
+"""(posterior at n candidates, feasibility (n,), best so far, q, generator, rows being evaluated already) -> rows chosen
+in order, their values (q,)."""
 
 SAMPLES = 256
 _LOOK = 64  # points whose value is computed at a time

@@ -11,12 +11,13 @@ from molvae.chemistry import chemnet, metrics
 from molvae.chemistry.chemnet import frechet_distance
 from molvae.chemistry.metrics import cosine, fragments, generated_quality, scaffolds
 from molvae.errors import CheckpointError
+from molvae.run.progress import silent
 
 REFERENCE = ["c1ccccc1CCN", "CC(=O)Nc1ccc(O)cc1", "C1CCCCC1C(=O)O", "nonsense"]
 
 
 def measure(smiles: list[str], known: set[str] | None = None, reference: list[str] = REFERENCE) -> dict[str, float]:
-    return generated_quality(smiles, reference, known, quiet=True)
+    return generated_quality(smiles, reference, known, progress=silent)
 
 
 def test_shares_are_of_what_they_say():

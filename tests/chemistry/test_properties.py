@@ -7,6 +7,7 @@ from rdkit import Chem
 from molvae.chemistry.molecule import canonical, parse_smiles
 from molvae.chemistry.properties import PROPERTIES, compute, compute_many
 from molvae.errors import ConfigError
+from molvae.run.progress import silent
 
 BEST = "COc1ccc(NC(=O)c2ccc(Br)cc2)cc1"  # the best of ZINC250k by 5*QED - SAS
 
@@ -44,14 +45,16 @@ def test_an_unknown_name_gives_the_nearest():
 
 
 def test_rows_keep_their_places():
-    table = compute_many(["CCO", "C1CC", "c1ccccc1"], ["MW"], quiet=True)
+    table = compute_many(["CCO", "C1CC", "c1ccccc1"], ["MW"], progress=silent)
     assert table["valid"].tolist() == [True, False, True]
     assert table["MW"].isna().tolist() == [False, True, False] and table["error"][1]
 
 
 def test_processes_give_the_same_as_one():
     smiles = ["C" * (1 + n % 30) for n in range(300)]
-    assert compute_many(smiles, ["MW"], num_workers=2, quiet=True).equals(compute_many(smiles, ["MW"], 1, quiet=True))
+    assert compute_many(smiles, ["MW"], num_workers=2, progress=silent).equals(
+        compute_many(smiles, ["MW"], 1, progress=silent)
+    )
 
 
 @pytest.mark.parametrize(

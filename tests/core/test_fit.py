@@ -25,6 +25,7 @@ from molvae.core.fit import FitConfig, fit
 from molvae.core.objectives import elbo
 from molvae.core.vae import VAE
 from molvae.errors import MolvaeError
+from molvae.run.progress import silent
 
 
 @dataclass
@@ -82,7 +83,7 @@ def validate(model, step):
 def train(folder: Path, **settings) -> VAE:
     model = digit_vae()
     config = FitConfig(**{"epochs": 2, "precision": "float32", "warmup_steps": 10, "checkpoint_every": 5} | settings)
-    fit(model, DigitBatches(digits()[200:]), objective, config, folder, validate, device="cpu", quiet=True)
+    fit(model, DigitBatches(digits()[200:]), objective, config, folder, validate, device="cpu", progress=silent)
     return model
 
 
@@ -127,7 +128,7 @@ def test_divergence_is_an_error_that_says_what_to_do(tmp_path):
         return values * float("inf"), logged
 
     with pytest.raises(MolvaeError, match="lower learning_rate"):
-        fit(digit_vae(), DigitBatches(digits()), exploding, FitConfig(), tmp_path, device="cpu", quiet=True)
+        fit(digit_vae(), DigitBatches(digits()), exploding, FitConfig(), tmp_path, device="cpu", progress=silent)
 
 
 def test_killed_and_resumed_training_ends_with_the_very_weights(tmp_path):

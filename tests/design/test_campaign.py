@@ -8,8 +8,9 @@ from molvae.design.campaign import Campaign
 from molvae.design.strategies.registry import DESCRIPTIONS
 from molvae.errors import ConfigError, InputError, OracleError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
-SMALL = {"budget": 34, "start_size": 20, "batch": 7, "quiet": True, "num_workers": 0, "n_decodings": 4}
+SMALL = {"budget": 34, "start_size": 20, "batch": 7, "progress": silent, "num_workers": 0, "n_decodings": 4}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_every_strategy_goes_on_after_a_stop_as_if_there_had_been_none(model, tm
         stopped.oracle.evaluate = interrupt  # proposed and stored, but the process ends before they are scored
         with pytest.raises(KeyboardInterrupt):
             stopped.advance()
-    with Campaign.resume(tmp_path / "stopped", model, quiet=True) as resumed:
+    with Campaign.resume(tmp_path / "stopped", model, progress=silent) as resumed:
         resumed.run()
         pd.testing.assert_frame_equal(resumed.store.evaluations()[["call", "smiles", "score"]], expected)
 
@@ -104,7 +105,7 @@ def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
         assert 0.6 in campaign.strategy.search.y
         with pytest.raises(OracleError, match="molvae tell"):
             campaign.oracle.evaluate(["CCCCO"], "latent", 2)
-    with Campaign.resume(tmp_path / "run", model, quiet=True) as again:
+    with Campaign.resume(tmp_path / "run", model, progress=silent) as again:
         assert again.ask(3)["smiles"].tolist() == following
 
 
@@ -126,9 +127,9 @@ def test_a_laboratory_may_use_a_process_for_each_command(model, tmp_path, strate
     with Campaign(model, start=start, folder=tmp_path / "many", **settings) as campaign:
         campaign.tell(start)
     for plate in plates:
-        with Campaign.resume(tmp_path / "many", model, quiet=True) as asked:
+        with Campaign.resume(tmp_path / "many", model, progress=silent) as asked:
             assert asked.ask(3)["smiles"].tolist() == plate
-        with Campaign.resume(tmp_path / "many", model, quiet=True) as told:
+        with Campaign.resume(tmp_path / "many", model, progress=silent) as told:
             told.tell(measured(plate))
 
 
@@ -140,7 +141,7 @@ def test_a_process_that_died_after_the_last_answer_leaves_no_plate_open(model, t
         plate = campaign.ask(2)["smiles"].tolist()
         campaign._close_if_answered = lambda: None  # dies here
         campaign.tell(pd.DataFrame({"smiles": plate, "score": [0.5, 0.6]}))
-    with Campaign.resume(tmp_path / "run", model, quiet=True) as again:
+    with Campaign.resume(tmp_path / "run", model, progress=silent) as again:
         following = again.ask(2)["smiles"].tolist()
         assert len(following) == 2 and not set(following) & set(plate)
 

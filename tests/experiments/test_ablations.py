@@ -6,6 +6,7 @@ import pytest
 from molvae.errors import ConfigError
 from molvae.experiments.ablations import AblationConfig, changed, panels, run_variants
 from molvae.molecules.training import MoleculeData, TrainConfig
+from molvae.run.progress import silent
 
 from .conftest import MOLECULES
 
@@ -41,12 +42,12 @@ def test_every_variant_has_its_row_and_a_second_run_reads_it(tmp_path):
     variants = [{"name": "base"}, {"name": "with a flow", "change": {"model.flow_layers": 2}}]
     config = AblationConfig.create({"base": BASE, "variants": variants})
     data = MoleculeData(MOLECULES, np.ones((len(MOLECULES), 3), dtype=np.float32))
-    table = run_variants(config, data, data, tmp_path, "cpu", quiet=True)
+    table = run_variants(config, data, data, tmp_path, "cpu", progress=silent)
     assert table["variant"].tolist() == ["base", "with a flow"]
     assert table["parameters"][1] > table["parameters"][0]
     assert np.isfinite(table[["log p(x|z)", "KL", "bound", "prior validity"]].to_numpy(float)).all()
     checkpoint = tmp_path / "with-a-flow" / "last.safetensors"
     written = checkpoint.stat().st_mtime_ns
-    again = run_variants(config, data, data, tmp_path, "cpu", quiet=True)
+    again = run_variants(config, data, data, tmp_path, "cpu", progress=silent)
     assert again.equals(table) and checkpoint.stat().st_mtime_ns == written
     assert panels(table)[0].frame is not None

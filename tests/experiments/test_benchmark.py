@@ -17,6 +17,7 @@ from molvae.experiments.benchmark import (
     planned_runs,
     run_benchmark,
 )
+from molvae.run.progress import silent
 
 CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
 
@@ -27,7 +28,7 @@ def config_with(**changes: object) -> BenchmarkConfig:
 
 
 def rows_of(config: BenchmarkConfig, folder) -> pd.DataFrame:
-    return run_benchmark(config, "zinc250k", None, folder, None, "cpu", quiet=True)
+    return run_benchmark(config, "zinc250k", None, folder, None, "cpu", progress=silent)
 
 
 def test_numbers_of_a_campaign():

@@ -8,6 +8,7 @@ from molvae.chemistry.molecule import canonical
 from molvae.design.start import nci_molecules
 from molvae.experiments.figure4 import Figure4Config, ascend, diverse_rows, panels, reproduce
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 from molvae.search.surrogate import Surrogate
 
 
@@ -30,7 +31,7 @@ def test_ascent_reaches_the_top_of_what_the_process_believes():
 def test_the_experiment_in_small():
     smiles = [text for text in map(canonical, nci_molecules()["smiles"].tolist()[:260]) if text]
     config = Figure4Config(pool=200, training=(40, 80), trials=2, draws=20, steps=10)
-    found = reproduce(MoleculeVAE.from_pretrained("zinc250k", "cpu"), smiles, config, quiet=True)
+    found = reproduce(MoleculeVAE.from_pretrained("zinc250k", "cpu"), smiles, config, progress=silent)
     counts = found.percentiles["method"].value_counts()
     assert set(counts.index) == {"random", "genetic algorithm", "GP, 40", "GP, 80"}
     assert counts["random"] == 20

@@ -6,6 +6,7 @@ import torch
 
 from molvae.experiments.latent_regression import RegressionConfig, regression_of_model, regression_test
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 FEW = RegressionConfig(training=160, held_out=80, splits=3)
 
@@ -16,13 +17,13 @@ def z() -> torch.Tensor:
 
 
 def test_a_smooth_function_is_found(z):
-    found = regression_test(z, (z[:, 0] + torch.sin(z[:, 1])).numpy(), FEW, quiet=True)
+    found = regression_test(z, (z[:, 0] + torch.sin(z[:, 1])).numpy(), FEW, progress=silent)
     assert found["rmse"] < 0.3 * found["rmse_of_mean"]
 
 
 def test_noise_is_not_found_and_its_likelihood_is_that_of_a_normal_distribution(z):
     y = np.random.default_rng(0).normal(size=len(z))
-    found = regression_test(z, y, FEW, quiet=True)
+    found = regression_test(z, y, FEW, progress=silent)
     assert found["rmse"] == pytest.approx(found["rmse_of_mean"], rel=0.15)
     assert found["log_likelihood"] == pytest.approx(-0.5 * np.log(2 * np.pi * np.e), abs=0.15)
 
@@ -30,7 +31,7 @@ def test_noise_is_not_found_and_its_likelihood_is_that_of_a_normal_distribution(
 def test_points_that_are_nowhere_are_left_out(z):
     z = torch.cat([z, torch.full((5, 3), torch.nan)])
     y = np.append(z[:240, 0].numpy(), np.zeros(5))
-    assert np.isfinite(list(regression_test(z, y, FEW, quiet=True).values())).all()
+    assert np.isfinite(list(regression_test(z, y, FEW, progress=silent).values())).all()
 
 
 def test_the_shipped_model_predicts_both_targets_better_than_their_mean():
@@ -38,6 +39,6 @@ def test_the_shipped_model_predicts_both_targets_better_than_their_mean():
 
     smiles = nci_molecules()["smiles"].tolist()[:150]
     model = MoleculeVAE.from_pretrained("zinc250k")
-    found = regression_of_model(model, smiles, RegressionConfig(training=100, held_out=50, splits=1), quiet=True)
+    found = regression_of_model(model, smiles, RegressionConfig(training=100, held_out=50, splits=1), progress=silent)
     assert set(found) == {"penalized_logP_zinc", "5*QED - SAS"}
     assert all(numbers["rmse"] < numbers["rmse_of_mean"] for numbers in found.values())

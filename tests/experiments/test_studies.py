@@ -8,6 +8,7 @@ from molvae.experiments.studies.labels import METHODS
 from molvae.experiments.studies.registry import STUDIES, run_study, study_settings
 from molvae.images.datasets import load_images
 from molvae.run.panels import Panel
+from molvae.run.progress import silent
 
 FIT = {"epochs": 2, "learning_rate": 5e-3, "warmup_steps": 5, "precision": "float32"}
 NETWORK = {"hidden_size": 32, "depth": 1}
@@ -42,7 +43,7 @@ SMALL = {
 
 def run(name: str) -> dict[str, Panel]:
     data = load_images(STUDIES[name].data)
-    panels = run_study(name, study_settings(name, SMALL[name]), data, seed=0, quiet=True)
+    panels = run_study(name, study_settings(name, SMALL[name]), data, seed=0, progress=silent)
     return {panel.name: panel for panel in panels}
 
 

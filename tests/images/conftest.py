@@ -7,6 +7,7 @@ from molvae.images.datasets import ImageData, load_images
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig, train_images
 from molvae.images.vae import ImageVAE, ImageVAEConfig
+from molvae.run.progress import silent
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +28,12 @@ def quick(latent_size: int = 2, epochs: int = 4, **model: object) -> ImageTrainC
 @pytest.fixture(scope="session")
 def plane_model(digits, tmp_path_factory) -> ImageVAE:
     """Two latent dimensions."""
-    return train_images(quick(), digits, tmp_path_factory.mktemp("plane"), quiet=True)
+    return train_images(quick(), digits, tmp_path_factory.mktemp("plane"), progress=silent)
 
 
 @pytest.fixture(scope="session")
 def class_model(digits, tmp_path_factory) -> ImageVAE:
     """Conditional."""
-    return train_images(quick(4, epochs=15, conditional=True), digits, tmp_path_factory.mktemp("class"), quiet=True)
+    return train_images(
+        quick(4, epochs=15, conditional=True), digits, tmp_path_factory.mktemp("class"), progress=silent
+    )

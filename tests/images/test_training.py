@@ -16,6 +16,7 @@ from molvae.images.training import (
     train_images,
     training_panels,
 )
+from molvae.run.progress import silent
 
 from .conftest import quick
 
@@ -25,7 +26,7 @@ def test_every_objective_improves_the_held_out_bound(digits, tmp_path, name):
     config = quick(epochs=6)
     config = config.model_copy(update={"objective": ImageObjectiveConfig(name=name, samples=3)})
     log = []
-    train_images(config, digits, tmp_path, quiet=True, on_log=lambda step, row: log.append(row))
+    train_images(config, digits, tmp_path, progress=silent, on_log=lambda step, row: log.append(row))
     assert log[-1]["valid_objective"] > log[0]["valid_objective"]
 
 
@@ -40,10 +41,10 @@ def test_a_run_with_averaged_weights_that_was_cut_ends_as_an_uninterrupted_one(d
         if step > 20:
             raise Killed
 
-    whole = train_images(config, digits, tmp_path / "whole", quiet=True)
+    whole = train_images(config, digits, tmp_path / "whole", progress=silent)
     with pytest.raises(Killed):
-        train_images(config, digits, tmp_path / "cut", quiet=True, on_log=kill)
-    resumed = train_images(config, digits, tmp_path / "cut", quiet=True)
+        train_images(config, digits, tmp_path / "cut", progress=silent, on_log=kill)
+    resumed = train_images(config, digits, tmp_path / "cut", progress=silent)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     last, _ = load_tensors(tmp_path / "whole" / "last.safetensors")
@@ -54,8 +55,8 @@ def test_a_run_with_averaged_weights_that_was_cut_ends_as_an_uninterrupted_one(d
 def test_a_nearly_perfect_memory_is_the_last_weights_and_none_is_no_average(digits, tmp_path):
     plain = quick(epochs=1)
     short = plain.model_copy(update={"fit": plain.fit.model_copy(update={"average": 1e-9})})
-    one = train_images(plain, digits, tmp_path / "plain", quiet=True)
-    other = train_images(short, digits, tmp_path / "short", quiet=True)
+    one = train_images(plain, digits, tmp_path / "plain", progress=silent)
+    other = train_images(short, digits, tmp_path / "short", progress=silent)
     for name, tensor in one.state_dict().items():
         torch.testing.assert_close(tensor, other.state_dict()[name], atol=1e-6, rtol=1e-5)
 
@@ -63,9 +64,9 @@ def test_a_nearly_perfect_memory_is_the_last_weights_and_none_is_no_average(digi
 def test_points_of_a_plane_are_no_grey_values(tmp_path):
     rings = load_images("half_rings")
     with pytest.raises(ConfigError, match="Gaussian likelihood"):
-        train_images(quick(), rings, tmp_path, quiet=True)
+        train_images(quick(), rings, tmp_path, progress=silent)
     config = quick(epochs=1, likelihood="gaussian").model_copy(update={"binarisation": "none"})
-    model = train_images(config, rings, tmp_path, quiet=True)
+    model = train_images(config, rings, tmp_path, progress=silent)
     (panel,) = training_panels(model, rings, config)
     assert panel.kind == "scatter" and set(panel.frame["of"]) == {"data", "samples"}
 
@@ -79,15 +80,15 @@ def test_points_of_a_plane_are_no_grey_values(tmp_path):
 )
 def test_settings_that_contradict_each_other_are_refused(digits, tmp_path, settings, message):
     with pytest.raises(ConfigError, match=message):
-        train_images(ImageTrainConfig.create(settings), digits, tmp_path, quiet=True)
+        train_images(ImageTrainConfig.create(settings), digits, tmp_path, progress=silent)
 
 
 def test_the_numbers_of_an_evaluation_name_their_protocol(plane_model, digits):
     config = ImageEvaluationConfig(images=100, nll_images=40, nll_samples=50)
-    result = evaluate_images(plane_model, digits, config, quiet=True)
+    result = evaluate_images(plane_model, digits, config, progress=silent)
     assert result["likelihood"]["nll"] < -result["bounds"]["elbo"] + 1.0  # 40 of the 100 images, but the same model
     assert result["protocol"]["nll_images"] == 40 and result["protocol"]["binarisation"] == "dynamic"
-    assert evaluate_images(plane_model, digits, config, quiet=True) == result
+    assert evaluate_images(plane_model, digits, config, progress=silent) == result
     lines = dict(image_summary(result))
     assert any("50 importance samples, 40 images" in name for name in lines)
 
@@ -103,13 +104,13 @@ def test_training_begins_with_the_weights_of_another_run(digits, tmp_path):
     """The objective may change from run to run, the architecture may not."""
     small = {"latent_size": 2, "network": {"hidden_size": 16, "depth": 1}}
     fit = {"epochs": 3, "warmup_steps": 2, "precision": "float32"}
-    first = train_images(ImageTrainConfig.create({"model": small, "fit": fit}), digits, tmp_path / "a", quiet=True)
+    first = train_images(ImageTrainConfig.create({"model": small, "fit": fit}), digits, tmp_path / "a", progress=silent)
     first.save_pretrained(tmp_path / "model")
     still = {**fit, "learning_rate": 1e-12}  # hardly moves
     settings = {"model": small, "fit": still, "initial": str(tmp_path / "model"), "objective": {"name": "iwae"}}
-    second = train_images(ImageTrainConfig.create(settings), digits, tmp_path / "b", quiet=True)
+    second = train_images(ImageTrainConfig.create(settings), digits, tmp_path / "b", progress=silent)
     for name, value in first.state_dict().items():
         torch.testing.assert_close(second.state_dict()[name], value, atol=1e-6, rtol=0)
     other = ImageTrainConfig.create({**settings, "model": {**small, "latent_size": 3}})
     with pytest.raises(ConfigError, match="another architecture"):
-        train_images(other, digits, tmp_path / "c", quiet=True)
+        train_images(other, digits, tmp_path / "c", progress=silent)

@@ -6,6 +6,7 @@ from molvae.chemistry.properties import compute_many
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, summary_table
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 HELD_OUT = [
     "CC(C)Cc1ccc(C(C)C(=O)O)cc1",
@@ -33,8 +34,8 @@ def model():
 
 
 def measure(model, smiles, **changes):
-    values = compute_many(smiles, ["QED", "SAS", "logP"], quiet=True)[["QED", "SAS", "logP"]].to_numpy("float32")
-    return evaluate_model(model, MoleculeData(smiles, values), EvaluationConfig(**{**FEW, **changes}), quiet=True)
+    values = compute_many(smiles, ["QED", "SAS", "logP"], progress=silent)[["QED", "SAS", "logP"]].to_numpy("float32")
+    return evaluate_model(model, MoleculeData(smiles, values), EvaluationConfig(**{**FEW, **changes}), progress=silent)
 
 
 def test_no_choice_among_decodings_rebuilds_more_than_was_decoded(model):

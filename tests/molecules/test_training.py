@@ -7,6 +7,7 @@ import torch
 from molvae.errors import ConfigError
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, corrupt, joint_objective, train
+from molvae.run.progress import silent
 
 from .conftest import MOLECULES
 
@@ -55,14 +56,14 @@ def test_training_goes_on_from_given_weights(model, tmp_path):
         "validation": {"prior_samples": 2},
     }
     data = MoleculeData(MOLECULES, np.random.default_rng(0).normal(size=(len(MOLECULES), 3)))
-    trained = train(TrainConfig.create(settings), data, data, tmp_path / "run", "cpu", quiet=True)
+    trained = train(TrainConfig.create(settings), data, data, tmp_path / "run", "cpu", progress=silent)
     assert trained.vocabulary == model.vocabulary
     for name, value in model.state_dict().items():
         torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-9, rtol=0)
 
     wider = TrainConfig.create({**settings, "model": {**settings["model"], "hidden_size": 999}})
     with pytest.raises(ConfigError, match="another shape"):
-        train(wider, data, data, tmp_path / "wider", "cpu", quiet=True)
+        train(wider, data, data, tmp_path / "wider", "cpu", progress=silent)
     longer = TrainConfig.create({**settings, "max_length": 500})
     with pytest.raises(ConfigError, match="leave it out"):
-        train(longer, data, data, tmp_path / "longer", "cpu", quiet=True)
+        train(longer, data, data, tmp_path / "longer", "cpu", progress=silent)

@@ -6,6 +6,7 @@ import torch
 
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 from molvae.weights import shipped_models, weights_folder
 
 from .conftest import MOLECULES
@@ -84,7 +85,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path):
     from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
     from molvae.molecules.vae import MoleculeVAEConfig
 
-    table = compute_many(MOLECULES, ["QED", "SAS", "logP"], quiet=True)
+    table = compute_many(MOLECULES, ["QED", "SAS", "logP"], progress=silent)
     data = MoleculeData(MOLECULES, table[["QED", "SAS", "logP"]].to_numpy(np.float32))
     config = TrainConfig(
         batch_size=10,
@@ -93,7 +94,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path):
         fit=FitConfig(epochs=250, learning_rate=5e-3, warmup_steps=10, validate_every=250, precision="float32"),
         validation=ValidationConfig(molecules=10, prior_samples=5),
     )
-    model = train(config, data, data, tmp_path, device="cpu", quiet=True)
+    model = train(config, data, data, tmp_path, device="cpu", progress=silent)
     rebuilt, _ = model.generate(model.encode(MOLECULES, canonicalise=False), mask="none")
     assert sum(a == b for a, b in zip(rebuilt, MOLECULES, strict=True)) >= 9
     assert np.abs(model.predict(model.encode(MOLECULES))["logP"] - table["logP"]).mean() < 0.3

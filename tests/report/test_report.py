@@ -12,7 +12,7 @@ from molvae.design.store import CampaignStore, Candidate, Evaluation
 from molvae.errors import RunFolderError
 from molvae.report import build
 from molvae.report.figures import coverage
-from molvae.run.folder import create_run_folder
+from molvae.run.folder import open_run_folder
 from molvae.run.panels import Panel, save_panels
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -76,7 +76,7 @@ def campaign(folder, number: int = 40) -> None:
 def run(tmp_path):
     folder = tmp_path / "run"
     settings = {"campaign": {"objective": EVIL, "strategy": "latent", "budget": 40, "direction": "max"}}
-    create_run_folder(folder, "design", settings, seed=0)
+    open_run_folder(folder, "design", settings, seed=0)
     campaign(folder)
     return folder
 
@@ -118,7 +118,7 @@ def test_damaged_parts_are_named_and_left_out(run):
 
 
 def test_a_run_killed_at_once_still_has_a_report(tmp_path):
-    create_run_folder(tmp_path / "run", "design", {"campaign": {}}, seed=0)
+    open_run_folder(tmp_path / "run", "design", {"campaign": {}}, seed=0)
     assert build(tmp_path / "run").exists()
     with CampaignStore(tmp_path / "run" / "campaign.sqlite"):
         pass
@@ -126,11 +126,11 @@ def test_a_run_killed_at_once_still_has_a_report(tmp_path):
 
 
 def test_training_and_evaluation_runs(tmp_path):
-    create_run_folder(tmp_path / "train", "train", {}, seed=0)
+    open_run_folder(tmp_path / "train", "train", {}, seed=0)
     log = {"step": [1, 2], "epoch": [0.5, 1.0], "train_kl": [3.0, 4.0], "valid_kl": [3.5, np.nan], "seconds": [1, 1]}
     pd.DataFrame(log).to_csv(tmp_path / "train" / "metrics.csv", index=False)
     assert "Training" in build(tmp_path / "train").read_text()
-    create_run_folder(tmp_path / "evaluation", "evaluate", {}, seed=0)
+    open_run_folder(tmp_path / "evaluation", "evaluate", {}, seed=0)
     numbers = {
         "reconstruction": {"D": 0.5},
         "prior": {"none": {"validity": 0.6}},
@@ -164,7 +164,7 @@ def test_coverage_of_a_calibrated_prediction():
 
 
 def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):
-    create_run_folder(tmp_path, "study", {"study": "made up"}, seed=0)
+    open_run_folder(tmp_path, "study", {"study": "made up"}, seed=0)
     lines = pd.DataFrame({"x": [1, 2, 3], EVIL: [1.0, 2.0, 4.0]})
     molecules = pd.DataFrame({"smiles": ["CCO", None, EVIL], "score": [1.5, None, 0.0]})
     cloud = pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 0.0], "class": ["a", EVIL]})

@@ -14,7 +14,7 @@ from molvae.chemistry.molecule import parse_smiles
 from molvae.design.oracle.scorers import Answer, Scorer
 from molvae.design.store import CampaignStore, Evaluation
 from molvae.errors import BudgetExhausted, ConfigError, OracleError
-from molvae.run.progress import track
+from molvae.run.progress import Progress, silent, track
 
 _FIRST = ("smiles", "score", "utility")
 _LAST = ("status", "error", "call", "cached")
@@ -32,7 +32,9 @@ class Oracle:
     number that it would have had without the kill.
     """
 
-    def __init__(self, scorer: Scorer, store: CampaignStore, budget: int, sign: int = 1, quiet: bool = True) -> None:
+    def __init__(
+        self, scorer: Scorer, store: CampaignStore, budget: int, sign: int = 1, progress: Progress = silent
+    ) -> None:
         """Set up; what the store already holds counts as paid.
 
         Args:
@@ -40,7 +42,7 @@ class Oracle:
             store: keeps them.
             budget: oracle calls in all, those in the store included.
             sign: +1 if more is better, -1 if less is (:attr:`Objective.sign`).
-            quiet: show no progress.
+            progress: told how far it has come.
 
         Raises:
             ConfigError: the budget is negative, or the sign is neither +1 nor -1.
@@ -53,7 +55,7 @@ class Oracle:
         self.store = store
         self.budget = budget
         self.sign = sign
-        self._quiet = quiet
+        self._progress = progress
         self._memory = {evaluation.smiles: evaluation for evaluation in store.answers()}
 
     @property
@@ -153,7 +155,7 @@ class Oracle:
         numbers = self._free_calls(len(molecules))
         due = dict(enumerate(molecules))
         answers = self.scorer.stream(molecules) if molecules else iter(())
-        for index, answer in track(answers, "scoring", total=len(molecules), quiet=self._quiet):
+        for index, answer in track(answers, "scoring", total=len(molecules), progress=self._progress):
             self._remember(due.pop(index), answer, numbers[index], origin, step)
         if due:
             raise OracleError(f"the scorer gave no answer for {len(due)} of {len(molecules)} molecules")

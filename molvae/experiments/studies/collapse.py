@@ -14,6 +14,7 @@ from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig, train
 from molvae.images.vae import ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 class CollapseConfig(Config):
@@ -30,7 +31,7 @@ class CollapseConfig(Config):
     """Nats a dimension may use for nothing."""
 
 
-def run(config: CollapseConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: CollapseConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """The same network and seed under each schedule; only the weight of the KL term differs."""
     steps = config.warmup_steps
     schedules = {
@@ -45,7 +46,7 @@ def run(config: CollapseConfig, data: ImageData, seed: int, quiet: bool) -> list
         settings = config.train.model_copy(update={"objective": objective, "fit": fit})
         log: list[dict[str, float]] = []
         with TemporaryDirectory() as folder:
-            train_images(settings, data, Path(folder), quiet=quiet, on_log=_keep(log))
+            train_images(settings, data, Path(folder), progress=progress, on_log=_keep(log))
         logs[name] = log
     final: list[dict[str, Any]] = [
         {

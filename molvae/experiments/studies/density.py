@@ -15,6 +15,7 @@ from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 _EXTENT = (-1.6, 2.6, -1.2, 1.6)
 
@@ -36,13 +37,13 @@ class DensityConfig(Config):
     """Samples of the prior for each of its points: in two latent dimensions they suffice."""
 
 
-def run(config: DensityConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: DensityConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """Density and ancestral samples for each likelihood and seed."""
     truth = data.train.pixels[:1500].flatten(1)
     points, densities, rows = [_cloud(truth, "data")], [], []
     for likelihood in config.likelihoods:
         for number in config.seeds:
-            model = trained(config.train, data, seed + number, quiet, likelihood=likelihood)
+            model = trained(config.train, data, seed + number, progress, likelihood=likelihood)
             densities.append(_density(model, config, seed))
             drawn = model.sample(1500, noise=True, generator=torch.Generator().manual_seed(seed))
             points.append(_cloud(drawn.flatten(1), f"{likelihood}, seed {number}"))

@@ -17,6 +17,7 @@ from molvae.images.training import ImageTrainConfig, image_objective
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 ESTIMATORS = {
     "reparameterised, closed KL": reparameterised(2),
@@ -40,7 +41,7 @@ class GradientConfig(Config):
     """Images in that batch."""
 
 
-def run(config: GradientConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: GradientConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """Train with the usual estimator and stop at the marks to measure every one of them."""
     torch.manual_seed(seed)
     model = ImageVAE(config.train.model, data.shape, data.classes)

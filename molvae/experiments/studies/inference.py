@@ -18,6 +18,7 @@ from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig
 from molvae.images.vae import ImageVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 class InferenceConfig(Config):
@@ -44,7 +45,7 @@ class PerDatapoint(nn.Module):
         return DiagonalGaussian(*self.table(index).chunk(2, -1))
 
 
-def run(config: InferenceConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: InferenceConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """The same decoder and bound under each kind of inference, on the training images; then autoencoders."""
     curves: dict[str, list[float]] = {}
     rows: list[dict[str, Any]] = []
@@ -86,7 +87,7 @@ def run(config: InferenceConfig, data: ImageData, seed: int, quiet: bool) -> lis
             "(Cremer et al. 2018). A new image costs one pass of the encoder, or an optimisation of its own.",
             frame=frame,
         ),
-        *_autoencoders(config, data, seed, quiet),
+        *_autoencoders(config, data, seed, progress),
     ]
 
 
@@ -128,14 +129,14 @@ def _row(kind: str, bound: float, seconds: float, inference: nn.Module) -> dict[
     return {"inference": kind, "ELBO": bound, "seconds": seconds, "numbers in memory": size}
 
 
-def _autoencoders(config: InferenceConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def _autoencoders(config: InferenceConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """Reconstructions through bottlenecks, and what an autoencoder makes of points that it never saw."""
     plain = config.train.model_copy(update={"objective": ImageObjectiveConfig(name="reconstruction")})
     originals = in_order(data.test[:12], 12, config.train.binarisation)[0].pixels
     pictures, names, rows = [originals], ["original"], []
     generator = torch.Generator().manual_seed(seed)
     for size in config.bottlenecks:
-        model = trained(plain, data, seed, quiet, latent_size=size, posterior="point_mass")
+        model = trained(plain, data, seed, progress, latent_size=size, posterior="point_mass")
         rebuilt = model.reconstruct(originals)
         test = in_order(data.test, len(data.test), config.train.binarisation)[0]
         with torch.no_grad():

@@ -30,7 +30,7 @@ from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
-from molvae.run.progress import track
+from molvae.run.progress import Progress, silent, track
 
 PUBLISHED = {
     "M1+TSVM (paper)": {100: 11.82, 600: 5.72, 1000: 4.24, 3000: 3.49},
@@ -73,7 +73,7 @@ Method = Callable[[Tensor, int], float]
 """Rows of the labelled images, seed -> test error."""
 
 
-def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: LabelsConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """Every method on the very same labelled images; M1 is trained once, without labels."""
 
     def m2(settings: M2Config, images: ImageSplit, test: ImageSplit) -> Method:
@@ -89,7 +89,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[P
         "MLP of M2": m2(alone(config.m2), data.train, data.test),
     }
     if any("M1" in name for name in config.methods):
-        codes = _Codes(trained(config.m1, data, seed, quiet), data)
+        codes = _Codes(trained(config.m1, data, seed, progress), data)
         methods |= {
             "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
             "M1+M2": m2(config.m1m2, codes.train, codes.test),
@@ -97,7 +97,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[P
         }
     rows: list[dict[str, Any]] = []
     plan = [(name, n, s) for name in config.methods for n in config.labels for s in range(config.seeds)]
-    for name, number, label_seed in track(plan, "semi-supervised table", quiet=quiet):
+    for name, number, label_seed in track(plan, "semi-supervised table", progress=progress):
         labelled = draw_labelled(data.train, number, data.classes, label_seed)
         error = methods[name](labelled, seed + label_seed)
         rows.append({"method": name, "labels": number, "label seed": label_seed, "error": 100 * error})
@@ -105,7 +105,12 @@ def run(config: LabelsConfig, data: ImageData, seed: int, quiet: bool) -> list[P
 
 
 def train_m2(
-    config: M2Config, unlabelled: ImageSplit, labelled: ImageSplit, test: ImageSplit, seed: int, quiet: bool = True
+    config: M2Config,
+    unlabelled: ImageSplit,
+    labelled: ImageSplit,
+    test: ImageSplit,
+    seed: int,
+    progress: Progress = silent,
 ) -> tuple[M2, float]:
     """Train an M2 model; returns it and its test error."""
     assert unlabelled.labels is not None
@@ -118,7 +123,7 @@ def train_m2(
     batches = SemiBatches(labelled, unlabelled, config)
     validate = ErrorValidator(test, config.binarisation)
     with TemporaryDirectory() as folder:
-        fit(model, batches, m2_objective(config), config.fit, Path(folder), validate, quiet=quiet)
+        fit(model, batches, m2_objective(config), config.fit, Path(folder), validate, progress=progress)
     return model, validate(model, 0)["error"]
 
 
@@ -175,7 +180,7 @@ def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int) -> floa
         return network(batch.pixels).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1), {}
 
     with TemporaryDirectory() as folder:
-        fit(model, ImageBatches(data.train[repeated], 100, seed), objective, settings, Path(folder), quiet=True)
+        fit(model, ImageBatches(data.train[repeated], 100, seed), objective, settings, Path(folder), progress=silent)
     device = next(model.parameters()).device
     assert data.test.labels is not None
     with torch.no_grad():

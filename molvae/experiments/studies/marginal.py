@@ -11,6 +11,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 class MarginalConfig(Config):
@@ -23,11 +24,11 @@ class MarginalConfig(Config):
     """Test images, averaged."""
 
 
-def run(config: MarginalConfig, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run(config: MarginalConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """One figure for each latent size: the more dimensions, the more hopeless are samples of the prior."""
     panels = []
     for size in config.latent_sizes:
-        model = trained(config.train, data, seed, quiet, latent_size=size)
+        model = trained(config.train, data, seed, progress, latent_size=size)
         (batch,) = in_order(data.test[: config.images], config.images, config.train.binarisation, seed)
         with torch.no_grad():
             bound = float(elbo(model.terms(batch, 100, torch.Generator().manual_seed(seed))).mean())

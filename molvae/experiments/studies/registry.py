@@ -8,6 +8,7 @@ from molvae.experiments.studies import collapse, density, generation, gradients,
 from molvae.images.datasets import ImageData
 from molvae.run.config import Config
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class StudyEntry:
 
     Attributes:
         settings: class of its settings.
-        run: (settings, data, seed, quiet) -> panels.
+        run: (settings, data, seed, progress) -> panels.
         data: the data set that it takes by default.
     """
 
@@ -50,7 +51,7 @@ def study_settings(name: str, values: dict[str, Any]) -> Config:
     return STUDIES[name].settings.create(values)
 
 
-def run_study(name: str, settings: Config, data: ImageData, seed: int, quiet: bool) -> list[Panel]:
+def run_study(name: str, settings: Config, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
-    panels: list[Panel] = STUDIES[name].run(settings, data, seed, quiet)
+    panels: list[Panel] = STUDIES[name].run(settings, data, seed, progress)
     return panels

@@ -19,6 +19,7 @@ from molvae.design.strategies.literature import (
 )
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 
 def config(**search: object) -> CampaignConfig:
@@ -34,7 +35,7 @@ def model() -> MoleculeVAE:
 def start(model) -> tuple[list[str], np.ndarray]:
     smiles = nci_molecules()["smiles"].tolist()[:80]
     _, held = LatentSpace(model).encode(smiles)
-    table = compute_many(list(np.array(smiles)[held][:40]), ("QED",), 1, quiet=True)
+    table = compute_many(list(np.array(smiles)[held][:40]), ("QED",), 1, progress=silent)
     return table["smiles"].tolist(), table["QED"].to_numpy()
 
 
@@ -101,7 +102,7 @@ def test_losses_fall_as_they_should(model, start):
 def test_a_campaign_that_retrains_goes_on_after_a_stop_with_the_same_weights(model, tmp_path, monkeypatch):
     monkeypatch.setattr(RetrainedSearch, "every", 6)
     monkeypatch.setattr(RetrainedSearch, "steps", 2)
-    settings = {"strategy": "lolbo", "budget": 36, "start_size": 15, "batch": 7, "quiet": True, "num_workers": 0}
+    settings = {"strategy": "lolbo", "budget": 36, "start_size": 15, "batch": 7, "progress": silent, "num_workers": 0}
     with Campaign(model, folder=tmp_path / "whole", **settings) as whole:
         whole.run()
         expected = whole.store.evaluations()["smiles"].tolist()
@@ -109,7 +110,7 @@ def test_a_campaign_that_retrains_goes_on_after_a_stop_with_the_same_weights(mod
     with Campaign(model, folder=tmp_path / "stopped", **settings) as stopped:
         for _ in range(3):
             stopped.advance()
-    with Campaign.resume(tmp_path / "stopped", model, quiet=True) as resumed:
+    with Campaign.resume(tmp_path / "stopped", model, progress=silent) as resumed:
         resumed.run()
         assert resumed.store.evaluations()["smiles"].tolist() == expected
         assert resumed.strategy.space.model.fingerprint() == weights

@@ -1,0 +1,155 @@
+"""The two protocols that a campaign lives on: a model of a latent space, and the domain of what it decodes to.
+
+A campaign knows neither SMILES nor amino acids. A :class:`Domain` says what a candidate *is* (how it is read, compared,
+judged, measured, mutated, drawn and written), a :class:`Model` where it lies in latent space and what lies at a point.
+Molecules, graphs and proteins each provide both; ``tests/design/digits.py`` shows how little it takes.
+"""
+
+from collections.abc import Collection, Container, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from molvae.core.candidates import PointCandidates, Prediction
+from molvae.core.distributions import Prior
+from molvae.core.terms import Terms
+
+
+class Filters(Protocol):
+    """Which valid items are acceptable."""
+
+    def reasons(self, item: Any) -> Sequence[str]:
+        """Why an item is refused; empty if it passes."""
+
+    def alerts(self, item: Any) -> Sequence[str]:
+        """What to warn of without refusing it, such as structural alerts."""
+
+
+class Evolution(Protocol):
+    """A genetic algorithm over items, as ask and tell; its state is JSON."""
+
+    def tell(self, items: Sequence[Any], scores: Sequence[float]) -> None: ...
+    def ask(self, count: int) -> Sequence[Any]: ...
+    def state(self) -> dict[str, Any]: ...
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """What the candidates of a campaign are. Instances travel to worker processes, so they can be pickled and hold
+    nothing that cannot.
+
+    Attributes:
+        name: as run folders record it, ``"molecules"``.
+        column: of a candidate's text in tables, ``"smiles"``.
+        properties: names that :meth:`compute` knows; targets such as ``similarity('celecoxib')`` come on top.
+        tasks: named objectives, name -> formula.
+        default_objective: what is optimised when nobody says otherwise.
+        reported: properties that are recorded beside every score.
+        filter_settings: class of the settings of :meth:`filters`, a :class:`~molvae.run.config.Config`.
+    """
+
+    name: str
+    column: str
+    properties: Collection[str]
+    tasks: Mapping[str, str]
+    default_objective: str
+    reported: tuple[str, ...]
+    filter_settings: type[Any]
+
+    def parse(self, text: str) -> tuple[Any | None, str]:
+        """The item that a text stands for, or None and the reason; never raises."""
+
+    def target(self, kind: str, argument: str) -> str:
+        """The name of a property that is made for an argument, such as ``similarity('celecoxib')``.
+
+        Raises:
+            ConfigError: no such kind, or an argument that it does not take.
+        """
+
+    def is_property(self, name: str) -> bool:
+        """Whether :meth:`compute` knows it."""
+
+    def compute(self, item: Any, names: Sequence[str]) -> dict[str, float]:
+        """Properties of an item; NaN where one is not defined."""
+
+    def filters(self, settings: Any) -> Filters:
+        """Judges of a campaign, from an instance of ``filter_settings``."""
+
+    def evolution(self, population_size: int, seed: int) -> Evolution:
+        """The genetic algorithm that serves as the baseline."""
+
+    def similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> Tensor:
+        """A positive definite similarity of items, (n, m) in double, ones for equal items (Tanimoto of counts)."""
+
+    def draw(self, text: str, width: int, height: int) -> str:
+        """An SVG without any text of the user, or an empty string."""
+
+    def read(self, path: Path, column: str | None = None) -> pd.DataFrame:
+        """A file of candidates: ``column`` of the domain, ``line``, and all other columns of the file.
+
+        Raises:
+            InputError: the file cannot be used.
+        """
+
+    def write(self, table: pd.DataFrame, folder: Path, stem: str) -> Mapping[str, Path]:
+        """Write a table in the formats of the domain (``molecules.csv``, ``molecules.sdf``); paths by what they are."""
+
+    def default_start(self) -> pd.DataFrame:
+        """Embedded candidates to begin with when the user gives none."""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A latent space with a way in and a way out.
+
+    Shape letters: n points or items, D latent dimensions.
+    """
+
+    prior: Prior
+
+    @property
+    def latent_size(self) -> int:
+        """D"""
+
+    @property
+    def domain(self) -> Domain:
+        """What it decodes to."""
+
+    @property
+    def name(self) -> str:
+        """By which :func:`~molvae.core.pretrained.load_model` finds it again: a shipped name or a folder."""
+
+    @property
+    def known(self) -> Container[str] | None:
+        """Identities of the training set, for novelty; None if they were not kept."""
+
+    def fingerprint(self) -> str:
+        """A hash of all weights: a campaign goes on only with the very model that it began with."""
+
+    def accepts(self, item: Any) -> str | None:
+        """Why the model cannot hold an item, or None."""
+
+    def encode(self, items: Sequence[Any]) -> Tensor:
+        """Posterior means (n, D); NaN where the model cannot hold an item, which ``accepts`` explains."""
+
+    def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
+        """What each point (n, D) decodes to in ``n`` decodings, most frequent first; reproducible from the seed."""
+
+    @property
+    def predicted_properties(self) -> tuple[str, ...]:
+        """Properties that :meth:`predict` knows; empty if there is no predictor."""
+
+    def predict(self, z: Tensor) -> Prediction | None:
+        """Properties at points (n, D), differentiable in z; None without a predictor."""
+
+    # For strategies that train the model during the search.
+
+    def batch(self, items: Sequence[Any]) -> Any:
+        """A training batch of accepted items, on the model's device."""
+
+    def terms(self, x: Any, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
+        """The terms of the bound of a batch."""

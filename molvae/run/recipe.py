@@ -1,0 +1,86 @@
+"""A recipe is a run that executes itself: what is to be done, and a context that says where and with what.
+
+    result = recipe.execute(Context(folder=Path("runs/first"), device="cpu"))
+
+The settings of the recipe decide what comes out; the context decides only where the result lies, on what machine it is
+computed, and who watches. The same recipe in the same folder goes on where it was, whatever its kind; a folder that was
+begun with other settings is refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from molvae.run.config import Config
+from molvae.run.folder import new_run_name, open_run_folder
+from molvae.run.progress import Progress, on_stderr
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a recipe is executed.
+
+    Attributes:
+        folder: run folder; None: ``runs/<kind>-<date>-<time>``.
+        device: ``auto`` or a torch device.
+        workers: processes for what can be done in parallel; 0: as many as pay.
+        mirror: data sets are read from this folder instead of the network.
+        progress: told how far the work has come.
+        tensorboard: also write TensorBoard events, where something is trained.
+    """
+
+    folder: Path | None = None
+    device: str = "auto"
+    workers: int = 0
+    mirror: Path | None = None
+    progress: Progress = on_stderr
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an executed recipe leaves behind.
+
+    Attributes:
+        folder: the run folder.
+        text: the main numbers, to be printed.
+        files: what else is worth opening, by what it is: ``numbers``, ``table``, ``model``.
+        table: the main table, for a notebook.
+    """
+
+    folder: Path
+    text: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    table: pd.DataFrame | None = None
+
+
+class Recipe(Config):
+    """Base of every kind of run; a subclass has a ``kind`` and :meth:`execute`."""
+
+    kind: str
+
+    def execute(self, context: Context) -> Result:
+        """Do the work, or go on with it, and say where the result lies."""
+        raise NotImplementedError
+
+    @property
+    def seed_of_run(self) -> int:
+        """The seed that the run folder records."""
+        return int(getattr(self, "seed", 0))
+
+    def open_folder(self, context: Context, facts: Mapping[str, Any] | None = None) -> Path:
+        """The run folder, made if it is new, entered again if it holds this very run.
+
+        Args:
+            context: names the folder, or leaves it to us.
+            facts: what the settings do not say but the result depends on, such as checksums of data.
+
+        Raises:
+            RunFolderError: the folder holds another run, or one that was begun with other settings or facts.
+        """
+        settings = self.model_dump(mode="json", exclude={"kind"})
+        folder = context.folder or new_run_name(self.kind)
+        return open_run_folder(folder, self.kind, settings, self.seed_of_run, facts)
