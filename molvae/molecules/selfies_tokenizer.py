@@ -4,7 +4,7 @@ Every sequence of symbols is a molecule: a symbol that asks for more bonds than 
 what cannot be closed is passed over. The price is a molecule of kekulised atoms whose branches and rings are counted in
 symbols too. Use it where validity matters more than that a token says by itself what it does.
 
-Molecules that break the package's limits of valence (hypervalent iodine, sandwich complexes) or have dative bonds, ten
+Molecules that break the package's limits of valence (hypervalent iodine, sandwich complexes) or have dative bonds, nine
 of RDKit's 5,000 NCI compounds, have no SELFIES; all the others there, and a whole test set of ZINC250k, come back.
 """
 

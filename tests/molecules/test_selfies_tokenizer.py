@@ -32,7 +32,7 @@ def test_a_molecule_comes_back(smiles):
 
 
 def test_all_but_a_few_of_the_nci_compounds_come_back():
-    """None comes back as another molecule; ten of the 5,000 have valences or bonds that SELFIES do not know."""
+    """None comes back as another molecule; nine of the 5,000 have valences or bonds that SELFIES do not know."""
     table = read_molecules(Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi").frame
     with rdBase.BlockLogs():
         molecules = [text for text in map(canonical, table["smiles"]) if text is not None]
@@ -43,7 +43,7 @@ def test_all_but_a_few_of_the_nci_compounds_come_back():
         except TokenError as error:
             assert "bond(s) was specified" in str(error) or ("->" in smiles and "failed to parse" in str(error))
             refused += 1
-    assert len(molecules) > 4900 and refused == 10
+    assert len(molecules) > 4900 and refused == 9
 
 
 @pytest.mark.parametrize(
