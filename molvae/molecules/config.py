@@ -20,27 +20,27 @@ class MoleculeVAEConfig(Config):
     """``gru``."""
     tokenizer: str = "smiles"
     """``smiles``, or ``selfies`` (extra ``selfies``)."""
-    latent_size: int = Field(64, ge=1)
+    latent_size: int = Field(64, ge=1, le=10_000)
     """Dimensions of z."""
-    embedding_size: int = Field(64, ge=1)
+    embedding_size: int = Field(64, ge=1, le=16_384)
     """Width of the token embedding of the encoder."""
-    channels: int = Field(256, ge=1)
+    channels: int = Field(256, ge=1, le=16_384)
     """Width of the encoder: of its convolutions, or of its GRU in each direction."""
-    narrow_channels: int = Field(32, ge=1)
+    narrow_channels: int = Field(32, ge=1, le=16_384)
     """Width of the cnn encoder where it is flattened."""
-    dense_size: int = Field(512, ge=1)
+    dense_size: int = Field(512, ge=1, le=16_384)
     """Width of the encoder's dense layer."""
     dilations: tuple[int, ...] = (1, 2, 4)
     """Of the cnn encoder: one residual block each."""
-    hidden_size: int = Field(512, ge=1)
+    hidden_size: int = Field(512, ge=1, le=16_384)
     """Width of the GRU decoder."""
-    position_channels: int = Field(0, ge=0)
+    position_channels: int = Field(0, ge=0, le=16_384)
     """Width of what the decoder derives from z for every position; 0: z enters the same way at all positions."""
-    flow_layers: int = Field(0, ge=0)
+    flow_layers: int = Field(0, ge=0, le=100)
     """Coupling layers between the decoder's code and the latent space; 0: they are the same."""
-    flow_width: int = Field(256, ge=1)
+    flow_width: int = Field(256, ge=1, le=16_384)
     """Width of each."""
-    predictor_size: int = Field(256, ge=1)
+    predictor_size: int = Field(256, ge=1, le=16_384)
     """Width of the property predictor."""
     properties: tuple[str, ...] = ("QED", "SAS", "logP")
     """What the predictor learns."""
