@@ -52,10 +52,9 @@ def frechet_chemnet_distance(smiles: Sequence[str], reference: Sequence[str], pr
         parts = [list(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the package calls numpy by an old name
-            seen = [
-                get_predictions(model, part, _BATCH, 0, "cpu") for part in track(parts, "ChemNet", progress=progress)
-            ]
-        activations = np.concatenate(seen).astype(float)
+            tracked = track(parts, "ChemNet", progress=progress)
+            activations = np.concatenate([get_predictions(model, part, _BATCH, 0, "cpu") for part in tracked])
+        activations = activations.astype(float)
         return activations.mean(0), np.cov(activations, rowvar=False)
 
     return frechet_distance(*moments(smiles), *moments(reference))

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from molvae.chemistry.kekule import can_be_kekulised
 
 Level = Literal["syntax", "valence"]
@@ -58,8 +56,8 @@ class _Token:
     label: str = ""
 
 
-def _read_token(text: str, end: str) -> _Token:
-    if text == end:
+def _read_token(text: str) -> _Token:
+    if text == "<eos>":
         return _Token("end")
     if text in _BOND_ORDER:
         return _Token("bond", order=_BOND_ORDER[text], label=text)
@@ -99,13 +97,12 @@ class SmilesGrammar:
     """The automaton for one vocabulary.
 
     Args:
-        tokens: all tokens by index, specials included.
+        tokens: all tokens by index, specials included; ``<eos>`` ends a string.
         max_length: longest string in tokens, the end token not counted.
-        end: the token that ends a string.
     """
 
-    def __init__(self, tokens: Sequence[str], max_length: int, end: str = "<eos>") -> None:
-        self.tokens = [_read_token(text, end) for text in tokens]
+    def __init__(self, tokens: Sequence[str], max_length: int) -> None:
+        self.tokens = [_read_token(text) for text in tokens]
         self.max_length = max_length
 
     def start(self, level: Level = "valence") -> "GrammarState":
@@ -147,10 +144,6 @@ class GrammarState:
         for name in _MUTABLE:
             setattr(other, name, getattr(self, name).copy())
         return other
-
-    def allowed(self) -> np.ndarray:
-        """(V,) whether each token may come next."""
-        return np.array([self.check(index) for index in range(len(self.grammar.tokens))])
 
     def check(self, token_index: int) -> bool:
         """Whether a token may come next, so that the string can still be completed within its length."""
@@ -215,7 +208,7 @@ class GrammarState:
             self.free[self.current] -= self._cost(self.current, symbol)
         else:
             other, other_symbol = self.rings.pop(token.label)
-            self.free[other] += self._cost(other, other_symbol)  # what was kept for this bond
+            self.free[other] += self._cost(other, other_symbol)  # what was reserved for this bond
             chosen = symbol or other_symbol
             self._bond(other, self.current, _BOND_TOKENS.get(chosen))
             self._close_cycle(other, self.current)
@@ -244,11 +237,11 @@ class GrammarState:
         above = [a]
         while self.parent[above[-1]] >= 0:
             above.append(self.parent[above[-1]])
-        places = {atom: place for place, atom in enumerate(above)}
+        height = {atom: steps for steps, atom in enumerate(above)}
         path = [b]
-        while path[-1] not in places:
+        while path[-1] not in height:
             path.append(self.parent[path[-1]])
-        path = above[: places[path[-1]]] + path[::-1]
+        path = above[: height[path[-1]]] + path[::-1]
         for left, right in zip(path, [*path[1:], path[0]], strict=True):
             self.in_ring[left] = True
             self.ring_edges.add((min(left, right), max(left, right)))
@@ -276,16 +269,16 @@ class GrammarState:
             return not expects_atom and bool(self.stack) and self._rings_stay_closable(self.stack[-1][0], 0, 1, level)
         return not self.after_open and self._can_take_ring(token, level)
 
-    def _can_spend(self, atom: int, symbol: str, level: Level, kept: int = 0) -> bool:
-        """Whether an atom can take one more bond, ``kept`` bonds being set aside for it already."""
+    def _can_spend(self, atom: int, symbol: str, level: Level, reserved: int = 0) -> bool:
+        """Whether an atom can take one more bond, ``reserved`` bonds being set aside for it already."""
         if level == "syntax":
             return True
         token = self.atoms[atom]
         if token.aromatic:
             if symbol == "=" and (token.element != "C" or self.double[atom]):
                 return False
-            return symbol not in ("#", "$") and self.free[atom] + kept >= 1
-        return self.free[atom] + kept >= (_BOND_ORDER[symbol] if symbol else 1)
+            return symbol not in ("#", "$") and self.free[atom] + reserved >= 1
+        return self.free[atom] + reserved >= (_BOND_ORDER[symbol] if symbol else 1)
 
     def _can_attach(self, token: _Token, level: Level) -> bool:
         symbol = self.bond.label if self.bond else ""
@@ -322,7 +315,7 @@ class GrammarState:
         chosen = symbol or other_symbol
         if not self._can_spend(self.current, chosen, level):
             return False
-        if not self._can_spend(other, chosen, level, kept=self._cost(other, other_symbol)):
+        if not self._can_spend(other, chosen, level, reserved=self._cost(other, other_symbol)):
             return False
         return self._rings_stay_closable(self.current, self._cost(self.current, chosen), 0, level, closing=1)
 

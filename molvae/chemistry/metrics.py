@@ -5,7 +5,7 @@ Bemis-Murcko scaffolds, BRICS fragments. Everything but validity is of the valid
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
@@ -43,10 +43,9 @@ def generated_quality(
         the extra ``fcd`` is installed (:mod:`molvae.chemistry.chemnet`). NaN where there is nothing to measure.
     """
     with rdBase.BlockLogs():
-        parsed = [parse_smiles(text)[0] for text in track(smiles, "parsing", progress=progress)]
-        valid = [mol for mol in parsed if mol is not None]
-        distinct = {Chem.MolToSmiles(mol): mol for mol in valid}
-        others = [mol for mol in (parse_smiles(text)[0] for text in reference) if mol is not None]
+        valid = _valid(track(smiles, "parsing", progress=progress))
+        distinct = list(dict.fromkeys(Chem.MolToSmiles(mol) for mol in valid))
+        others = _valid(reference)
         numbers = {
             "molecules": float(len(smiles)),
             "validity": _share(len(valid), len(smiles)),
@@ -56,25 +55,14 @@ def generated_quality(
             numbers["novelty"] = _share(sum(text not in known for text in distinct), len(distinct))
         prints, targets = _fingerprints(valid), _fingerprints(others)
         numbers["internal_diversity"] = _internal_diversity(prints, seed)
-        numbers["nearest_neighbour_similarity"] = (
-            float(
-                np.mean(
-                    [
-                        max(DataStructs.BulkTanimotoSimilarity(one, targets))
-                        for one in track(prints, "nearest neighbours", progress=progress)
-                    ]
-                )
-            )
-            if prints and targets
-            else float("nan")
-        )
+        numbers["nearest_neighbour_similarity"] = _nearest_neighbour_similarity(prints, targets, progress)
         for name, count in (("scaffold_similarity", scaffolds), ("fragment_similarity", fragments)):
             numbers[name] = cosine(
                 _total(valid, count, name, progress), _total(others, count, f"{name}, reference", progress)
             )
     if chemnet_is_installed():
         targets_text = [Chem.MolToSmiles(mol) for mol in others]
-        numbers["frechet_chemnet_distance"] = frechet_chemnet_distance(list(distinct), targets_text, progress)
+        numbers["frechet_chemnet_distance"] = frechet_chemnet_distance(distinct, targets_text, progress)
     return numbers
 
 
@@ -88,8 +76,8 @@ def mean_similarity(pairs: Sequence[tuple[str, str]]) -> float:
 
 def scaffolds(mol: Chem.Mol) -> list[str]:
     """The Bemis-Murcko scaffold; nothing for a molecule without rings."""
-    found = MurckoScaffold.MurckoScaffoldSmiles(mol=mol)
-    return [found] if found else []
+    scaffold = MurckoScaffold.MurckoScaffoldSmiles(mol=mol)
+    return [scaffold] if scaffold else []
 
 
 def fragments(mol: Chem.Mol) -> list[str]:
@@ -106,13 +94,17 @@ def cosine(a: Counter[str], b: Counter[str]) -> float:
     return float(dot / np.sqrt(sum(n * n for n in a.values()) * sum(n * n for n in b.values())))
 
 
+def _valid(smiles: Iterable[str]) -> list[Chem.Mol]:
+    return [mol for mol in (parse_smiles(text)[0] for text in smiles) if mol is not None]
+
+
 def _total(
     mols: Sequence[Chem.Mol], count: Callable[[Chem.Mol], list[str]], name: str, progress: Progress
 ) -> Counter[str]:
-    found: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     for mol in track(mols, name.replace("_", " "), progress=progress):
-        found.update(count(mol))
-    return found
+        total.update(count(mol))
+    return total
 
 
 def _fingerprints(mols: Sequence[Chem.Mol]) -> list[DataStructs.ExplicitBitVect]:
@@ -126,8 +118,17 @@ def _internal_diversity(prints: Sequence[DataStructs.ExplicitBitVect], seed: int
     if len(prints) > _DIVERSITY_SAMPLE:
         rows = np.random.default_rng(seed).choice(len(prints), _DIVERSITY_SAMPLE, replace=False)
         prints = [prints[row] for row in rows]
-    total = sum(sum(DataStructs.BulkTanimotoSimilarity(one, prints[:place])) for place, one in enumerate(prints))
+    total = sum(sum(DataStructs.BulkTanimotoSimilarity(one, prints[:index])) for index, one in enumerate(prints))
     return float(1 - total / (len(prints) * (len(prints) - 1) / 2))
+
+
+def _nearest_neighbour_similarity(
+    prints: Sequence[DataStructs.ExplicitBitVect], targets: Sequence[DataStructs.ExplicitBitVect], progress: Progress
+) -> float:
+    if not prints or not targets:
+        return float("nan")
+    tracked = track(prints, "nearest neighbours", progress=progress)
+    return float(np.mean([max(DataStructs.BulkTanimotoSimilarity(one, targets)) for one in tracked]))
 
 
 def _share(part: int, whole: int) -> float:

@@ -1,5 +1,6 @@
-"""The card of a trained model: what it is, how it came about, and what was measured."""
+"""The card of a trained model: what it is and how it came about."""
 
+import csv
 import json
 import platform
 import sys
@@ -7,20 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from molvae.molecules.evaluation import summary_table
 from molvae.version import __version__
 
 
-def model_card(
-    recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path, evaluation: Mapping[str, Any] | None = None
-) -> str:
+def model_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path) -> str:
     """Markdown for the model folder's README.
 
     Args:
         recipe: the resolved recipe.
         sources: file name, SHA-256 and row counts of each data file.
         folder: the run folder; its ``metrics.csv`` gives the length of the training.
-        evaluation: what :func:`~molvae.molecules.evaluation.evaluate_model` measured, if it was.
     """
     steps, seconds = _length(folder / "metrics.csv")
     lines = [
@@ -38,18 +35,12 @@ def model_card(
     ]
     for part, source in sources.items():
         lines.append(f"| {part} | {source['file']} | `{source['sha256']}` | {source['read']} | {source['kept']} |")
-    if evaluation is not None:
-        lines += ["", "## Measured", "", "| what | value |", "|---|---|"]
-        lines += [f"| {name} | {value} |" for name, value in summary_table(dict(evaluation))]
-        lines += ["", f"Protocol: `{json.dumps(evaluation['protocol'])}`"]
     lines += ["", "## Recipe", "", "```json", json.dumps(recipe, indent=1), "```", ""]
     return "\n".join(lines)
 
 
 def _length(metrics: Path) -> tuple[int, float]:
     """Steps and seconds of a training run, from its log."""
-    import csv
-
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return int(float(rows[-1]["step"])), sum(float(row["seconds"]) for row in rows)

@@ -27,11 +27,6 @@ class TokenBatch:
         return len(self.tokens)
 
     @property
-    def mask(self) -> Tensor:
-        """(B, T) True on tokens, ``<eos>`` included."""
-        return self.tokens != PAD_INDEX
-
-    @property
     def inputs(self) -> Tensor:
         """(B, T) what a decoder reads: ``<bos>`` and all tokens but the last."""
         start = torch.full_like(self.tokens[:, :1], BOS_INDEX)
@@ -63,17 +58,17 @@ class MoleculeDataset:
         Returns:
             The data set, and the reason for each refused row number.
         """
-        rows, kept, refused = [], [], {}
+        rows, accepted, refused = [], [], {}
         for number, smiles in enumerate(molecules):
             try:
                 rows.append(vocabulary.encode(smiles))
-                kept.append(number)
+                accepted.append(number)
             except TokenError as error:
                 refused[number] = str(error)
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         offsets[1:] = np.cumsum([len(row) for row in rows])
         flat = np.concatenate(rows) if rows else np.empty(0, dtype=vocabulary.dtype)
-        return cls(flat, offsets, None if properties is None else np.asarray(properties)[kept]), refused
+        return cls(flat, offsets, None if properties is None else np.asarray(properties)[accepted]), refused
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -86,12 +81,15 @@ class MoleculeDataset:
         """Gather rows into a padded batch."""
         longest = int(self.lengths()[rows].max(initial=0))
         tokens = np.full((len(rows), longest + 1), PAD_INDEX, dtype=np.int64)
-        for place, row in enumerate(rows):
+        for padded, row in zip(tokens, rows, strict=True):
             molecule = self.flat[self.offsets[row] : self.offsets[row + 1]]
-            tokens[place, : len(molecule)] = molecule
-            tokens[place, len(molecule)] = EOS_INDEX
+            padded[: len(molecule)] = molecule
+            padded[len(molecule)] = EOS_INDEX
         properties = None if self.properties is None else torch.from_numpy(self.properties[rows].copy())
         return TokenBatch(torch.from_numpy(tokens), properties)
+
+
+_BUCKET = 50  # batches that are sorted by length together: more pad less and shuffle less
 
 
 class BucketedBatches:
@@ -103,11 +101,10 @@ class BucketedBatches:
         dataset: what to draw from.
         batch_size: B; the last, smaller batch of an epoch is kept.
         seed: of the order.
-        bucket: batches that are sorted by length together: larger pads less and shuffles less.
     """
 
-    def __init__(self, dataset: MoleculeDataset, batch_size: int, seed: int, bucket: int = 50) -> None:
-        self.dataset, self.batch_size, self.seed, self.bucket = dataset, batch_size, seed, bucket
+    def __init__(self, dataset: MoleculeDataset, batch_size: int, seed: int) -> None:
+        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
@@ -117,11 +114,11 @@ class BucketedBatches:
         random = np.random.default_rng([self.seed, number])
         order = random.permutation(len(self.dataset))
         lengths = self.dataset.lengths()
-        chunk = self.batch_size * self.bucket
+        chunk = self.batch_size * _BUCKET
         batches = []
         for start in range(0, len(order), chunk):
             rows = order[start : start + chunk]
             rows = rows[np.argsort(lengths[rows], kind="stable")]
             batches += [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
-        for place in random.permutation(len(batches))[skip:]:
-            yield self.dataset.batch(batches[place])
+        for index in random.permutation(len(batches))[skip:]:
+            yield self.dataset.batch(batches[index])

@@ -1,6 +1,4 @@
-"""Recurrent decoder: z -> p(x|z), a lazy distribution over token sequences."""
-
-from dataclasses import dataclass
+"""Recurrent decoder: z -> p(x|z), all at once under teacher forcing, or token by token."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +6,8 @@ from torch import Tensor, nn
 from molvae.core.flows import CouplingFlow
 from molvae.core.nn.convolution import SequenceConvolution, sequence_first
 from molvae.core.nn.recurrent import GatedRecurrence, gated_step
-from molvae.molecules.dataset import TokenBatch
-from molvae.molecules.vocabulary import PAD_INDEX
+from molvae.molecules.config import MoleculeVAEConfig
+from molvae.molecules.likelihood import SequenceLikelihood
 
 
 class PositionFeatures(nn.Module):
@@ -60,24 +58,18 @@ class RecurrentDecoder(nn.Module):
     the recurrence, in one matrix product.
 
     Args:
+        config: ``latent_size`` (D), ``hidden_size`` (H), ``position_channels`` (C of the :class:`PositionFeatures`; 0:
+            none).
         vocabulary_size: V
-        latent_size: D
-        hidden_size: H
         max_length: longest molecule in tokens (``<eos>`` comes on top).
-        position_channels: C of the :class:`PositionFeatures`; 0: none.
         flow: z is first mapped through its inverse, see :mod:`molvae.core.flows`.
     """
 
     def __init__(
-        self,
-        vocabulary_size: int,
-        latent_size: int,
-        hidden_size: int,
-        max_length: int,
-        position_channels: int = 0,
-        flow: CouplingFlow | None = None,
+        self, config: MoleculeVAEConfig, vocabulary_size: int, max_length: int, flow: CouplingFlow | None = None
     ) -> None:
         super().__init__()
+        latent_size, hidden_size, channels = config.latent_size, config.hidden_size, config.position_channels
         self.vocabulary_size = vocabulary_size
         self.max_length = max_length
         self.flow = flow
@@ -88,12 +80,12 @@ class RecurrentDecoder(nn.Module):
         self.recurrence = GatedRecurrence(hidden_size)
         self.output = nn.Linear(hidden_size, vocabulary_size)
         self.positions: PositionFeatures | None = None
-        if position_channels:
-            self.positions = PositionFeatures(latent_size, max_length + 1, position_channels)
-            self.position_gates = nn.Linear(position_channels, 3 * hidden_size, bias=False)
-            self.position_output = nn.Linear(position_channels, vocabulary_size, bias=False)
+        if channels:
+            self.positions = PositionFeatures(latent_size, max_length + 1, channels)
+            self.position_gates = nn.Linear(channels, 3 * hidden_size, bias=False)
+            self.position_output = nn.Linear(channels, vocabulary_size, bias=False)
 
-    def forward(self, z: Tensor) -> "SequenceLikelihood":
+    def forward(self, z: Tensor) -> SequenceLikelihood:
         """z (S, B, D) -> p(x|z)"""
         return SequenceLikelihood(self, z)
 
@@ -115,6 +107,10 @@ class RecurrentDecoder(nn.Module):
         logits = self.output(self.recurrence(gates, self.initial_state(code)))
         return logits if features is None else logits + self.position_output(features)
 
+    def begin(self, z: Tensor, dtype: torch.dtype = torch.float32) -> "Generation":
+        """Empty sequences at z (N, D), to be written token by token; ``dtype`` of the matrix products."""
+        return Generation(self, z, dtype)
+
     def code(self, z: Tensor) -> Tensor:
         """Latent points (N, D) -> what the recurrence and the position features see (N, D)."""
         code: Tensor = z if self.flow is None else self.flow.inverse(z)[0]
@@ -123,39 +119,6 @@ class RecurrentDecoder(nn.Module):
     def initial_state(self, code: Tensor) -> Tensor:
         """code (N, D) -> h_0 (N, H)"""
         return torch.tanh(self.latent_state(code))
-
-
-@dataclass(frozen=True)
-class SequenceLikelihood:
-    """p(x|z) = prod_t p(x_t | x_<t, z) for z (S, B, D); nothing is computed until it is asked for."""
-
-    decoder: RecurrentDecoder
-    z: Tensor
-
-    def log_prob(self, x: TokenBatch) -> Tensor:
-        """Sum of the log-probabilities of all tokens, ``<eos>`` included and padding not, (S, B)."""
-        samples, batch, _ = self.z.shape
-        inputs = x.inputs.repeat(samples, 1)
-        targets = x.tokens.repeat(samples, 1).t()  # (T, N)
-        logits = self.decoder.logits(self.z.flatten(0, 1), inputs)
-        nll = nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD_INDEX, reduction="none"
-        )
-        return -nll.view_as(targets).sum(0).view(samples, batch)
-
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """One sequence drawn for each z, (S, B, T), padded."""
-        from molvae.molecules.decoding import generate
-
-        generated = generate(self.decoder, self.z.flatten(0, 1), temperature=1.0, generator=generator)
-        return generated.tokens.view(*self.z.shape[:2], -1)
-
-    @property
-    def mode(self) -> Tensor:
-        """The greedy sequence for each z, (S, B, T), padded."""
-        from molvae.molecules.decoding import generate
-
-        return generate(self.decoder, self.z.flatten(0, 1)).tokens.view(*self.z.shape[:2], -1)
 
 
 class Generation:
@@ -169,10 +132,10 @@ class Generation:
         dtype: of the matrix products.
     """
 
-    def __init__(self, decoder: RecurrentDecoder, z: Tensor, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, decoder: RecurrentDecoder, z: Tensor, dtype: torch.dtype) -> None:
         code = decoder.code(z)
         self.rows = torch.arange(len(z), device=z.device)
-        self.place = 0
+        self.written = 0
         self.state = decoder.initial_state(code).to(dtype)
         self.gates = decoder.latent_gates(code).to(dtype)
         self.token_gates = decoder.token_gates.weight.t().to(dtype, memory_format=torch.contiguous_format)
@@ -187,16 +150,16 @@ class Generation:
     def step(self, tokens: Tensor) -> Tensor:
         """The last tokens (N,) -> logits of the next (N, V), float32."""
         gates = self.gates + self.token_gates[tokens]
-        features = None if self.features is None else self.features[self.place, self.rows]
+        features = None if self.features is None else self.features[self.written, self.rows]
         if features is not None:
             gates = torch.addmm(gates, features, self.position_gates.t())
         self.state = gated_step(gates, self.state, *self.recurrence)
         logits = nn.functional.linear(self.state, *self.output)
         if features is not None:
             logits = torch.addmm(logits, features, self.position_output.t())
-        self.place += 1
+        self.written += 1
         return logits.float()
 
-    def select(self, rows: Tensor) -> None:
-        """Go on with some of the sequences, in this order; one may be taken several times."""
-        self.rows, self.state, self.gates = self.rows[rows], self.state[rows], self.gates[rows]
+    def select(self, going: Tensor) -> None:
+        """Go on with the sequences of a mask (N,)."""
+        self.rows, self.state, self.gates = self.rows[going], self.state[going], self.gates[going]

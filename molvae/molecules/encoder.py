@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from molvae.core.distributions import DiagonalGaussian
 from molvae.core.nn.convolution import SequenceConvolution, sequence_first
+from molvae.molecules.config import MoleculeVAEConfig
 from molvae.molecules.dataset import TokenBatch
 from molvae.molecules.vocabulary import PAD_INDEX
 
@@ -17,38 +18,22 @@ class ConvolutionalEncoder(nn.Module):
     of each feature, which pooling would lose; a narrow 1x1 convolution before it keeps the dense layer small.
 
     Args:
+        config: ``embedding_size``, ``channels`` of the convolutions, ``dilations`` (one residual block each),
+            ``narrow_channels`` at the flattening, ``dense_size``, ``latent_size``.
         vocabulary_size: V
         max_length: longest molecule in tokens (``<eos>`` comes on top).
-        latent_size: D
-        embedding_size: width of the token embedding.
-        channels: width of the convolutions.
-        narrow_channels: width at the flattening.
-        hidden_size: width of the dense layer.
-        dilations: one residual block each.
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        max_length: int,
-        latent_size: int,
-        embedding_size: int = 64,
-        channels: int = 256,
-        narrow_channels: int = 32,
-        hidden_size: int = 512,
-        dilations: tuple[int, ...] = (1, 2, 4),
-    ) -> None:
+    def __init__(self, config: MoleculeVAEConfig, vocabulary_size: int, max_length: int) -> None:
         super().__init__()
+        channels = config.channels
         self.positions = max_length + 1
-        self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        self.stem = SequenceConvolution(embedding_size, channels, width=7)
-        self.blocks = nn.ModuleList(SequenceConvolution(channels, channels, 5, dilation) for dilation in dilations)
-        self.narrow = SequenceConvolution(channels, narrow_channels, width=1)
-        self.dense = nn.Linear(narrow_channels * self.positions, hidden_size)
-        self.head = nn.Linear(hidden_size, 2 * latent_size)
-        # start near q = N(0, 0.3^2): early gradients then carry the reconstruction, not the noise of z
-        with torch.no_grad():
-            self.head.bias[latent_size:] = -2.4
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+        self.stem = SequenceConvolution(config.embedding_size, channels, width=7)
+        self.blocks = nn.ModuleList(SequenceConvolution(channels, channels, 5, step) for step in config.dilations)
+        self.narrow = SequenceConvolution(channels, config.narrow_channels, width=1)
+        self.dense = nn.Linear(config.narrow_channels * self.positions, config.dense_size)
+        self.head = gaussian_head(config.dense_size, config.latent_size)
 
     def forward(self, batch: TokenBatch) -> DiagonalGaussian:
         """Batch of B molecules -> q(z|x) with mu, log_var (B, D)."""
@@ -61,10 +46,21 @@ class ConvolutionalEncoder(nn.Module):
             hidden = hidden + convolution(torch.relu(hidden) * keep)
         hidden = torch.relu(self.narrow(torch.relu(hidden))) * keep
         hidden = nn.functional.pad(hidden.squeeze(2), (0, self.positions - hidden.shape[3]))
-        mu, log_var = self.head(torch.relu(self.dense(hidden.flatten(1)))).float().chunk(2, -1)
-        return DiagonalGaussian(mu, _soft_floor(log_var))
+        return gaussian(self.head(torch.relu(self.dense(hidden.flatten(1)))))
 
 
-def _soft_floor(log_var: Tensor, floor: float = -10.0) -> Tensor:
-    """Keep sigma above e^-5, smoothly, so that a density never overflows."""
-    return floor + nn.functional.softplus(log_var - floor)
+def gaussian_head(inputs: int, latent_size: int) -> nn.Linear:
+    """The layer whose output :func:`gaussian` reads, (B, inputs) -> (B, 2 D).
+
+    It begins near q = N(0, 0.3^2): early gradients then carry the reconstruction, not the noise of z.
+    """
+    head = nn.Linear(inputs, 2 * latent_size)
+    with torch.no_grad():
+        head.bias[latent_size:] = -2.4
+    return head
+
+
+def gaussian(raw: Tensor, floor: float = -10.0) -> DiagonalGaussian:
+    """(B, 2 D) -> N(mu, diag(sigma^2)); log sigma^2 stays above ``floor``, smoothly: a density never overflows."""
+    mu, log_var = raw.float().chunk(2, -1)
+    return DiagonalGaussian(mu, floor + nn.functional.softplus(log_var - floor))

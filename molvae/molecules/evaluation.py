@@ -33,7 +33,7 @@ only worth something beside reconstruction in the same checkpoint.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,20 @@ from molvae.core.sampling import fitted_gaussian, slerp
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.reranking import by_votes, decode_points
 from molvae.molecules.training import MoleculeData
-from molvae.molecules.vae import Mask, MoleculeVAE
+from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
-from molvae.run.progress import Progress, on_stderr, silent, track
+from molvae.run.progress import Progress, on_stderr, track
 
 _PICTURED = 12
+_PRIOR_LABELS = {
+    "none": "without mask",
+    "syntax": "syntax mask",
+    "valence": "valence mask",
+    "sampled": "without mask, 10 sampled",
+    "sampled_valence": "valence mask, 10 sampled",
+    "fitted": "fitted Gaussian",
+}
 
 
 class EvaluationConfig(Config):
@@ -90,8 +98,7 @@ def evaluate_model(
     model: MoleculeVAE,
     held_out: MoleculeData,
     config: EvaluationConfig,
-    training_mean: np.ndarray | None = None,
-    known: Any = None,
+    known: Container[str] | None = None,
     progress: Progress = on_stderr,
 ) -> dict[str, Any]:
     """Measure everything.
@@ -100,9 +107,7 @@ def evaluate_model(
         model: in eval mode.
         held_out: canonical SMILES with the properties that the model predicts.
         config: how much.
-        training_mean: (K,) property means of the training data, for the error of predicting the mean; default: of
-            the scaling stored with the model.
-        known: container of training molecules, for novelty.
+        known: training molecules, for novelty.
         progress: told how far it has come.
 
     Returns:
@@ -113,34 +118,16 @@ def evaluate_model(
     smiles = list(held_out.smiles[: config.molecules])
     generator = torch.Generator().manual_seed(config.seed)
     z, refused = model.encode_with_errors(smiles, canonicalise=False)
-    sampled, _ = model.encode_with_errors(smiles, canonicalise=False, sample=True, generator=generator)
-    result: dict[str, Any] = {
-        "reconstruction": {
-            "D": reconstructed(model, z, smiles, progress, "posterior mean"),
-            "S": reconstructed(model, sampled, smiles, progress, "sampled z"),
-        },
-        "prior": {},
-    }
-    if config.jt_molecules:
-        result["reconstruction"]["JT"] = _jin_protocol(model, smiles[: config.jt_molecules], generator, progress)
+    result: dict[str, Any] = {"reconstruction": _reconstruction(model, z, smiles, config, generator, progress)}
     if config.chosen_points:
         result["many_decodings"] = _many_decodings(model, z, smiles, config, progress)
-    points = model.prior.sample((config.prior_samples,), generator)
-    masks: tuple[Mask, ...] = ("none", "syntax", "valence")
-    for mask in masks:
-        result["prior"][mask] = prior_quality(model, points, mask, known)
-    for name, mask in (("sampled", "none"), ("sampled_valence", "valence")):
-        result["prior"][name] = prior_quality(model, points.repeat(10, 1), mask, None, generator)
-    encodings = z[torch.isfinite(z).all(-1)].cpu()
-    if len(encodings) > 1:
-        fitted = fitted_gaussian(encodings, config.prior_samples, generator)
-        result["prior"]["fitted"] = prior_quality(model, fitted, "none", known)
+    result["prior"] = _prior(model, z, config, known, generator)
     if config.generated:
         drawn, _ = model.generate(model.prior.sample((config.generated,), generator), mask="none")
         result["generated"] = generated_quality(drawn, smiles, known, config.seed, progress)
     result["smoothness"] = _smoothness(model, z, smiles, config, generator)
     result["latent"] = _latent_numbers(model, smiles, config, progress)
-    result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)], training_mean)
+    result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)])
     result["protocol"] = {
         "held_out_molecules": len(smiles),
         "not_encodable": len(refused),
@@ -156,64 +143,96 @@ def evaluate_model(
     return result
 
 
-def reconstructed(
+def _reconstruction(
     model: MoleculeVAE,
     z: Tensor,
     smiles: Sequence[str],
-    progress: Progress = silent,
-    name: str = "",
-    mask: Mask = "none",
-) -> float:
+    config: EvaluationConfig,
+    generator: torch.Generator,
+    progress: Progress,
+) -> dict[str, float]:
+    """Fractions rebuilt by the protocols of single decodings; z (n, D) are posterior means."""
+    sampled, _ = model.encode_with_errors(smiles, canonicalise=False, sample=True, generator=generator)
+    fractions = {
+        "D": _rebuilt(model, z, smiles, "posterior mean", progress),
+        "S": _rebuilt(model, sampled, smiles, "sampled z", progress),
+    }
+    if config.jt_molecules:
+        fractions["JT"] = _jin_protocol(model, smiles[: config.jt_molecules], generator, progress)
+    return fractions
+
+
+def _rebuilt(model: MoleculeVAE, z: Tensor, smiles: Sequence[str], name: str, progress: Progress) -> float:
     """Fraction of canonical SMILES that greedy decoding of their points (n, D) gives back; NaN is a failure."""
     hits = 0
-    chunks = range(0, len(smiles), 500)
-    for start in track(chunks, f"reconstruction, {name}", progress=progress):
+    for start in track(range(0, len(smiles), 500), f"reconstruction, {name}", progress=progress):
         part = z[start : start + 500]
         finite = torch.isfinite(part).all(-1)
-        texts, _ = model.generate(part[finite], mask=mask)
+        texts, _ = model.generate(part[finite], mask="none")
         wanted = [smiles[start + row] for row in torch.nonzero(finite).flatten().tolist()]
         hits += sum(text == want or canonical(text) == want for text, want in zip(texts, wanted, strict=True))
     return hits / max(1, len(smiles))
 
 
-def prior_quality(
-    model: MoleculeVAE, points: Tensor, mask: Mask, known: Any = None, generator: torch.Generator | None = None
-) -> dict[str, float]:
-    """Validity, and of the valid ones uniqueness and novelty, of decodings of prior points (n, D).
+def _prior(
+    model: MoleculeVAE,
+    z: Tensor,
+    config: EvaluationConfig,
+    known: Container[str] | None,
+    generator: torch.Generator,
+) -> dict[str, dict[str, float]]:
+    """Quality of decodings of prior points, and of points of the Gaussian fitted to encodings z (n, D)."""
+    points = model.prior.sample((config.prior_samples,), generator)
+    qualities = {mask: _quality(model, points, mask, known) for mask in ("none", "syntax", "valence")}
+    for name, mask in (("sampled", "none"), ("sampled_valence", "valence")):
+        texts, _ = model.generate(points.repeat(10, 1), temperature=1.0, mask=mask, generator=generator)
+        qualities[name] = {"validity": _share(canonical(text) is not None for text in texts)}
+    encodings = z[torch.isfinite(z).all(-1)].cpu()
+    if len(encodings) > 1:
+        fitted = fitted_gaussian(encodings, config.prior_samples, generator)
+        qualities["fitted"] = _quality(model, fitted, "none", known)
+    return qualities
 
-    Greedy ones; with a generator, sampled at temperature 1, and then only validity is meant.
-    """
-    texts, _ = model.generate(points, temperature=0.0 if generator is None else 1.0, mask=mask, generator=generator)
+
+def _quality(model: MoleculeVAE, points: Tensor, mask: str, known: Container[str] | None) -> dict[str, float]:
+    """Validity, and of the valid ones uniqueness and novelty, of greedy decodings of points (n, D)."""
+    texts, _ = model.generate(points, mask=mask)
     valid = [molecule for molecule in map(canonical, texts) if molecule is not None]
-    quality = {"validity": len(valid) / max(1, len(texts))}
-    if generator is not None:
-        return quality
-    quality["uniqueness"] = len(set(valid)) / max(1, len(valid))
+    quality = {
+        "validity": len(valid) / max(1, len(texts)),
+        "uniqueness": len(set(valid)) / max(1, len(valid)),
+    }
     if known is not None:
-        quality["novelty"] = sum(molecule not in known for molecule in valid) / max(1, len(valid))
+        quality["novelty"] = _share(molecule not in known for molecule in valid)
     return quality
+
+
+def _share(answers: Iterable[bool]) -> float:
+    """Fraction of yes; 0 of none."""
+    answers = list(answers)
+    return sum(answers) / max(1, len(answers))
 
 
 def _smoothness(
     model: MoleculeVAE, z: Tensor, smiles: Sequence[str], config: EvaluationConfig, generator: torch.Generator
 ) -> dict[str, dict[str, float]]:
     rows = torch.nonzero(torch.isfinite(z).all(-1)).flatten()
-    found: dict[str, dict[str, float]] = {}
+    numbers: dict[str, dict[str, float]] = {}
     if len(rows) < 2:
-        return found
+        return numbers
     if config.paths:
         t = torch.linspace(0.1, 0.9, 9)
         ends = rows[torch.randint(len(rows), (config.paths, 2), generator=generator)]
         points = torch.cat([slerp(z[a], z[b], t) for a, b in ends.tolist()])
         nearer = torch.where(t < 0.5, 0, 1).repeat(config.paths)
         owners = ends.repeat_interleave(len(t), 0).gather(1, nearer.unsqueeze(1)).flatten()
-        found["path"] = _likeness(model, points, [smiles[row] for row in owners.tolist()])
+        numbers["path"] = _likeness(model, points, [smiles[row] for row in owners.tolist()])
     for radius in config.radii if config.neighbourhoods else ():
         centres = rows[torch.randperm(len(rows), generator=generator)[: config.neighbourhoods]]
         directions = torch.randn(len(centres), z.shape[1], generator=generator)
         points = z[centres] + radius * directions / directions.norm(dim=1, keepdim=True)
-        found[f"radius {radius:g}"] = _likeness(model, points, [smiles[row] for row in centres.tolist()])
-    return found
+        numbers[f"radius {radius:g}"] = _likeness(model, points, [smiles[row] for row in centres.tolist()])
+    return numbers
 
 
 def _likeness(model: MoleculeVAE, points: Tensor, owners: Sequence[str]) -> dict[str, float]:
@@ -241,7 +260,7 @@ def _many_decodings(
     few = [text for text in smiles[: max(1, config.chosen_points // 10)] for _ in range(10)]
     generator = torch.Generator().manual_seed(config.seed + 1)
     drawn, _ = model.encode_with_errors(few, canonicalise=False, sample=True, generator=generator)
-    found = {}
+    fractions = {}
     for name, points, wanted in (
         ("D", z[: config.chosen_points], list(smiles[: config.chosen_points])),
         ("JT", drawn, few),
@@ -255,8 +274,8 @@ def _many_decodings(
                 hits["any"] += want in names
                 hits["posterior"] += names[:1] == [want]
                 hits["votes"] += [option.smiles for option in by_votes(point.molecules)][:1] == [want]
-        found[name] = {way: count / max(1, len(wanted)) for way, count in hits.items()}
-    return found
+        fractions[name] = {way: count / max(1, len(wanted)) for way, count in hits.items()}
+    return fractions
 
 
 def _latent_numbers(
@@ -269,63 +288,48 @@ def _latent_numbers(
     few = np.arange(min(config.nll_molecules, len(dataset)))
     if len(few):
         parts = [dataset.batch(part).to(model.device) for part in np.array_split(few, -(-len(few) // 25))]
-        found = importance_log_likelihood(model, parts, config.nll_samples, config.seed, chunk=20, progress=progress)
-        numbers |= {"nll": found.nll, "nll_standard_error": found.standard_error}
+        estimate = importance_log_likelihood(model, parts, config.nll_samples, config.seed, chunk=20, progress=progress)
+        numbers |= {"nll": estimate.nll, "nll_standard_error": estimate.standard_error}
     return numbers
 
 
-def _property_errors(
-    model: MoleculeVAE, z: Tensor, properties: np.ndarray, training_mean: np.ndarray | None
-) -> dict[str, dict[str, float]]:
+def _property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> dict[str, dict[str, float]]:
+    """Mean absolute error of the predictor, and of predicting the mean of the training data."""
     predicted = model.predict(z)
-    means = model.predictor.location.cpu().numpy() if training_mean is None else training_mean
     errors = {}
-    for place, name in enumerate(model.predictor.names):
-        truth = properties[:, place]
+    means = model.predictor.location.cpu().numpy()
+    for name, mean, truth in zip(model.predictor.names, means, properties.T, strict=True):
         errors[name] = {
             "mae": float(np.nanmean(np.abs(predicted[name] - truth))),
-            "mae_of_mean": float(np.nanmean(np.abs(means[place] - truth))),
+            "mae_of_mean": float(np.nanmean(np.abs(mean - truth))),
         }
     return errors
 
 
 def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers of :func:`evaluate_model` as lines to print: what, value."""
+    protocol = result["protocol"]
     rows = [(f"reconstruction, protocol {name}", f"{value:.1%}") for name, value in result["reconstruction"].items()]
-    for name, chosen in result.get("many_decodings", {}).items():
-        rows.append(
-            (
-                f"{name}, {result['protocol']['n_decodings']} decodings: q chooses, votes, any",
-                ", ".join(f"{chosen[way]:.1%}" for way in ("posterior", "votes", "any")),
-            )
-        )
+    for name, numbers in result.get("many_decodings", {}).items():
+        label = f"{name}, {protocol['n_decodings']} decodings: q chooses, votes, any"
+        rows.append((label, ", ".join(f"{numbers[way]:.1%}" for way in ("posterior", "votes", "any"))))
     for mask, numbers in result["prior"].items():
-        label = {
-            "none": "without mask",
-            "syntax": "syntax mask",
-            "valence": "valence mask",
-            "sampled": "without mask, 10 sampled",
-            "sampled_valence": "valence mask, 10 sampled",
-            "fitted": "fitted Gaussian",
-        }[mask]
-        rows += [(f"prior {name}, {label}", f"{value:.1%}") for name, value in numbers.items()]
-    rows += [
-        (f"generated, {name.replace('_', ' ')}", f"{value:.3f}")
-        for name, value in result.get("generated", {}).items()
-        if name != "molecules"
-    ]
-    for place, numbers in result.get("smoothness", {}).items():
-        label = "path between molecules" if place == "path" else f"{place} of a molecule"
+        rows += [(f"prior {name}, {_PRIOR_LABELS[mask]}", f"{value:.1%}") for name, value in numbers.items()]
+    for name, value in result.get("generated", {}).items():
+        if name != "molecules":
+            rows.append((f"generated, {name.replace('_', ' ')}", f"{value:.3f}"))
+    for where, numbers in result.get("smoothness", {}).items():
+        label = "path between molecules" if where == "path" else f"{where} of a molecule"
         rows.append((f"{label}: validity, similarity", f"{numbers['validity']:.1%}, {numbers['similarity']:.2f}"))
+    latent = result["latent"]
     rows += [
-        ("log p(x given z), nats", f"{result['latent']['reconstruction']:.2f}"),
-        ("KL, nats", f"{result['latent']['kl']:.1f}"),
-        ("active units", f"{result['latent']['active_units']}"),
+        ("log p(x given z), nats", f"{latent['reconstruction']:.2f}"),
+        ("KL, nats", f"{latent['kl']:.1f}"),
+        ("active units", f"{latent['active_units']}"),
     ]
-    if "nll" in result["latent"]:
-        numbers, protocol = result["latent"], result["protocol"]
+    if "nll" in latent:
         label = f"NLL, nats ({protocol['nll_samples']} samples, {protocol['nll_molecules']} molecules)"
-        rows.append((label, f"{numbers['nll']:.1f} ± {numbers['nll_standard_error']:.1f}"))
+        rows.append((label, f"{latent['nll']:.1f} ± {latent['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
     for name, numbers in result.get("gaussian_process", {}).items():
@@ -338,15 +342,13 @@ def pictures(model: MoleculeVAE, held_out: Sequence[str], seed: int = 0) -> list
     """Molecules to look at: of the prior, held-out ones beside what their codes decode to, and a path between two."""
     drawn = model.sample(_PICTURED, seed=seed)
     originals = list(held_out[:_PICTURED])
-    rebuilt = model.decode(model.encode_with_errors(originals, canonicalise=False)[0], n_decodings=1)
+    decoded = model.decode(model.encode_with_errors(originals, canonicalise=False)[0], n_decodings=1)
     rows = []
-    for text, (_, back) in zip(originals, rebuilt.iterrows(), strict=True):
-        same = back["smiles"] == text
+    for text, smiles, valid in zip(originals, decoded["smiles"], decoded["valid"], strict=True):
         rows.append({"smiles": text, "molecule": "held out"})
-        rows.append(
-            {"smiles": back["smiles"] if back["valid"] else "", "molecule": "decoded: the same" if same else "decoded"}
-        )
-    made = [
+        label = "decoded: the same" if smiles == text else "decoded"
+        rows.append({"smiles": smiles if valid else "", "molecule": label})
+    panels = [
         Panel(
             "prior",
             "molecules",
@@ -359,5 +361,5 @@ def pictures(model: MoleculeVAE, held_out: Sequence[str], seed: int = 0) -> list
     if len(originals) > 1:
         path = model.interpolate(originals[0], originals[1], steps=_PICTURED, n_decodings=16, seed=seed)
         frame = pd.DataFrame({"smiles": path["smiles"].where(path["valid"], ""), "t": path["t"]})
-        made.append(Panel("path", "molecules", "Great circle between two held-out molecules", frame=frame))
-    return made
+        panels.append(Panel("path", "molecules", "Great circle between two held-out molecules", frame=frame))
+    return panels

@@ -12,7 +12,7 @@ molecule, come from one z. There are two ways to choose among the valid molecule
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,24 @@ from torch import Tensor
 from molvae.chemistry.molecule import parse_smiles
 from molvae.errors import ConfigError
 
-if TYPE_CHECKING:
-    from molvae.molecules.vae import Mask, MoleculeVAE
-
 Choice = Literal["posterior", "votes"]
+
+
+class Autoencoder(Protocol):
+    """A decoder that proposes and an encoder that decides, as :class:`~molvae.molecules.vae.MoleculeVAE` has them."""
+
+    def generate(
+        self,
+        z: Tensor | np.ndarray,
+        temperature: float = 0.0,
+        mask: str = "valence",
+        generator: torch.Generator | None = None,
+        retries: int = 10,
+    ) -> tuple[list[str], np.ndarray]:
+        """One SMILES for each of n points (n, D), and its log p(x|z) (n,)."""
+
+    def log_posterior(self, smiles: Sequence[str], z: Tensor | np.ndarray) -> Tensor:
+        """log q(z|x) of n pairs of a canonical SMILES and a point (n, D); NaN where it cannot be encoded."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +74,11 @@ class PointDecodings:
 
 
 def decode_points(
-    model: "MoleculeVAE",
+    model: Autoencoder,
     z: Tensor | np.ndarray,
     n_decodings: int = 50,
     temperature: float = 1.0,
-    top_p: float = 1.0,
-    mask: "Mask" = "valence",
+    mask: str = "valence",
     seed: int = 0,
     choose: Choice = "posterior",
 ) -> list[PointDecodings]:
@@ -90,7 +103,7 @@ def decode_points(
     if n_decodings > 1 and len(good):
         generator = torch.Generator().manual_seed(seed)
         repeated = good.repeat_interleave(n_decodings - 1, 0)
-        texts, log_prob = model.generate(repeated, temperature, top_p, mask, generator, retries=0)
+        texts, log_prob = model.generate(repeated, temperature, mask, generator, retries=0)
         for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):
             rows[number // (n_decodings - 1)].append(pair)
     parsed: dict[str, tuple[str | None, str]] = {}
@@ -123,7 +136,7 @@ def by_votes(molecules: Sequence[Decoding]) -> list[Decoding]:
     return sorted(molecules, key=lambda option: (-option.votes, -option.log_prob, option.smiles))
 
 
-def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
+def _by_posterior(model: Autoencoder, z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
     """The same with the molecules of each point (n, D) by log q(z|x); where there is one, there is no choice."""
     open_rows = [row for row, point in enumerate(points) if len(point.molecules) > 1]
     pairs = [(row, option.smiles) for row in open_rows for option in points[row].molecules]
@@ -138,18 +151,17 @@ def _by_posterior(model: "MoleculeVAE", z: Tensor, points: list[PointDecodings])
 
 
 def decode_table(
-    model: "MoleculeVAE",
+    model: Autoencoder,
     z: Tensor | np.ndarray,
     n_decodings: int,
     temperature: float,
-    top_p: float,
-    mask: "Mask",
+    mask: str,
     seed: int,
     choose: Choice,
 ) -> pd.DataFrame:
     """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
     rows = []
-    for point in decode_points(model, z, n_decodings, temperature, top_p, mask, seed, choose):
+    for point in decode_points(model, z, n_decodings, temperature, mask, seed, choose):
         winner = point.molecules[0] if point.molecules else None
         rows.append(
             {

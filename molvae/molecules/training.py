@@ -166,7 +166,7 @@ def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
             )
         model.card = ""  # it speaks of other weights
         return model
-    vocabulary = Vocabulary.build(training.smiles, config.max_length)
+    vocabulary = Vocabulary.build(training.smiles, config.max_length, config.model.tokenizer)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)  # the initial weights; torch's modules draw them from the global generator
         model = MoleculeVAE(config.model, vocabulary)

@@ -14,100 +14,57 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from molvae.chemistry.grammar import Level, SmilesGrammar
 from molvae.chemistry.molecule import parse_smiles
 from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.distributions import Posterior, StandardNormal
 from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.core.vae import VAE
-from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning, abbreviate
+from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning, abbreviate
+from molvae.molecules.config import MoleculeVAEConfig
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
-from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate, generate_until_complete
-from molvae.molecules.encoder import ConvolutionalEncoder
+from molvae.molecules.masks import constraint
 from molvae.molecules.predictor import PropertyPredictor
+from molvae.molecules.registries import DECODERS, ENCODERS
 from molvae.molecules.reranking import Choice, decode_table
 from molvae.molecules.vocabulary import Vocabulary
-from molvae.run.config import Config
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.weights import weights_folder
 
-Mask = Literal["none", "syntax", "valence"]
+__all__ = ["MoleculeVAE", "MoleculeVAEConfig"]
 
-
-class MoleculeVAEConfig(Config):
-    """The shape of a molecular VAE."""
-
-    latent_size: int = Field(64, ge=1)
-    """Dimensions of z."""
-    embedding_size: int = Field(64, ge=1)
-    """Width of the token embedding of the encoder."""
-    channels: int = Field(256, ge=1)
-    """Width of the encoder's convolutions."""
-    narrow_channels: int = Field(32, ge=1)
-    """Width of the encoder where it is flattened."""
-    dense_size: int = Field(512, ge=1)
-    """Width of the encoder's dense layer."""
-    dilations: tuple[int, ...] = (1, 2, 4)
-    """One residual block each."""
-    hidden_size: int = Field(512, ge=1)
-    """Width of the GRU decoder."""
-    position_channels: int = Field(0, ge=0)
-    """Width of what the decoder derives from z for every position; 0: z enters the same way at all positions."""
-    flow_layers: int = Field(0, ge=0)
-    """Coupling layers between the decoder's code and the latent space; 0: they are the same."""
-    flow_width: int = Field(256, ge=1)
-    """Width of each."""
-    predictor_size: int = Field(256, ge=1)
-    """Width of the property predictor."""
-    properties: tuple[str, ...] = ("QED", "SAS", "logP")
-    """What the predictor learns."""
+_BATCH = 512  # molecules, or points, at a time
 
 
 class MoleculeVAE(VAE):
-    """CNN encoder, GRU decoder, N(0, I) prior and a property predictor on z.
+    """Encoder and decoder of molecules by name, N(0, I) prior and a property predictor on z.
 
     Follows Gomez-Bombarelli et al. 2018. The joint objective is E[log p(x|z)] - beta KL + w log p(y|z), all in
     nats per molecule.
 
     Args:
-        config: its shape.
+        config: its parts and their shape.
         vocabulary: its tokens.
         card: what the model folder's README says, kept when the model is saved again.
+
+    Raises:
+        ConfigError: the vocabulary is of another tokenizer than the configuration.
     """
 
-    encoder: ConvolutionalEncoder
-    decoder: RecurrentDecoder
     prior: StandardNormal
+    decoder: Any  # a SequenceDecoder
 
     def __init__(self, config: MoleculeVAEConfig, vocabulary: Vocabulary, card: str = "") -> None:
-        super().__init__(
-            ConvolutionalEncoder(
-                len(vocabulary),
-                vocabulary.max_length,
-                config.latent_size,
-                config.embedding_size,
-                config.channels,
-                config.narrow_channels,
-                config.dense_size,
-                config.dilations,
-            ),
-            StandardNormal(config.latent_size),
-            RecurrentDecoder(
-                len(vocabulary),
-                config.latent_size,
-                config.hidden_size,
-                vocabulary.max_length,
-                config.position_channels,
-                flow=CouplingFlow(config.latent_size, config.flow_layers, config.flow_width)
-                if config.flow_layers
-                else None,
-            ),
-        )
+        if config.tokenizer != vocabulary.tokenizer:
+            raise ConfigError(f"a vocabulary of {vocabulary.tokenizer} does not serve tokenizer = {config.tokenizer!r}")
+        size, longest, latent_size = len(vocabulary), vocabulary.max_length, config.latent_size
+        encoder = ENCODERS[config.encoder](config, size, longest)
+        flow = CouplingFlow(latent_size, config.flow_layers, config.flow_width) if config.flow_layers else None
+        decoder = DECODERS[config.decoder](config, size, longest, flow)
+        super().__init__(encoder, StandardNormal(latent_size), decoder)
         self.predictor = PropertyPredictor(config.latent_size, config.properties, config.predictor_size)
         self.config = config
         self.vocabulary = vocabulary
@@ -187,7 +144,6 @@ class MoleculeVAE(VAE):
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
-        batch_size: int = 512,
     ) -> Tensor:
         """Molecules to latent points.
 
@@ -196,7 +152,6 @@ class MoleculeVAE(VAE):
             canonicalise: rewrite each as RDKit's canonical SMILES first, as the model has learnt them.
             sample: draw z ~ q(z|x) instead of the posterior mean.
             generator: randomness of the draw.
-            batch_size: molecules at a time.
 
         Returns:
             (n, D) float32 on the CPU; the row of a molecule that cannot be encoded is NaN, and an
@@ -205,7 +160,7 @@ class MoleculeVAE(VAE):
         Raises:
             InputError: a single string was given instead of a list.
         """
-        z, problems = self.encode_with_errors(smiles, canonicalise, sample, generator, batch_size)
+        z, problems = self.encode_with_errors(smiles, canonicalise, sample, generator)
         if problems:
             shown = "; ".join(f"row {row}: {reason}" for row, reason in list(problems.items())[:5])
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
@@ -223,7 +178,6 @@ class MoleculeVAE(VAE):
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
-        batch_size: int = 512,
     ) -> tuple[Tensor, dict[int, str]]:
         """As :meth:`encode`, but returns the reasons by row number instead of warning."""
         if isinstance(smiles, str):
@@ -234,7 +188,7 @@ class MoleculeVAE(VAE):
             strings, problems = _canonical_strings(strings)
         good = [row for row in range(len(strings)) if row not in problems]
         z = torch.full((len(strings), self.config.latent_size), torch.nan)
-        refused, batches = self._posteriors([strings[row] for row in good], batch_size)
+        refused, batches = self._posteriors([strings[row] for row in good])
         for rows, q in batches:
             points = q.rsample(1, generator)[0] if sample else q.mean
             z[[good[row] for row in rows]] = points.cpu()
@@ -242,7 +196,7 @@ class MoleculeVAE(VAE):
         return z, dict(sorted(problems.items()))
 
     @torch.inference_mode()
-    def log_posterior(self, smiles: Sequence[str], z: Tensor | np.ndarray, batch_size: int = 512) -> Tensor:
+    def log_posterior(self, smiles: Sequence[str], z: Tensor | np.ndarray) -> Tensor:
         """log q(z|x) of n pairs of a canonical SMILES and a latent point (n, D).
 
         Returns:
@@ -255,21 +209,21 @@ class MoleculeVAE(VAE):
         if isinstance(smiles, str) or len(smiles) != len(points):
             raise InputError(f"log_posterior takes a list of as many SMILES as there are points, {len(points)}")
         log_q = torch.full((len(points),), torch.nan)
-        _, batches = self._posteriors(list(smiles), batch_size)
+        _, batches = self._posteriors(list(smiles))
         for rows, q in batches:
             log_q[rows] = q.log_prob(points[rows].unsqueeze(0))[0].cpu()
         return log_q
 
-    def _posteriors(
-        self, strings: list[str], batch_size: int
-    ) -> tuple[dict[int, str], Iterator[tuple[list[int], Posterior]]]:
+    def _posteriors(self, strings: list[str]) -> tuple[dict[int, str], Iterator[tuple[list[int], Posterior]]]:
         """Why rows cannot be encoded, and q(z|x) of the others in batches, each with the rows that it holds."""
         dataset, refused = MoleculeDataset.build(strings, self.vocabulary)
-        kept = np.array([row for row in range(len(strings)) if row not in refused], dtype=np.int64)
+        accepted = np.array([row for row in range(len(strings)) if row not in refused], dtype=np.int64)
         # neighbours in length share a batch
         order = np.argsort(dataset.lengths(), kind="stable")
-        parts = (order[start : start + batch_size] for start in range(0, len(order), batch_size))
-        return refused, ((kept[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))) for rows in parts)
+        parts = (order[start : start + _BATCH] for start in range(0, len(order), _BATCH))
+        return refused, (
+            (accepted[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))) for rows in parts
+        )
 
     @torch.inference_mode()
     def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
@@ -283,40 +237,35 @@ class MoleculeVAE(VAE):
 
     # --- latent space to molecules ------------------------------------------------------------------------------
 
-    def grammar(self, mask: Mask) -> "_GrammarFactory | None":
-        """The constraint for decoding: none, well-formed SMILES, or well-formed with sane valences and aromaticity."""
-        return None if mask == "none" else _GrammarFactory(self.vocabulary, mask)
-
     @torch.inference_mode()
     def generate(
         self,
         z: Tensor | np.ndarray,
         temperature: float = 0.0,
-        top_p: float = 1.0,
-        mask: Mask = "valence",
+        mask: str = "valence",
         generator: torch.Generator | None = None,
-        batch_size: int = 512,
         retries: int = 10,
     ) -> tuple[list[str], np.ndarray]:
         """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats; nothing is checked by RDKit.
 
         Matrix products are in bfloat16 where the processor gains from it, as in training. Under a mask, what runs into
         a dead end is decoded again up to ``retries`` times.
+
+        Raises:
+            ConfigError: no such mask, or a negative temperature.
         """
         strings: list[str] = []
         log_prob: list[np.ndarray] = []
-        constraint = self.grammar(mask)
+        limits = constraint(mask, self.vocabulary)
         dtype = torch.bfloat16 if gains_from_bfloat16(self.device) else torch.float32
-        for points in self._points(z).split(batch_size):
-            made = (
-                generate(self.decoder, points, temperature, top_p, generator, dtype=dtype)
-                if constraint is None
-                else generate_until_complete(
-                    self.decoder, points, constraint, temperature, top_p, generator, retries, dtype
-                )
+        for points in self._points(z).split(_BATCH):
+            result = (
+                generate(self.decoder, points, temperature, generator, dtype=dtype)
+                if limits is None
+                else generate_until_complete(self.decoder, points, limits, temperature, generator, retries, dtype)
             )
-            strings += [self.vocabulary.decode(row) for row in made.tokens.tolist()]
-            log_prob.append(made.log_prob.cpu().numpy())
+            strings += [self.vocabulary.decode(row) for row in result.tokens.tolist()]
+            log_prob.append(result.log_prob.cpu().numpy())
         return strings, np.concatenate(log_prob) if log_prob else np.empty(0)
 
     def decode(
@@ -324,8 +273,7 @@ class MoleculeVAE(VAE):
         z: Tensor | np.ndarray,
         n_decodings: int = 50,
         temperature: float = 1.0,
-        top_p: float = 1.0,
-        mask: Mask = "valence",
+        mask: str = "valence",
         seed: int = 0,
         choose: Choice = "posterior",
     ) -> pd.DataFrame:
@@ -338,8 +286,7 @@ class MoleculeVAE(VAE):
             z: (n, D); a NaN row gives an invalid row.
             n_decodings: decodings for each point.
             temperature: of the sampled ones.
-            top_p: nucleus of the sampled ones.
-            mask: ``valence`` (default), ``syntax`` or ``none``.
+            mask: ``valence`` (default), ``syntax`` or ``none``; SELFIES need none, and whichever is named is none.
             seed: of the sampling.
             choose: ``posterior``, the molecule whose q(z|x) is densest at z, or ``votes``, the most frequent one.
 
@@ -347,13 +294,13 @@ class MoleculeVAE(VAE):
             n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
             largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
         """
-        return decode_table(self, z, n_decodings, temperature, top_p, mask, seed, choose)
+        return decode_table(self, z, n_decodings, temperature, mask, seed, choose)
 
     def sample(
         self,
         n: int,
         n_decodings: int = 1,
-        mask: Mask = "valence",
+        mask: str = "valence",
         seed: int = 0,
         like: Sequence[str] | None = None,
     ) -> pd.DataFrame:
@@ -419,17 +366,6 @@ class MoleculeVAE(VAE):
         if points.ndim != 2 or points.shape[1] != self.config.latent_size:
             raise InputError(f"latent points must have shape (n, {self.config.latent_size}), not {tuple(points.shape)}")
         return points
-
-
-class _GrammarFactory:
-    """Binds the level, so that decoding need not know what levels there are."""
-
-    def __init__(self, vocabulary: Vocabulary, level: Level) -> None:
-        self.grammar = SmilesGrammar(vocabulary.tokens, vocabulary.max_length)
-        self.level = level
-
-    def start(self) -> Any:
-        return self.grammar.start(level=self.level)
 
 
 def _canonical_strings(strings: list[str]) -> tuple[list[str], dict[int, str]]:

@@ -1,9 +1,10 @@
-"""The tokens a model knows, and SMILES as rows of token indices.
+"""The tokens a model knows, and molecules as rows of token indices.
 
 A vocabulary is built from data, saved with the model, and never changes afterwards: an unknown token is an error
 that names molecule, token and position, since a silent ``<unk>`` would decode into another molecule.
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from molvae.errors import CheckpointError, TokenError, abbreviate
-from molvae.molecules.tokenizers import tokenize
+from molvae.errors import CheckpointError, ConfigError, TokenError, abbreviate
+from molvae.molecules.protocols import Tokenizer
+from molvae.molecules.registries import TOKENIZERS
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 SPECIALS = (PAD, BOS, EOS)
@@ -27,31 +29,52 @@ class Vocabulary:
     Attributes:
         tokens: all V tokens, specials first.
         max_length: the longest molecule in tokens, without start and end, that the model accepts.
+        tokenizer: a name of :data:`~molvae.molecules.registries.TOKENIZERS`, whose tokens they are.
+
+    Raises:
+        CheckpointError: the tokens are not a vocabulary.
+        ConfigError: no such tokenizer.
+        MissingDependencyError: the tokenizer is an extra that is not installed.
     """
 
     tokens: tuple[str, ...]
     max_length: int
+    tokenizer: str = "smiles"
 
     def __post_init__(self) -> None:
         if self.tokens[:3] != SPECIALS or len(set(self.tokens)) != len(self.tokens):
             raise CheckpointError("a vocabulary starts with <pad>, <bos>, <eos> and names each token once")
+        _ = self._tokenizer  # now rather than at the first molecule
 
     @classmethod
-    def build(cls, molecules: Iterable[str], max_length: int | None = None) -> "Vocabulary":
+    def build(cls, molecules: Iterable[str], max_length: int | None = None, tokenizer: str = "smiles") -> "Vocabulary":
         """Collect the tokens of a data set, most frequent first.
 
         Args:
-            molecules: SMILES.
+            molecules: canonical SMILES; those that the tokenizer cannot hold are passed over, as
+                :meth:`~molvae.molecules.dataset.MoleculeDataset.build` will refuse them.
             max_length: longest molecule in tokens to accept; default: a tenth above the longest seen.
+            tokenizer: its name.
         """
+        split = TOKENIZERS[tokenizer]().split
         counts: Counter[str] = Counter()
         longest = 0
         for smiles in molecules:
-            tokens = tokenize(smiles)
-            counts.update(tokens)
-            longest = max(longest, len(tokens))
+            with contextlib.suppress(TokenError):
+                tokens = split(smiles)
+                counts.update(tokens)
+                longest = max(longest, len(tokens))
         ordered = sorted(counts, key=lambda token: (-counts[token], token))
-        return cls((*SPECIALS, *ordered), max_length or -(-longest * 11 // 10))
+        return cls((*SPECIALS, *ordered), max_length or -(-longest * 11 // 10), tokenizer)
+
+    @property
+    def always_valid(self) -> bool:
+        """Whether every sequence of the tokens is a molecule."""
+        return self._tokenizer.always_valid
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return TOKENIZERS[self.tokenizer]()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -65,11 +88,12 @@ class Vocabulary:
         """Token indices of one molecule, without start and end, uint8 or uint16.
 
         Raises:
-            TokenError: a token is unknown, or the molecule is longer than the model can hold.
+            TokenError: a token is unknown, or the molecule is longer than the model can hold, or its tokenizer cannot
+                hold it at all.
         """
-        tokens = tokenize(smiles)
-        if not tokens:
+        if not smiles:
             raise TokenError("an empty string is not a molecule")
+        tokens = self._tokenizer.split(smiles)
         if len(tokens) > self.max_length:
             raise TokenError(
                 f"{abbreviate(smiles)!r} has {len(tokens)} tokens; "
@@ -79,9 +103,10 @@ class Vocabulary:
             return np.array([self.index[token] for token in tokens], dtype=self.dtype)
         except KeyError as error:
             token = error.args[0]
-            place = tokens.index(token)
+            number = tokens.index(token)
+            character = len("".join(tokens[:number]))
             raise TokenError(
-                f"token {token!r} (token {place}, character {len(''.join(tokens[:place]))}) of {abbreviate(smiles)!r} "
+                f"token {token!r} (token {number}, character {character}) of {abbreviate(''.join(tokens))!r} "
                 "is not in this model's vocabulary"
             ) from None
 
@@ -91,32 +116,36 @@ class Vocabulary:
         return np.uint8 if len(self) <= 256 else np.uint16
 
     def decode(self, indices: Sequence[int] | np.ndarray) -> str:
-        """Join tokens up to the first end or padding; a leading start token is skipped."""
-        parts = []
+        """The SMILES of the tokens up to the first end or padding."""
+        tokens = []
         for index in indices:
             if index in (EOS_INDEX, PAD_INDEX):
                 break
-            if index != BOS_INDEX:
-                parts.append(self.tokens[index])
-        return "".join(parts)
+            tokens.append(self.tokens[index])
+        return self._tokenizer.join(tokens)
 
     def to_json(self) -> str:
-        return json.dumps({"max_length": self.max_length, "tokens": self.tokens}, indent=1)
+        values = {"tokenizer": self.tokenizer, "max_length": self.max_length, "tokens": self.tokens}
+        return json.dumps(values, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote; without a tokenizer the tokens are of SMILES.
 
         Raises:
-            CheckpointError: it is not a vocabulary.
+            CheckpointError: it is not a vocabulary, or one for a tokenizer that is not known here.
+            MissingDependencyError: its tokenizer is an extra that is not installed.
         """
         try:
             values = json.loads(text)
-            tokens, max_length = values["tokens"], values["max_length"]
-            if not (isinstance(max_length, int) and all(isinstance(token, str) for token in tokens)):
+            tokens, max_length, tokenizer = values["tokens"], values["max_length"], values.get("tokenizer", "smiles")
+            if not (isinstance(max_length, int) and all(isinstance(token, str) for token in [tokenizer, *tokens])):
                 raise TypeError
         except (ValueError, KeyError, TypeError):
             raise CheckpointError(
                 "vocabulary.json is damaged or not a vocabulary: get the model folder again"
             ) from None
-        return cls(tuple(tokens), max_length)
+        try:
+            return cls(tuple(tokens), max_length, tokenizer)
+        except ConfigError as error:
+            raise CheckpointError(f"vocabulary.json is of another version of molvae: {error}") from None

@@ -12,7 +12,7 @@ MOLECULES = (
     "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
     "C[C@H](N)C(=O)O",
     "O=C([O-])c1ccccc1Br",
-    "ClCC/C=C/CCl",
+    "ClC/C=C/CCCl",
     "C1CC2CCC1CC2",
     "O=[N+]([O-])c1ccc(F)cc1",
     "CS(=O)(=O)c1ccncc1",
@@ -20,31 +20,27 @@ MOLECULES = (
 )
 
 
-def small_model(seed: int = 0, **shape: int) -> MoleculeVAE:
+def small_model(seed: int = 0, **shape: object) -> MoleculeVAE:
     """An untrained model with few weights, in eval mode."""
-    config = MoleculeVAEConfig(
-        latent_size=6,
-        embedding_size=8,
-        channels=16,
-        narrow_channels=4,
-        dense_size=16,
-        hidden_size=32,
-        predictor_size=8,
-        **shape,
-    )
+    sizes = {"latent_size": 6, "embedding_size": 8, "channels": 16, "dense_size": 16, "hidden_size": 32}
+    if shape.get("encoder", "cnn") == "cnn":
+        sizes["narrow_channels"] = 4
+    config = MoleculeVAEConfig.create({**sizes, "predictor_size": 8, **shape})
     torch.manual_seed(seed)
-    made = MoleculeVAE(config, Vocabulary.build(MOLECULES)).eval()
-    if made.decoder.flow is not None:
-        for weight in made.decoder.flow.parameters():
+    model = MoleculeVAE(config, Vocabulary.build(MOLECULES, tokenizer=config.tokenizer)).eval()
+    if model.decoder.flow is not None:
+        for weight in model.decoder.flow.parameters():
             weight.data += 0.1 * torch.randn_like(weight)  # a new flow is the identity, which would hide mistakes
-    return made
+    return model
 
 
-SHAPES = {
+SHAPES: dict[str, dict[str, object]] = {
     "plain": {},
     "position features": {"position_channels": 8},
     "flow": {"flow_layers": 4, "flow_width": 8},
     "both": {"position_channels": 8, "flow_layers": 4, "flow_width": 8},
+    "gru encoder": {"encoder": "gru"},
+    "selfies": {"tokenizer": "selfies"},
 }
 
 

@@ -24,7 +24,6 @@ def test_a_batch_is_tokens_end_and_padding():
     c = VOCABULARY.index["C"]
     assert batch.tokens.tolist() == [[c, c, EOS_INDEX], [c, EOS_INDEX, PAD_INDEX]]
     assert batch.inputs.tolist() == [[BOS_INDEX, c, c], [BOS_INDEX, c, EOS_INDEX]]
-    assert batch.mask.tolist() == [[True, True, True], [True, True, False]]
 
 
 def test_refused_molecules_are_named_and_their_properties_left_out():
@@ -35,15 +34,14 @@ def test_refused_molecules_are_named_and_their_properties_left_out():
 
 def test_an_epoch_holds_every_molecule_once():
     batches = BucketedBatches(chains(1003), batch_size=32, seed=0)
-    made = list(batches.epoch(0))
-    assert len(made) == len(batches) == 32
-    rows = torch.cat([batch.properties[:, 0] for batch in made])
+    epoch = list(batches.epoch(0))
+    assert len(epoch) == len(batches) == 32
+    rows = torch.cat([batch.properties[:, 0] for batch in epoch])
     assert sorted(rows.tolist()) == list(range(1003))
 
 
 def test_little_of_a_batch_is_padding():
-    made = BucketedBatches(chains(2000), batch_size=32, seed=0).epoch(0)
-    masks = [batch.mask for batch in made]
+    masks = [batch.tokens != PAD_INDEX for batch in BucketedBatches(chains(2000), batch_size=32, seed=0).epoch(0)]
     padding = 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
     assert padding < 0.05
 

@@ -1,11 +1,20 @@
-"""A molecule's code does not depend on the batch it stands in."""
+"""Every encoder: a molecule's code does not depend on the batch it stands in."""
 
 import numpy as np
+import pytest
 import torch
 
 from molvae.molecules.dataset import MoleculeDataset
+from molvae.molecules.registries import ENCODERS
+from molvae.molecules.vae import MoleculeVAE
 
-from .conftest import MOLECULES
+from .conftest import MOLECULES, small_model
+
+
+@pytest.fixture(params=ENCODERS)
+def model(request: pytest.FixtureRequest) -> MoleculeVAE:
+    """One model for each encoder."""
+    return small_model(encoder=request.param)
 
 
 def test_padding_does_not_change_the_code(model):

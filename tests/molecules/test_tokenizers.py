@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molvae.errors import TokenError, abbreviate
-from molvae.molecules.tokenizers import tokenize
+from molvae.molecules.tokenizers import SmilesTokenizer, tokenize
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,8 @@ from molvae.molecules.tokenizers import tokenize
     ],
 )
 def test_tokens(smiles, tokens):
-    assert tokenize(smiles) == tokens
+    assert tokenize(smiles) == tokens == SmilesTokenizer().split(smiles)
+    assert SmilesTokenizer().join(tokens) == smiles
 
 
 @pytest.mark.parametrize(("text", "position"), [("CC!", 2), ("C[NH", 1), ("C C", 1), ("Cq", 1), ("C%1", 1), ("C]", 1)])

@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning
+from molvae.chemistry.molecule import canonical
+from molvae.chemistry.properties import compute_many
+from molvae.core.fit import FitConfig
+from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning
+from molvae.molecules.config import MoleculeVAEConfig
+from molvae.molecules.registries import ENCODERS, TOKENIZERS
+from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
 from molvae.molecules.vae import MoleculeVAE
+from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.progress import silent
 from molvae.weights import shipped_models, weights_folder
 
-from .conftest import MOLECULES
+from .conftest import MOLECULES, small_model
 
 
 def test_encode_gives_one_row_for_each_molecule(model):
@@ -78,26 +85,38 @@ def test_an_unknown_model_names_those_that_ship():
         MoleculeVAE.from_pretrained("chembl")
 
 
-def test_a_model_learns_a_handful_by_heart(tmp_path):
-    """The whole chain from SMILES to greedy decoding, overfitted on ten molecules."""
-    from molvae.chemistry.properties import compute_many
-    from molvae.core.fit import FitConfig
-    from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
-    from molvae.molecules.vae import MoleculeVAEConfig
-
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_model_learns_a_handful_by_heart(tmp_path, encoder, tokenizer):
+    """The whole chain from SMILES to greedy decoding, overfitted on ten molecules, and saved and loaded."""
     table = compute_many(MOLECULES, ["QED", "SAS", "logP"], progress=silent)
     data = MoleculeData(MOLECULES, table[["QED", "SAS", "logP"]].to_numpy(np.float32))
+    sizes = {"latent_size": 16, "channels": 32, "dense_size": 64, "hidden_size": 128}
+    sizes |= {"dilations": (1,)} if encoder == "cnn" else {}
     config = TrainConfig(
         batch_size=10,
-        model=MoleculeVAEConfig(latent_size=16, channels=32, dense_size=64, hidden_size=128, dilations=(1,)),
+        model=MoleculeVAEConfig.create({"encoder": encoder, "tokenizer": tokenizer, **sizes}),
         objective=ObjectiveConfig(beta=((0, 0.001),)),
         fit=FitConfig(epochs=250, learning_rate=5e-3, warmup_steps=10, validate_every=250, precision="float32"),
         validation=ValidationConfig(molecules=10, prior_samples=5),
     )
-    model = train(config, data, data, tmp_path, device="cpu", progress=silent)
+    train(config, data, data, tmp_path, device="cpu", progress=silent).save_pretrained(tmp_path / "model")
+    model = MoleculeVAE.from_pretrained(tmp_path / "model", device="cpu")
+    assert model.config.encoder == encoder and model.vocabulary.tokenizer == tokenizer
     rebuilt, _ = model.generate(model.encode(MOLECULES, canonicalise=False), mask="none")
     assert sum(a == b for a, b in zip(rebuilt, MOLECULES, strict=True)) >= 9
     assert np.abs(model.predict(model.encode(MOLECULES))["logP"] - table["logP"]).mean() < 0.3
+
+
+def test_a_vocabulary_of_another_tokenizer_is_refused():
+    with pytest.raises(ConfigError, match="a vocabulary of smiles does not serve tokenizer = 'selfies'"):
+        MoleculeVAE(MoleculeVAEConfig(tokenizer="selfies"), Vocabulary.build(MOLECULES))
+
+
+def test_an_untrained_model_of_selfies_writes_molecules_without_a_mask():
+    model = small_model(tokenizer="selfies")
+    texts, _ = model.generate(torch.randn(40, 6, generator=torch.Generator().manual_seed(0)), 1.0)
+    assert all(canonical(text) == text for text in texts if text) and sum(map(bool, texts)) > 30
 
 
 @pytest.mark.parametrize("name", shipped_models())
