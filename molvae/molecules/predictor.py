@@ -1,19 +1,10 @@
 """Property predictor: a head on z, trained jointly with the autoencoder (Gomez-Bombarelli et al. 2018)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
+from molvae.core.candidates import Prediction
 from molvae.core.distributions import LOG_2PI
-
-
-@dataclass(frozen=True)
-class PropertyPrediction:
-    """N(mean, std^2) of each property, in the property's own units; each (..., K)."""
-
-    mean: Tensor
-    std: Tensor
 
 
 class PropertyPredictor(nn.Module):
@@ -53,10 +44,10 @@ class PropertyPredictor(nn.Module):
         self.location.copy_(mean)
         self.scale.copy_((centred.square().sum(0) / count).sqrt().clamp(min=1e-6))
 
-    def forward(self, z: Tensor) -> PropertyPrediction:
+    def forward(self, z: Tensor) -> Prediction:
         """z (..., D) -> prediction (..., K) in real units."""
         mean, log_std = self._standardised(z)
-        return PropertyPrediction(mean * self.scale + self.location, log_std.exp() * self.scale)
+        return Prediction(self.names, mean * self.scale + self.location, log_std.exp() * self.scale)
 
     def log_prob(self, z: Tensor, properties: Tensor) -> Tensor:
         """log p(y|z) of standardised properties in nats, averaged over samples: z (S, B, D), y (B, K) -> (B,).
