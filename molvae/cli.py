@@ -481,10 +481,11 @@ def score(
     """Score molecules with an objective; every row comes back, a refused one with its reason."""
     import pandas as pd
 
+    from molvae.chemistry.domain import MOLECULES
     from molvae.chemistry.properties import compute_many
     from molvae.design.objective import Objective
 
-    parsed = Objective.parse(objective)
+    parsed = Objective.parse(objective, domain=MOLECULES)
     table = _read(input, smiles_column).reset_index(drop=True)
     names = parsed.properties
     made = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, progress=_progress(quiet))
@@ -508,13 +509,15 @@ def validate(
     """Judge molecules: valid, duplicate, known or novel, filtered, alerts; each refusal with its reason."""
     import pandas as pd
 
+    from molvae.chemistry.domain import MOLECULES
     from molvae.chemistry.filters import FilterConfig, Filters
     from molvae.core.training_set import known_molecules
     from molvae.design.validation import Validator
 
     chosen = FilterConfig.create({}, require=require or None, forbid=forbid or None, lipinski=lipinski or None)
     table = _read(input, smiles_column).reset_index(drop=True)
-    made = Validator(known_molecules(model), Filters(chosen)).validate(table["smiles"].astype(str).tolist())
+    validator = Validator(MOLECULES, known_molecules(model), Filters(chosen))
+    made = validator.validate(table["smiles"].astype(str).tolist())
     rest = table.drop(columns=[name for name in made.columns if name in table.columns])
     _write(pd.concat([made, rest], axis=1), output, int((made["status"] != "valid").sum()))
 

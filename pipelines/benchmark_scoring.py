@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def main() -> None:
+    from molvae.chemistry.domain import nci_molecules
     from molvae.chemistry.io import read_molecules
     from molvae.chemistry.properties import compute_many
-    from molvae.design.start import nci_molecules
     from molvae.run.progress import silent
 
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

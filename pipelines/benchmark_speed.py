@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from molvae.chemistry.domain import nci_molecules
 from molvae.chemistry.io import read_molecules
 from molvae.core.nn.convolution import SequenceConvolution
 from molvae.core.objectives import joint
-from molvae.design.start import nci_molecules
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate

@@ -1,5 +1,6 @@
 """Which molecules are acceptable, and the reason for each refusal; structural alerts."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -7,6 +8,7 @@ from pydantic import Field, field_validator
 from rdkit import Chem
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
+from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.properties import compute
 from molvae.run.config import Config
 
@@ -50,11 +52,13 @@ class FilterConfig(Config):
 
 
 class Filters:
-    """Judges sanitised molecules.
+    """Judges molecules.
 
     Args:
         config: what is acceptable.
     """
+
+    counted: Sequence[str] = ("lipinski_violations",)
 
     def __init__(self, config: FilterConfig | None = None) -> None:
         self.config = config or FilterConfig()
@@ -62,9 +66,9 @@ class Filters:
         self._forbid = [(text, Chem.MolFromSmarts(text)) for text in self.config.forbid]
         self._allowed = set(self.config.allowed_elements)
 
-    def reasons(self, mol: Chem.Mol) -> list[str]:
+    def reasons(self, molecule: Molecule) -> list[str]:
         """Why a molecule is refused; empty if it passes."""
-        config = self.config
+        config, mol = self.config, molecule.mol
         reasons = []
         foreign = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - self._allowed)
         if foreign:
@@ -89,16 +93,17 @@ class Filters:
         reasons += [f"lacks {text}" for text, pattern in self._require if not mol.HasSubstructMatch(pattern)]
         reasons += [f"contains {text}" for text, pattern in self._forbid if mol.HasSubstructMatch(pattern)]
         if config.refuse_alerts:
-            reasons += [f"alert {alert}" for alert in self.alerts(mol, config.refuse_alerts)]
+            reasons += [f"alert {alert}" for alert in self.alerts(molecule, config.refuse_alerts)]
         return reasons
 
-    def alerts(self, mol: Chem.Mol, catalogs: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")) -> list[str]:
+    def alerts(self, molecule: Molecule, catalogs: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")) -> list[str]:
         """Structural alerts of the named catalogues, as ``catalogue: alert``."""
-        found = []
-        for name in catalogs:
-            for match in self._catalogs[name].GetMatches(mol):
-                found.append(f"{name}: {match.GetDescription()}")
-        return found
+        matches = ((name, match) for name in catalogs for match in self._catalogs[name].GetMatches(molecule.mol))
+        return [f"{name}: {match.GetDescription()}" for name, match in matches]
+
+    def counts(self, molecule: Molecule) -> dict[str, int]:
+        """Violations of the rule of five."""
+        return {"lipinski_violations": lipinski_violations(molecule.mol)}
 
     @cached_property
     def _catalogs(self) -> dict[str, FilterCatalog]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
+from molvae.chemistry.molecule import Molecule
+
 _MAX_ATOMS = 50
 _TRIES = 10
 _ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
@@ -71,38 +73,39 @@ class GraphGA:
 
     def __init__(self, population_size: int, rng: random.Random, mutation_rate: float = 0.5) -> None:
         self.population_size, self.mutation_rate, self.rng = population_size, mutation_rate, rng
-        self.population: list[tuple[float, str]] = []
+        self.population: list[tuple[float, Molecule]] = []
         self.seen: set[str] = set()
 
-    def tell(self, smiles: Sequence[str], scores: Sequence[float]) -> None:
+    def tell(self, molecules: Sequence[Molecule], scores: Sequence[float]) -> None:
         """Take in molecules with scores to be maximised; those without a finite score are only remembered."""
-        self.seen |= set(smiles)
-        self.population += [(float(y), s) for s, y in zip(smiles, scores, strict=True) if np.isfinite(y)]
-        self.population = sorted(set(self.population), key=lambda pair: (-pair[0], pair[1]))[: self.population_size]
+        self.seen |= {molecule.smiles for molecule in molecules}
+        self.population += [(float(y), m) for m, y in zip(molecules, scores, strict=True) if np.isfinite(y)]
+        ranked = sorted(set(self.population), key=lambda pair: (-pair[0], pair[1].smiles))
+        self.population = ranked[: self.population_size]
 
-    def ask(self, count: int) -> list[str]:
-        """Up to ``count`` new canonical SMILES."""
-        children: list[str] = []
+    def ask(self, count: int) -> list[Molecule]:
+        """Up to ``count`` new molecules."""
+        children: list[Molecule] = []
         for _ in range(50 * count):
             if len(children) == count or not self.population:
                 break
             child = self._child()
-            if child is not None and child not in self.seen and child not in children:
+            if child is not None and child.smiles not in self.seen:
+                self.seen.add(child.smiles)
                 children.append(child)
-        self.seen |= set(children)
         return children
 
-    def _child(self) -> str | None:
-        parents = [Chem.MolFromSmiles(self._parent()) for _ in range(2)]
-        child = crossover(parents[0], parents[1], self.rng) or parents[0]
-        if self.rng.random() < self.mutation_rate or child is parents[0]:
+    def _child(self) -> Molecule | None:
+        first, second = (self._parent() for _ in range(2))
+        child = crossover(first, second, self.rng) or first
+        if self.rng.random() < self.mutation_rate or child is first:
             child = mutate(child, self.rng)
-        return None if child is None else Chem.MolToSmiles(child)
+        return None if child is None else Molecule.from_mol(child)
 
-    def _parent(self) -> str:
+    def _parent(self) -> Chem.Mol:
         """By rank: the best is chosen most often, the last of the population hardly ever."""
-        place = int(len(self.population) * self.rng.random() ** 2)
-        return self.population[place][1]
+        rank = int(len(self.population) * self.rng.random() ** 2)
+        return self.population[rank][1].mol
 
     def state(self) -> dict[str, Any]:
         """The random state and what was proposed, as JSON; the population comes from telling again."""

@@ -1,6 +1,51 @@
 """Text to molecules, with a reason for every refusal; never raises."""
 
+from dataclasses import dataclass, field
+
 from rdkit import Chem, rdBase
+
+_ROUNDS = 4  # a canonical SMILES that RDKit writes in another way when it reads it again settles after one
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """A sanitised molecule, parsed once; equal and hashed by its canonical SMILES.
+
+    The atoms of ``mol`` stand in the order of the SMILES, however the molecule was written at first. What depends on
+    that order (the choices of a genetic algorithm, the last digit of a sum over atoms) is therefore the same for a
+    molecule that was just decoded and for one that a resumed run reads from its folder.
+
+    Attributes:
+        smiles: canonical SMILES; read again, it gives the same value.
+        mol: RDKit's molecule; not to be changed.
+    """
+
+    smiles: str
+    mol: Chem.Mol = field(compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> tuple["Molecule | None", str]:
+        """The molecule that a SMILES stands for, or None and the reason."""
+        mol, reason = parse_smiles(text)
+        for _ in range(_ROUNDS):
+            if mol is None:
+                break
+            smiles = Chem.MolToSmiles(mol)
+            if smiles == text:
+                break
+            text = smiles
+            mol, reason = parse_smiles(text)
+        return (None, reason) if mol is None else (cls(text, mol), "")
+
+    @classmethod
+    def from_mol(cls, mol: Chem.Mol) -> "Molecule | None":
+        """The value of an RDKit molecule; None if RDKit does not read what it writes for it."""
+        return cls.parse(Chem.MolToSmiles(mol))[0]
+
+    @property
+    def identity(self) -> str:
+        """The canonical SMILES."""
+        return self.smiles
 
 
 def parse_smiles(smiles: str, max_length: int = 1000) -> tuple[Chem.Mol | None, str]:

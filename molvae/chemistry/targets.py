@@ -16,7 +16,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.molecule import parse_smiles
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, abbreviate
 
 MOLECULES: dict[str, str] = {
     "albuterol": "CC(C)(C)NCC(O)c1ccc(O)c(CO)c1",
@@ -167,4 +167,6 @@ def target_function(kind: str, argument: str) -> Function:
     Raises:
         ConfigError: the argument is not what this kind takes.
     """
+    if not argument.isascii() or len(argument) > 1000:
+        raise ConfigError(f"{kind} takes plain ASCII of at most 1000 characters, not {abbreviate(argument)!r}")
     return TARGETS[kind].make(argument)

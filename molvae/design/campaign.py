@@ -2,39 +2,40 @@
 
 Whatever a campaign does next is a function of its settings, its seed and the answers of the oracle. Candidates are
 stored before they are scored, every answer is stored before it is used, and a step is closed only when the strategy
-knows its outcomes. A campaign killed at any moment therefore goes on from its folder, pays for no molecule twice,
-and ends with the result that it would have had.
+knows its outcomes. A campaign killed at any moment therefore goes on from its folder, pays for nothing twice, and ends
+with the result that it would have had.
 """
 
-import dataclasses
+import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from molvae.chemistry.filters import Filters
-from molvae.core.training_set import known_molecules
+from molvae.design.domains import MODELS
+from molvae.design.latent_space import LatentSpace
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
-from molvae.design.settings import CampaignConfig, StrategyName
-from molvae.design.start import read_start, select_start, write_start
-from molvae.design.store import CampaignStore, Candidate
-from molvae.design.strategies.base import Outcome, Suggestion
-from molvae.design.strategies.registry import make_space, make_strategy
+from molvae.design.protocols import Domain, Model
+from molvae.design.settings import CampaignConfig
+from molvae.design.start import Start, select_start
+from molvae.design.store import CampaignStore, CandidateRecord, Evaluation
+from molvae.design.strategies.base import Outcome, Setup, Suggestion
+from molvae.design.strategies.registry import STRATEGIES
 from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
-from molvae.molecules.vae import MoleculeVAE
-from molvae.run.folder import new_run_name, open_run_folder, read_run
+from molvae.run.folder import CONFIG, new_run_name, open_run_folder, read_run
 from molvae.run.progress import Event, Progress, on_stderr
-from molvae.weights import model_name
 
 STORE = "campaign.sqlite"
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
-TOLD = "told"  # origin of a molecule that was scored without having been asked for
-_MAX_STALLED = 25  # steps in a row without a new molecule after which a strategy counts as exhausted
+TOLD = "told"  # origin of what was scored without having been asked for
+_MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
 class Campaign:
@@ -44,26 +45,30 @@ class Campaign:
         campaign.run()                                  # with the built-in or a custom oracle
         table = campaign.ask(10); campaign.tell(table)  # or with scores from elsewhere
 
+    A folder that holds this very campaign, with the same settings, model and start, is entered again: it goes on.
+
     Args:
-        model: the autoencoder.
+        model: the autoencoder; it says of which domain the candidates are.
         objective: formula over properties; with an ``oracle`` it may use the names that the oracle answers with.
-        start: molecules to begin with: a table with a ``smiles`` column, or a list of SMILES; default: RDKit's NCI set.
-            More than ``config.start_size`` are sampled; the others are the pool of the screening baseline.
-        budget: oracle calls in all, the starting molecules included.
+        start: what to begin with: a table with the column of the domain (``smiles``), or a list of texts; default: that
+            of the domain (RDKit's NCI set), or what the folder began with. More than ``config.start_size`` are sampled;
+            the others are the pool of the screening baseline.
+        budget: oracle calls in all, those of the start included.
         folder: run folder; default ``runs/design-<date>-<time>``.
-        oracle: ``module:function``, ``command: ...``, or a Python callable SMILES -> float; default: the objective.
+        oracle: ``module:function``, ``command: ...``, or a Python callable text -> float; default: the objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
+        progress: told how far it has come.
         overrides: single settings of :class:`CampaignConfig`.
 
     Raises:
         ConfigError: settings contradict each other.
-        InputError: no starting molecule is left.
-        RunFolderError: the folder holds a run already.
+        InputError: nothing to begin with is left.
+        RunFolderError: the folder holds another run.
     """
 
     def __init__(
         self,
-        model: MoleculeVAE,
+        model: Model,
         objective: str | None = None,
         start: pd.DataFrame | Sequence[str] | None = None,
         budget: int | None = None,
@@ -74,20 +79,13 @@ class Campaign:
         **overrides: Any,
     ) -> None:
         named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
-        self.config = (config or CampaignConfig()).replace(
-            objective=objective, budget=budget, oracle=named, **overrides
-        )
-        self.model = model
-        chosen, pool = select_start(model, start, self.config)
-        self.folder = Path(folder) if folder is not None else new_run_name("design")
-        # everything that can be wrong with the settings shows before the folder is made
-        scorer = _make_scorer(self.config, oracle)
-        self._create(chosen, pool)
-        self._set_up(scorer, chosen, pool, progress, oracle)
+        config = (config or CampaignConfig()).replace(objective=objective, budget=budget, oracle=named, **overrides)
+        folder = Path(folder) if folder is not None else new_run_name("design")
+        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress)
 
     @classmethod
     def resume(
-        cls, folder: str | Path, model: MoleculeVAE | None = None, oracle: Any = None, progress: Progress = on_stderr
+        cls, folder: str | Path, model: Model | None = None, oracle: Any = None, progress: Progress = on_stderr
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -100,62 +98,74 @@ class Campaign:
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
         """
-        self = cls.__new__(cls)
-        self.folder = Path(folder)
-        settings = read_run(self.folder, "design").settings
+        folder = Path(folder)
+        record = read_run(folder, "design")
         try:
-            self.config = CampaignConfig.create(settings["campaign"])
-            identity = dict(settings["model"])
+            config = CampaignConfig.create(record.settings["campaign"])
+            name, domain = str(record.settings["model"]), str(record.facts["domain"])
         except (KeyError, TypeError, ConfigError) as error:
-            raise RunFolderError(f"{self.folder}/config.json cannot be used: {error}") from None
-        self.model = model if model is not None else MoleculeVAE.from_pretrained(identity["name"])
-        if _model_identity(self.model)["sha256"] != identity["sha256"]:
-            raise RunFolderError(f"{self.folder} began with other weights than those of {identity['name']!r}")
-        chosen, pool = read_start(self.folder)
-        self._set_up(_make_scorer(self.config, oracle), chosen, pool, progress, oracle)
+            raise RunFolderError(f"{folder}/{CONFIG} cannot be used: {error}") from None
+        self = cls.__new__(cls)
+        loaded: Model = MODELS[domain].from_pretrained(name) if model is None else model
+        self._enter(folder, loaded, config, None, oracle, progress)
         return self
 
-    def baseline(self, strategy: StrategyName) -> "Campaign":
-        """The same campaign with another strategy, in ``<run>/baselines/<strategy>``; resumed if it was begun.
+    def baseline(self, strategy: str) -> "Campaign":
+        """The same campaign with another strategy, in ``<run>/baselines/<strategy>``; it goes on if it was begun.
 
-        Model, objective, oracle, starting molecules, filters, budget and seed are the same.
+        Model, objective, oracle, start, filters, budget and seed are the same.
         """
-        folder = self.folder / "baselines" / strategy
-        if (folder / "config.json").exists():
-            return Campaign.resume(folder, self.model, self._given_oracle, self.progress)
         other = Campaign.__new__(Campaign)
-        other.folder, other.model = folder, self.model
-        other.config = self.config.replace(strategy=strategy, baselines=())
-        scorer = _make_scorer(other.config, self._given_oracle)
-        other._create(self.start, self.pool)
-        other._set_up(scorer, self.start, self.pool, self.progress, self._given_oracle)
+        config = self.config.replace(strategy=strategy, baselines=(), pareto=())
+        folder = self.folder / "baselines" / strategy
+        other._enter(folder, self.model, config, self.start, self._given_oracle, self.progress)
         return other
 
-    def _create(self, start: list[str], pool: list[str]) -> None:
-        # config.json makes a folder a run, so it comes last: what was killed before it is simply begun again
-        write_start(self.folder, start, pool)
-        settings = {"campaign": self.config.model_dump(mode="json"), "model": _model_identity(self.model)}
-        open_run_folder(self.folder, "design", settings, self.config.seed)
-
-    def _set_up(self, scorer: Scorer, start: list[str], pool: list[str], progress: Progress, oracle: Any) -> None:
-        config = self.config
-        self.progress = progress
+    def _enter(
+        self,
+        folder: Path,
+        model: Model,
+        config: CampaignConfig,
+        start: Start | pd.DataFrame | Sequence[str] | None,
+        oracle: Any,
+        progress: Progress,
+    ) -> None:
+        """Make the folder, or go on in it; everything that can be wrong with the settings shows before it is made."""
+        self.folder, self.model, self.config, self.progress = folder, model, config, progress
+        self.domain = domain = model.domain
         self._given_oracle = oracle
-        self.start, self.pool = start, pool
-        self.objective = config.parsed_objective()
-        self.scorer = scorer
-        self.store = CampaignStore(self.folder / STORE)
-        sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
-        self.oracle = Oracle(scorer, self.store, config.budget, sign)
-        self.space = make_space(self.model, self.objective, config)
-        self.strategy = make_strategy(config.strategy, self.space, pool, config)
-        known = known_molecules(self.model.folder) if self.model.folder is not None else None
-        self.validator = Validator(known, Filters(config.filters), config.require_novel)
-        self._accepted: dict[str, bool] = {}  # verdicts of validation, which searches structural alerts and is slow
+        self.objective = config.parsed_objective(domain)
+        filters = domain.filters(domain.filter_settings.create(config.filters))
+        self.validator = Validator(domain, model.known, filters, config.require_novel)
+        self.space = LatentSpace(model, self.objective, config.n_decodings, config.temperature, config.seed)
+        begun = (folder / CONFIG).exists()
+        if isinstance(start, Start):
+            self.start = start
+        elif begun and start is None:
+            self.start = Start.read(folder, domain)
+        else:
+            self.start = select_start(model, start, config, filters)
+        self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
+        self.scorer = _make_scorer(config, self.objective, domain, oracle)
+        self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
+        self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
-        self._step_began = time.monotonic()
-        self._replay()
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(self.scorer.close)
+            if not begun:  # config.json makes a folder a run, so it comes last: what was killed before it begins again
+                self.start.write(folder, domain.suffix)
+            # the weights decide whether it is the same model, wherever they lie by now
+            name = read_run(folder, "design").settings.get("model") if begun else model.name
+            settings = {"campaign": config.model_dump(mode="json"), "model": name}
+            facts = {"model": model.fingerprint(), "domain": domain.name, "start": self.start.checksum()}
+            open_run_folder(folder, "design", settings, config.seed, facts)
+            self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
+            sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
+            self.oracle = Oracle(self.scorer, self.store, config.budget, sign)
+            self._step_began = time.monotonic()
+            self._replay()
+            cleanup.pop_all()  # from here on, close() is the user's
 
     def _replay(self) -> None:
         """Bring the strategy to where the stored steps left it."""
@@ -164,13 +174,9 @@ class Campaign:
         if last is None:
             return
         self._begin()
-        candidates = self.store.candidates()
         for step in range(1, last + 1):
-            rows = candidates[candidates["step"] == step]
-            self.strategy.tell(self._outcomes(rows, step))
-            self._count_stalled(rows)
-        states = self.store.steps()
-        self.strategy.load_state(_last_state(states))
+            self._tell_strategy(self.store.batch(step), step)
+        self.strategy.load_state(self.store.last_state())
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -186,9 +192,8 @@ class Campaign:
         return self.results()
 
     def _report(self) -> None:
-        best = self.best
-        text = "" if best is None else f"best {best['score']:.4f}  {best['smiles']}"
-        done = self.finished
+        best, done = self.best, self.finished
+        text = "" if best is None else f"best {best.score:.4f}  {best.identity}"
         name, calls, budget = self.config.strategy, self.oracle.calls, self.config.budget
         self.progress(Event(name, calls, budget, text, milestone=done, ended=done))
 
@@ -198,120 +203,114 @@ class Campaign:
         return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= _MAX_STALLED)
 
     def advance(self) -> None:
-        """One step: the starting molecules first, then a batch of candidates."""
+        """One step: the start first, then a batch of candidates."""
         if self.step == 0:
-            self.oracle.evaluate(self.start, "start", 0)
+            self.oracle.evaluate(self.start.items, "start", 0)
             self._begin()
             self._close_step()
             return
-        paid = self.store.evaluations()["step"].eq(self.step).sum()  # by a process that died in this step
-        rows = self._candidates(min(self.config.batch, self.oracle.calls_left + int(paid)))
-        due = [smiles for smiles, status in zip(rows["smiles"], rows["status"], strict=True) if status == "valid"]
+        paid = len(self.oracle.answers_of(self.step))  # by a process that died in this step
+        batch = self._candidates(min(self.config.batch, self.oracle.calls_left + paid))
+        due = [self._item(record) for record in batch if record.status == "valid"]
         if due:
             self.oracle.evaluate(due, self.config.strategy, self.step)
-        self.strategy.tell(self._outcomes(rows, self.step))
-        self._count_stalled(rows)
+        self._tell_strategy(batch, self.step)
         self._close_step()
 
     def ask(self, n: int = 10) -> pd.DataFrame:
         """Candidates to be scored elsewhere; asked again before they are told, the same ones come back.
 
-        The starting molecules must be scored first: until then they are what is asked for, all at once.
+        The start must be scored first: until then it is what is asked for, all at once.
 
         Args:
             n: how many.
 
         Returns:
-            ``smiles``, ``predicted_mean``, ``predicted_std`` (in the user's sign), ``novel``, ``alerts``, ``score``
-            (NaN, to be filled in).
+            The column of the domain (``smiles``), ``predicted_mean``, ``predicted_std`` (in the user's sign),
+            ``novel``, ``alerts``, ``score`` (NaN, to be filled in).
 
         Raises:
             BudgetExhausted: no call is left.
         """
         if self.step == 0:
-            if self.pending:
-                return self._to_ask(self.pending[: self.oracle.calls_left], None)
+            if pending := [item for item in self.start.items if item not in self.oracle]:
+                return self._to_ask([(item, None) for item in pending[: self.oracle.calls_left]])
             self._begin()
             self._close_step()
         self._close_if_answered()  # a process may have died between the last answer and this
         if self.oracle.calls_left == 0:
             raise BudgetExhausted(f"all {self.config.budget} oracle calls are spent")
-        rows = self._candidates(min(n, self.oracle.calls_left))
-        rows = rows[
-            [s == "valid" and m not in self.oracle for s, m in zip(rows["status"], rows["smiles"], strict=True)]
-        ]
-        return self._to_ask(rows["smiles"].tolist(), rows)
+        batch = self._candidates(min(n, self.oracle.calls_left))
+        asked = [(self._item(record), record) for record in batch if record.status == "valid"]
+        return self._to_ask([(item, record) for item, record in asked if item not in self.oracle])
 
     def tell(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Scores measured elsewhere: a table with ``smiles`` and ``score`` (empty: the measurement failed).
+        """Scores measured elsewhere: a table with the column of the domain and ``score`` (empty: it failed).
 
-        The rows may be some of those asked for, in any order, and others: a molecule that was not asked for is taken
-        in, and the search learns from it with the next step. What has been told before is kept as it was. A step
-        closes when all its candidates have been told.
+        The rows may be some of those asked for, in any order, and others: what was not asked for is taken in, and the
+        search learns from it with the next step. What has been told before is kept as it was. A step closes when all
+        its candidates have been told.
 
         Returns:
-            One row for each input: ``smiles, score`` (as remembered), ``status`` (``ok``, ``failed``, ``repeated`` or
-            ``refused``), ``asked`` and ``error`` (the reason).
+            One row for each input: the column of the domain, ``score`` (as remembered), ``status`` (``ok``, ``failed``,
+            ``repeated`` or ``refused``), ``asked`` and ``error`` (the reason).
 
         Raises:
             InputError: a column is missing.
         """
-        missing = {"smiles", "score"} - set(table.columns)
-        if missing:
-            raise InputError(f"tell needs the columns smiles and score; {', '.join(sorted(missing))} is missing")
+        column = self.domain.column
+        if missing := {column, "score"} - set(table.columns):
+            raise InputError(f"tell needs the columns {column} and score; {', '.join(sorted(missing))} is missing")
         pending = set(self.pending)
         rows = [
-            self._tell(str(text), score, pending) for text, score in zip(table["smiles"], table["score"], strict=True)
+            self._tell(str(text), score, pending) for text, score in zip(table[column], table["score"], strict=True)
         ]
         self._close_if_answered()
-        return pd.DataFrame(rows, columns=["smiles", "score", "status", "asked", "error"])
+        return pd.DataFrame(rows, columns=[column, "score", "status", "asked", "error"])
 
-    def _tell(self, text: str, score: Any, pending: set[str]) -> dict[str, Any]:
+    def _tell(self, text: str, score: Any, pending: set[str]) -> tuple[str, float, str, bool, str]:
         value = pd.to_numeric(score, errors="coerce")
         if pd.isna(value) and not (pd.isna(score) or not str(score).strip()):
             # a text in the place of a number is a mistake to be corrected, not a measurement that failed
-            return {"smiles": text, "score": np.nan, "status": "refused", "asked": False, "error": f"score: {score!r}"}
-        parsed = self.validator.validate([text]).iloc[0]
-        asked = parsed["smiles"] in pending
+            return text, np.nan, "refused", False, f"score: {score!r}"
+        item, reason = self.domain.parse(text)
+        if item is None:
+            return text, np.nan, "refused", False, reason
+        asked, repeated = item.identity in pending, item in self.oracle
         origin = ("start" if self.step == 0 else self.config.strategy) if asked else TOLD
-        answer = self.oracle.tell([text], [float(value)], origin, self.step).iloc[0]
-        told = {"smiles": answer["smiles"], "score": answer["score"], "asked": asked, "error": answer["error"] or ""}
-        if answer["status"] == "invalid":
-            return {**told, "smiles": text, "status": "refused"}
-        if answer["cached"]:
-            differs = not pd.isna(value) and value != answer["score"]
-            return {**told, "status": "repeated", "error": "the first score is kept" if differs else ""}
-        return {**told, "status": answer["status"]}
+        answer = self.oracle.tell(item, float(value), origin, self.step)
+        remembered = np.nan if answer.score is None else answer.score
+        if repeated:
+            differs = not pd.isna(value) and value != remembered
+            return item.identity, remembered, "repeated", asked, "the first score is kept" if differs else ""
+        return item.identity, remembered, answer.status, asked, answer.error or ""
 
     @property
     def pending(self) -> list[str]:
-        """Molecules that were asked for and have no answer yet."""
+        """What was asked for and has no answer yet."""
         if self.step == 0:
-            return [smiles for smiles in self.start if smiles not in self.oracle]
-        rows = self.store.candidates(self.step)
-        valid = rows.loc[rows["status"] == "valid", "smiles"]
-        return [smiles for smiles in valid if smiles not in self.oracle]
+            items = self.start.items
+        else:
+            items = [self._item(record) for record in self.store.batch(self.step) if record.status == "valid"]
+        return [item.identity for item in items if item not in self.oracle]
 
     # --- steps --------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        known = [smiles for smiles in self.start if smiles in self.oracle] + self._unasked(0)
-        answers = self.oracle.evaluate(known, "start", 0)
-        self.strategy.begin(answers["smiles"].tolist(), answers["utility"].to_numpy())
+        items = [item for item in self.start.items if item in self.oracle] + self._unasked(0)
+        self.strategy.begin(items, np.array([self.oracle.utility(item) for item in items]))
 
-    def _candidates(self, count: int) -> pd.DataFrame:
+    def _candidates(self, count: int) -> list[CandidateRecord]:
         """The candidates of this step: those stored before a kill, or new ones, stored before they are used."""
-        rows = self.store.candidates(self.step)
-        if len(rows):
+        if batch := self.store.batch(self.step):
             self._catch_up(count)
-            return rows
+            return batch
         self._proposed = self.step
-        chosen: set[str] = set()
-        candidates: list[Candidate] = []
-        for suggestion in self.strategy.propose(count, self.step, self._judge):
-            candidates.append(self._choose(suggestion, len(candidates), chosen))
-        self.store.record_candidates(self.step, candidates)
-        return self.store.candidates(self.step)
+        chosen: set[Any] = set()
+        suggestions = self.strategy.propose(count, self.step, self._judge)
+        records = [self._choose(suggestion, slot, chosen) for slot, suggestion in enumerate(suggestions)]
+        self.store.record_candidates(self.step, records)
+        return self.store.batch(self.step)
 
     def _catch_up(self, count: int) -> None:
         """Move the strategy on to where it was when another process made it propose the candidates of this step."""
@@ -320,27 +319,27 @@ class Campaign:
             self._proposed = self.step
 
     def _close_if_answered(self) -> None:
-        """Close the step if every molecule that was asked for has been told."""
-        rows = self.store.candidates(self.step) if self.step > 0 else pd.DataFrame()
-        if rows.empty or self.pending:
+        """Close the step if everything that was asked for has been told."""
+        batch = self.store.batch(self.step) if self.step > 0 else []
+        if not batch or self.pending:
             return
-        self._catch_up(int((rows["status"] == "valid").sum()))
-        self.strategy.tell(self._outcomes(rows, self.step))
-        self._count_stalled(rows)
+        self._catch_up(sum(record.status == "valid" for record in batch))
+        self._tell_strategy(batch, self.step)
         self._close_step()
 
-    def _judge(self, smiles: str) -> bool:
-        if smiles in self.oracle:
-            return False
-        if smiles not in self._accepted:
-            self._accepted[smiles] = self.validator.validate([smiles])["status"].iloc[0] == "valid"
-        return self._accepted[smiles]
+    def _judge(self, item: Any) -> bool:
+        return item not in self.oracle and self._verdict(item)[0] == "valid"
 
-    def _choose(self, suggestion: Suggestion, slot: int, chosen: set[str]) -> Candidate:
-        """The first option that validation accepts; else the verdict on the most likely one."""
-        made = Candidate(
+    def _verdict(self, item: Any) -> tuple[str, str]:
+        if item not in self._verdicts:
+            self._verdicts[item] = self.validator.verdict(item)
+        return self._verdicts[item]
+
+    def _choose(self, suggestion: Suggestion, slot: int, chosen: set[Any]) -> CandidateRecord:
+        """The first candidate that validation accepts; else the verdict on the most likely one."""
+        nothing = CandidateRecord(
             slot=slot,
-            smiles=suggestion.text or None,
+            identity=suggestion.text or None,
             status="invalid",
             z=suggestion.z,
             reason=suggestion.error,
@@ -350,86 +349,84 @@ class Campaign:
             acquisition=suggestion.acquisition,
             feasibility=suggestion.feasibility,
         )
-        refused: Candidate | None = None
-        for option in suggestion.options:
-            verdict = self.validator.validate([option.smiles], _Either(self.oracle, chosen)).iloc[0]
-            candidate = dataclasses.replace(
-                made,
-                smiles=verdict["smiles"] or option.smiles,
-                status=verdict["status"],
-                reason=verdict["reason"],
-                votes=option.votes,
-            )
-            if candidate.status == "valid":
-                chosen.add(str(candidate.smiles))
-                return candidate
-            refused = refused or candidate
-        return refused or made
+        refused: CandidateRecord | None = None
+        for candidate in suggestion.candidates:
+            item = candidate.item
+            self._items[item.identity] = item
+            seen = item in self.oracle or item in chosen
+            status, reason = ("duplicate", "seen before") if seen else self._verdict(item)
+            record = replace(nothing, identity=item.identity, status=status, reason=reason, votes=candidate.votes)
+            if status == "valid":
+                chosen.add(item)
+                return record
+            refused = refused or record
+        return refused or nothing
 
-    def _unasked(self, step: int) -> list[str]:
-        """Molecules that were told in a step without having been asked for."""
-        table = self.store.evaluations()
-        return list(table.loc[(table["origin"] == TOLD) & (table["step"] == step), "smiles"])
+    def _item(self, record: CandidateRecord | Evaluation) -> Any:
+        """What a stored identity stands for."""
+        identity = str(record.identity)
+        if identity not in self._items:
+            item, reason = self.domain.parse(identity)
+            if item is None:
+                raise RunFolderError(f"{self.store.path} is damaged: {identity!r} is {reason}")
+            self._items[identity] = item
+        return self._items[identity]
 
-    def _outcomes(self, rows: pd.DataFrame, step: int) -> list[Outcome]:
-        """What became of the candidates of one step, and what was told unasked, from the store alone."""
+    def _unasked(self, step: int) -> list[Any]:
+        """What was told in a step without having been asked for."""
+        return [self._item(answer) for answer in self.oracle.answers_of(step) if answer.origin == TOLD]
+
+    def _tell_strategy(self, batch: Sequence[CandidateRecord], step: int) -> None:
+        """What became of the candidates of one step, and what was told unasked, from what is stored alone."""
         outcomes = []
-        for row in rows.to_dict("records"):
+        for record in batch:
             # what the filters refuse is as infeasible to the search as what decodes to nothing
-            smiles = None if row["status"] in ("invalid", "filtered") else str(row["smiles"])
-            utility = np.nan
-            if smiles is not None and smiles in self.oracle:
-                utility = self._utility(smiles)
-            outcomes.append(Outcome(row["z"], smiles, utility))
-        return outcomes + [Outcome(None, smiles, self._utility(smiles)) for smiles in self._unasked(step)]
-
-    def _utility(self, smiles: str) -> float:
-        return float(self.oracle.evaluate([smiles], "", self.step)["utility"].iloc[0])
-
-    def _count_stalled(self, rows: pd.DataFrame) -> None:
-        self.stalled = 0 if (rows["status"] == "valid").any() else self.stalled + 1
+            item = None if record.status in ("invalid", "filtered") else self._item(record)
+            outcomes.append(Outcome(record.z, item, np.nan if item is None else self.oracle.utility(item)))
+        outcomes += [Outcome(None, item, self.oracle.utility(item)) for item in self._unasked(step)]
+        self.strategy.tell(outcomes)
+        self.stalled = 0 if any(record.status == "valid" for record in batch) else self.stalled + 1
 
     def _close_step(self) -> None:
         self.store.record_step(self.step, self.strategy.state(), time.monotonic() - self._step_began)
         self._step_began = time.monotonic()
         self.step += 1
 
-    def _to_ask(self, smiles: list[str], rows: pd.DataFrame | None) -> pd.DataFrame:
-        verdicts = self.validator.validate(smiles)
-        mean = np.full(len(smiles), np.nan) if rows is None else rows["predicted_mean"].to_numpy(float)
-        std = np.full(len(smiles), np.nan) if rows is None else rows["predicted_std"].to_numpy(float)
+    def _to_ask(self, rows: Sequence[tuple[Any, CandidateRecord | None]]) -> pd.DataFrame:
+        def numbers(name: str) -> np.ndarray:
+            return np.array([getattr(record, name, None) for _, record in rows], dtype=float)
+
         return pd.DataFrame(
             {
-                "smiles": smiles,
-                "predicted_mean": self.oracle.sign * mean,
-                "predicted_std": std,
-                "novel": verdicts["novel"].tolist(),
-                "alerts": verdicts["alerts"].tolist(),
-                "score": np.full(len(smiles), np.nan),
+                self.domain.column: [item.identity for item, _ in rows],
+                "predicted_mean": self.oracle.sign * numbers("predicted_mean"),
+                "predicted_std": numbers("predicted_std"),
+                "novel": [self.validator.is_novel(item) for item, _ in rows],
+                "alerts": [self.validator.alerts(item) for item, _ in rows],
+                "score": np.full(len(rows), np.nan),
             }
         )
 
     # --- results ------------------------------------------------------------------------------------------------
 
     def results(self) -> pd.DataFrame:
-        """All scored molecules, best first: ``smiles, id, valid, error, score, <properties>, novel, alerts, call``."""
+        """All that was scored, best first: the column of the domain (``smiles``), ``id``, ``score``, the properties,
+        ``status``, ``error``, ``seconds``, ``origin``, ``step``, ``valid``, ``novel``, ``alerts``, and ``call``.
+        """
+        answers = self.store.answers()
+        items = [self._item(answer) for answer in answers]
         table = self.store.evaluations(expand=True)
-        verdicts = self.validator.validate(table["smiles"].tolist())
-        table["valid"] = verdicts["valid"].to_numpy()
-        table["novel"] = verdicts["novel"].to_numpy()
-        table["alerts"] = verdicts["alerts"].to_numpy()
+        table["valid"] = True
+        table["novel"] = [self.validator.is_novel(item) for item in items]
+        table["alerts"] = [self.validator.alerts(item) for item in items]
         table.insert(1, "id", [f"call-{call}" for call in table["call"]])
         order = (self.oracle.sign * table["score"]).sort_values(ascending=False, kind="stable").index
         return table.loc[order].reset_index(drop=True)
 
     @property
-    def best(self) -> pd.Series | None:
-        """The best scored molecule so far."""
-        table = self.store.evaluations()
-        table = table[table["status"] == "ok"]
-        if table.empty:
-            return None
-        return table.loc[(self.oracle.sign * table["score"]).idxmax()]
+    def best(self) -> Evaluation | None:
+        """The best answer so far."""
+        return self.oracle.best
 
     def close(self) -> None:
         """Close the store and the scorer's processes."""
@@ -443,25 +440,12 @@ class Campaign:
         self.close()
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         name = escape(self.config.objective or str(self.config.oracle))
         head = f"{name}: {self.oracle.calls} of {self.config.budget} calls"
         return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
 
 
-class _Either:
-    """Membership in one container or the other."""
-
-    def __init__(self, first: Any, second: Any) -> None:
-        self.first, self.second = first, second
-
-    def __contains__(self, item: object) -> bool:
-        return item in self.first or item in self.second
-
-
-def _make_scorer(config: CampaignConfig, oracle: Any) -> Scorer:
-    objective = config.parsed_objective()
+def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle: Any) -> Scorer:
     if callable(oracle):
         return CallableScorer(oracle, objective)
     if config.oracle is not None and config.oracle.startswith(_CALLABLE):
@@ -470,17 +454,8 @@ def _make_scorer(config: CampaignConfig, oracle: Any) -> Scorer:
         return parse_oracle(config.oracle, objective, max(1, config.num_workers), config.timeout)
     if objective is None:
         raise ConfigError("a campaign needs an objective, an oracle, or both")
-    return PropertyScorer(objective, also=("QED", "SAS", "logP", "MW"), num_workers=config.num_workers)
+    return PropertyScorer(objective, also=domain.reported, num_workers=config.num_workers)
 
 
 def _name_of(function: Any) -> str:
     return str(getattr(function, "__qualname__", type(function).__name__))
-
-
-def _model_identity(model: MoleculeVAE) -> dict[str, str]:
-    """Name and hash of the weights: a campaign resumed with others would be another campaign."""
-    return {"name": model_name(model.folder) if model.folder else "", "sha256": model.fingerprint()}
-
-
-def _last_state(steps: pd.DataFrame) -> dict[str, Any]:
-    return dict(steps.sort_values("step").iloc[-1]["state"])

@@ -1,15 +1,16 @@
-"""A model's latent space as the search sees it: molecules to points, points to candidate molecules, a prior guess."""
+"""A model's latent space as the search sees it: items to points, points to candidates, a prior guess."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from molvae.core.candidates import PointCandidates
 from molvae.design.objective import Objective
-from molvae.molecules.reranking import PointDecodings, decode_points
-from molvae.molecules.vae import MoleculeVAE
+from molvae.design.protocols import Model
 
 
 @dataclass
@@ -24,45 +25,43 @@ class LatentSpace:
         seed: of the decodings.
     """
 
-    model: MoleculeVAE
+    model: Model
     objective: Objective | None = None
     n_decodings: int = 8
     temperature: float = 1.0
     seed: int = 0
-    _cache: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    _cache: dict[Any, Tensor] = field(default_factory=dict, repr=False)
 
     @property
     def dimension(self) -> int:
         """D"""
-        return self.model.config.latent_size
+        return self.model.latent_size
 
     @property
     def typical_norm(self) -> float:
         """sqrt(D): the norm of nearly all draws from N(0, I)."""
         return float(self.dimension**0.5)
 
-    def encode(self, smiles: Sequence[str]) -> tuple[Tensor, np.ndarray]:
-        """Canonical SMILES to posterior means: the points (m, D) of those that the model can hold, and a mask (n,)."""
-        new = [text for text in dict.fromkeys(smiles) if text not in self._cache]
-        if new:
-            # one at a time: the rounding of a batched product depends on its shape, and so would a resumed run
-            for text in new:
-                z, _ = self.model.encode_with_errors([text], canonicalise=False)
-                self._cache[text] = z[0]
-        points = torch.stack([self._cache[text] for text in smiles]) if smiles else torch.empty(0, self.dimension)
-        held = torch.isfinite(points).all(-1)
-        return points[held], held.numpy()
+    def encode(self, items: Sequence[Any]) -> tuple[Tensor, np.ndarray]:
+        """Items to posterior means: the points (m, D) of those that the model can hold, and a mask (n,)."""
+        # one at a time: the rounding of a batched product depends on its shape, and so would a resumed run
+        for item in items:
+            if item not in self._cache:
+                refused = self.model.accepts(item) is not None
+                z = torch.full((self.dimension,), torch.nan) if refused else self.model.encode([item])[0]
+                self._cache[item] = z
+        points = torch.stack([self._cache[item] for item in items]) if items else torch.empty(0, self.dimension)
+        mask = torch.isfinite(points).all(-1)
+        return points[mask], mask.numpy()
 
     def forget(self) -> None:
         """The model has changed: encode everything anew."""
         self._cache.clear()
 
-    def decode(self, z: Tensor, step: int) -> list[PointDecodings]:
-        """Candidate molecules at points (n, D), each with its votes; reproducible from (seed, step)."""
+    def decode(self, z: Tensor, step: int) -> list[PointCandidates]:
+        """Candidates at points (n, D), each with its votes; reproducible from (seed, step)."""
         seed = self.seed * 1_000_003 + step
-        return decode_points(
-            self.model, z.float(), self.n_decodings, self.temperature, mask="valence", seed=seed, choose="votes"
-        )
+        return self.model.propose(z.float(), self.n_decodings, seed, self.temperature)
 
     @property
     def predicted_utility(self) -> Callable[[Tensor], Tensor] | None:
@@ -71,14 +70,14 @@ class LatentSpace:
         The predictor has seen the properties of its whole training set, so a search that uses it starts with more than
         its own oracle calls; a comparison must say so.
         """
-        objective = self.objective
-        predictor = self.model.predictor
-        if objective is None or not set(objective.properties) <= set(predictor.names):
+        objective, names = self.objective, self.model.predicted_properties
+        if objective is None or not set(objective.properties) <= set(names):
             return None
 
         def predict(z: Tensor) -> Tensor:
-            mean = predictor(z.to(next(predictor.parameters()))).mean.cpu()
-            values = {name: mean[:, place] for place, name in enumerate(predictor.names)}
+            prediction = self.model.predict(z)
+            assert prediction is not None, "the model names properties that it does not predict"
+            values = {name: prediction.of(name).cpu() for name in names}
             return (objective.sign * objective.evaluate(values)).to(z.dtype)
 
         return predict

@@ -1,7 +1,7 @@
 """What a campaign optimises: an arithmetic expression over named properties, such as ``5*QED - SAS``.
 
 The text is parsed by :mod:`ast` into a tree of our own that can hold nothing but numbers, names, arithmetic and
-a handful of functions; no text of the user is ever executed. The same tree works on floats (one molecule), on
+a handful of functions; no text of the user is ever executed. The same tree works on floats (one candidate), on
 numpy arrays (a table) and on torch tensors (gradients through the property predictor).
 """
 
@@ -13,13 +13,14 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from molvae.chemistry.tasks import TASKS
 from molvae.errors import ConfigError
-from molvae.run.progress import Progress, silent
+
+if TYPE_CHECKING:  # the protocols know torch, and a worker process that scores should not wait for it
+    from molvae.design.protocols import Domain
 
 Value = TypeVar("Value")
 Direction = Literal["max", "min"]
@@ -106,23 +107,32 @@ class Objective:
 
     Objectives are equal when formula and direction are, however they were spaced. ``str(objective)`` is the
     formula in a normal form that parses to an equal objective.
+
+    Attributes:
+        tree: the formula.
+        direction: whether more or less of it is better.
+        text: the formula as text.
+        domain: whose properties it names; None if they are known only to those who call :meth:`evaluate`.
     """
 
     tree: Node
     direction: Direction
     text: str = field(compare=False)
+    domain: "Domain | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def parse(cls, text: str, direction: str = "max", strict: bool = True) -> Self:
+    def parse(
+        cls, text: str, direction: str = "max", domain: "Domain | None" = None, other_names: bool = False
+    ) -> Self:
         """Read a formula.
 
         Args:
             text: for example ``"5*QED - SAS"``, ``"min(QED, 0.9) - abs(logP - 2)/3"``,
-                ``"QED * similarity('celecoxib')"``, or the name of a benchmark
-                (:mod:`molvae.chemistry.tasks`), ``"osimertinib_mpo"``.
+                ``"QED * similarity('celecoxib')"``, or the name of a task of the domain, ``"osimertinib_mpo"``.
             direction: ``"max"`` or ``"min"``.
-            strict: names must be properties that molvae computes. Pass ``False`` if an oracle of the user answers
-                with names of its own; they are then checked when its answers arrive.
+            domain: whose properties, targets and tasks may be named; without one all names are allowed.
+            other_names: allow names that are not properties of the domain too, because an oracle of the user answers
+                with them; they are checked when its answers arrive.
 
         Raises:
             ConfigError: the text is not a formula (shows where), or names something unknown (gives the nearest known).
@@ -132,12 +142,12 @@ class Objective:
         if len(text) > MAX_LENGTH:
             raise ConfigError(f"an objective has at most {MAX_LENGTH} characters; this one has {len(text)}")
         text = " ".join(text.split())
-        text = TASKS[text].formula if text in TASKS else text
+        text = text if domain is None else domain.tasks.get(text, text)
         source = _parse_syntax(text)
-        tree = _Builder(text, _registry() if strict else None).build(source, 0)
+        tree = _Builder(text, domain, other_names).build(source, 0)
         if next(_names(tree), None) is None:
-            raise ConfigError(f"the objective {text!r} names no property, so every molecule would score the same")
-        return cls(tree=tree, direction="max" if direction == "max" else "min", text=ast.unparse(source))
+            raise ConfigError(f"the objective {text!r} names no property, so every candidate would score the same")
+        return cls(tree, "max" if direction == "max" else "min", ast.unparse(source), domain)
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -184,25 +194,32 @@ class Objective:
         return self.text
 
 
-def formula_values(
-    objectives: Sequence[Objective], smiles: Sequence[str | None], num_workers: int = 1, progress: Progress = silent
-) -> np.ndarray:
-    """Values (n, m) of m formulas, in the user's sign, with properties computed by RDKit.
+def formula_values(objectives: Sequence[Objective], items: Sequence[Any]) -> np.ndarray:
+    """Values (n, m) of m formulas over properties of their domain, in the user's sign.
 
     Args:
-        objectives: m formulas over properties that RDKit computes.
-        smiles: n molecules; the row of what is None or no molecule is NaN.
-        num_workers: processes; 0 takes all cores if there are many molecules.
-        progress: told how far it has come.
+        objectives: m formulas of one domain.
+        items: n items; the row of what is None is NaN, and so is a formula whose properties are not defined.
     """
-    from molvae.chemistry.properties import compute_many
-
+    domain = objectives[0].domain
+    assert domain is not None, "parse the objectives with a domain"
     names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
-    table = compute_many([text or "" for text in smiles], names, num_workers, progress)
-    properties = {name: table[name].to_numpy(float) for name in names}
-    columns = [np.broadcast_to(objective.evaluate(properties), len(smiles)) for objective in objectives]
+    rows = [dict.fromkeys(names, np.nan) if item is None else _properties(domain, item, names) for item in items]
+    properties = {name: np.array([row[name] for row in rows], dtype=float) for name in names}
+    columns = [np.broadcast_to(objective.evaluate(properties), len(items)) for objective in objectives]
     values = np.stack(columns, 1).astype(float)
-    values[~table["valid"].to_numpy(bool)] = np.nan  # a formula without properties has a value of its own
+    values[[item is None for item in items]] = np.nan  # NaN ** 0 is 1, so a formula need not be NaN where all is
+    return values
+
+
+def _properties(domain: "Domain", item: Any, names: Sequence[str]) -> dict[str, float]:
+    """One by one, so that one that is not defined does not cost the others."""
+    values: dict[str, float] = {}
+    for name in names:
+        try:
+            values |= domain.compute(item, [name])
+        except (ValueError, RuntimeError, ArithmeticError):
+            values[name] = np.nan
     return values
 
 
@@ -248,7 +265,8 @@ class _Builder:
     """Copies the allowed part of a Python syntax tree into ours and refuses the rest."""
 
     text: str
-    known: Collection[str] | None
+    domain: "Domain | None"
+    other_names: bool
 
     def build(self, node: ast.expr, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -285,21 +303,19 @@ class _Builder:
     def name(self, name: str, node: ast.expr) -> Name:
         if name in _FUNCTIONS:
             raise self.error(f"{name} is a function: write {name}(...)", node)
-        if self.known is not None and name not in self.known:
-            raise self.error(f"unknown property {name!r}{_nearest(name, self.known)}", node)
+        if self.domain is not None and not self.other_names and name not in self.domain.properties:
+            raise self.error(f"unknown property {name!r}{_nearest(name, self.domain.properties)}", node)
         return Name(name)
 
     def target(self, kind: str, argument: str, node: ast.expr) -> Node:
-        from molvae.chemistry.properties import target_name
-        from molvae.chemistry.targets import TARGETS, target_function
-
-        if kind not in TARGETS:
-            raise self.error(f"{kind!r} takes no text{_nearest(kind, TARGETS)}", node)
+        if self.domain is None:
+            return Name(f"{kind}({argument!r})")
+        if kind not in self.domain.targets:
+            raise self.error(f"{kind!r} takes no text{_nearest(kind, self.domain.targets)}", node)
         try:
-            target_function(kind, argument)
+            return Name(self.domain.target(kind, argument))
         except ConfigError as error:
             raise self.error(str(error), node) from None
-        return Name(target_name(kind, argument))
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.expr, depth: int) -> Node:
         if name not in _FUNCTIONS:
@@ -342,9 +358,3 @@ def _nearest(name: str, known: Collection[str]) -> str:
 
 def _listing(names: Collection[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _registry() -> Collection[str]:
-    from molvae.chemistry.properties import PROPERTIES  # imports rdkit, which a worker without RDKit work never needs
-
-    return tuple(PROPERTIES)

@@ -1,33 +1,33 @@
-"""What a campaign leaves beside its store: tables of molecules, and what the report needs to draw latent space."""
+"""What a campaign leaves beside its store: tables of its candidates, and what the report needs to draw latent space."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from molvae.chemistry.io import write_molecules
-from molvae.chemistry.properties import compute_many
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
-from molvae.run.files import atomic_path
+from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel, save_panels
-from molvae.run.progress import silent
 from molvae.search.pareto import front, hypervolume
 
-_BACKGROUND = 1000  # molecules that show where latent space is inhabited
+_BACKGROUND = 1000  # items that show where latent space is inhabited
 _PATH_POINTS = 9
+_PATH_DECODINGS = 32
 
 
 def write_outputs(campaign: Campaign) -> pd.DataFrame:
-    """Write ``molecules.csv``, ``molecules.sdf``, ``latent.npz`` and ``path.csv`` to the run folder.
+    """Write the tables of the domain (``molecules.csv``, ``molecules.sdf``), ``latent.npz`` and ``path.csv``.
 
     Returns:
-        The scored molecules, best first.
+        All that was scored, best first.
     """
     table = campaign.results()
-    write_molecules(table, campaign.folder / "molecules.csv")
+    campaign.domain.write(table, campaign.folder, campaign.domain.name)
     good = table[table["status"] == "ok"]
-    write_molecules(good, campaign.folder / "molecules.sdf")
     _write_background(campaign)
     if len(good):
         _write_path(campaign, good)
@@ -37,27 +37,27 @@ def write_outputs(campaign: Campaign) -> pd.DataFrame:
 
 
 def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
-    """The molecules that no other beats in all objectives, as a picture and a table."""
-    formulas = campaign.config.pareto
-    objectives = [Objective.parse(formula) for formula in formulas]
-    values = formula_values(objectives, good["smiles"].tolist())
-    begun = good["origin"].to_numpy() == "start"
-    kind = np.where(begun, "start", "proposed").astype(object)
+    """The candidates that no other beats in all objectives, as a picture and a table."""
+    formulas, column = campaign.config.pareto, campaign.domain.column
+    objectives = [Objective.parse(formula, domain=campaign.domain) for formula in formulas]
+    values = formula_values(objectives, _items(campaign, good))
+    is_start = good["origin"].to_numpy() == "start"
+    kind = np.where(is_start, "start", "proposed").astype(object)
     best = front(torch.from_numpy(values)).numpy()
     kind[best] = "front"
     frame = pd.DataFrame(values, columns=list(formulas))
-    reference = values[begun].min(0) if begun.any() else values.min(0)
+    reference = values[is_start].min(0) if is_start.any() else values.min(0)
     volumes = [
         hypervolume(torch.from_numpy(values[rows]), torch.from_numpy(reference))
-        for rows in (begun, np.ones(len(values), dtype=bool))
+        for rows in (is_start, np.ones(len(values), dtype=bool))
     ]
-    table = frame[best].assign(smiles=good["smiles"].to_numpy()[best], call=good["call"].to_numpy()[best])
+    table = frame[best].assign(**{column: good[column].to_numpy()[best]}, call=good["call"].to_numpy()[best])
     caption = (
-        f"{int(best.sum())} of {len(good)} molecules are beaten by no other in all objectives. Hypervolume above the"
-        f" worst starting values: {volumes[0]:.4g} of the starting molecules, {volumes[1]:.4g} of all."
+        f"{int(best.sum())} of {len(good)} {campaign.domain.name} are beaten by no other in all objectives. Hypervolume"
+        f" above the worst starting values: {volumes[0]:.4g} of the start, {volumes[1]:.4g} of all."
     )
-    shown = frame.iloc[:, :2].assign(molecules=kind)
-    order = shown["molecules"].map({"start": 0, "proposed": 1, "front": 2}).argsort(kind="stable")
+    shown = frame.iloc[:, :2].assign(**{campaign.domain.name: kind})
+    order = shown[campaign.domain.name].map({"start": 0, "proposed": 1, "front": 2}).argsort(kind="stable")
     return [
         Panel(
             "front",
@@ -67,44 +67,57 @@ def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
             frame=shown.iloc[order],
             options={"x": formulas[0], "y": formulas[1], "aspect": "auto"},
         ),
-        Panel("front-molecules", "table", "Molecules of the front", frame=table.sort_values(formulas[0])),
+        Panel("front-table", "table", "On the front", frame=table.sort_values(formulas[0])),
     ]
 
 
+def _items(campaign: Campaign, table: pd.DataFrame) -> Sequence[Any]:
+    return [campaign.domain.parse(text)[0] for text in table[campaign.domain.column]]
+
+
 def _write_background(campaign: Campaign) -> None:
-    """Encodings of molecules of the start file, with their objective where RDKit can compute it.
+    """Encodings of items of the start file, with their objective where the domain can compute it.
 
     These scores are for the figure alone: they are computed after the campaign and never reach the search.
     """
-    smiles = (campaign.start + campaign.pool)[:_BACKGROUND]
-    z, held = campaign.space.encode(smiles)
-    smiles = [text for text, is_held in zip(smiles, held, strict=True) if is_held]
-    scores = np.full(len(smiles), np.nan)
-    if campaign.objective is not None and campaign.config.oracle is None:
-        scores = _scores(campaign, smiles)
+    items = (campaign.start.items + campaign.start.pool)[:_BACKGROUND]
+    z, mask = campaign.space.encode(items)
+    scores = _scores(campaign, [item for item, encoded in zip(items, mask, strict=True) if encoded])
     with atomic_path(campaign.folder / "latent.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, z=z.numpy(), score=scores)
 
 
 def _write_path(campaign: Campaign, good: pd.DataFrame) -> None:
-    """Molecules on the great circle from the best starting molecule to the best one found."""
+    """What lies on the great circle from the best of the start to the best one found: most frequent decodings."""
     start = good[good["origin"] == "start"]
     if start.empty:
         return
-    ends, held = campaign.space.encode([str(start["smiles"].iloc[0]), str(good["smiles"].iloc[0])])
-    if not held.all():
+    ends, mask = campaign.space.encode(_items(campaign, pd.concat([start.head(1), good.head(1)])))
+    if not mask.all():
         return
     t = torch.linspace(0, 1, _PATH_POINTS)
-    path = campaign.model.decode(slerp(ends[0], ends[1], t), n_decodings=32, seed=campaign.config.seed)
-    path.insert(0, "t", t.numpy())
-    path["score"] = np.nan
-    if campaign.objective is not None and campaign.config.oracle is None:
-        path["score"] = _scores(campaign, path["smiles"].tolist())
-    properties = compute_many(path["smiles"].tolist(), ("QED", "SAS", "logP"), progress=silent)
-    path = pd.concat([path, properties[["QED", "SAS", "logP"]]], axis=1)
-    write_molecules(path, campaign.folder / "path.csv")
+    points = campaign.model.propose(slerp(ends[0], ends[1], t), _PATH_DECODINGS, campaign.config.seed)
+    best = [point.candidates[0] if point.candidates else None for point in points]
+    items = [None if candidate is None else candidate.item for candidate in best]
+    properties = campaign.domain.reported
+    formulas = [Objective.parse(name, domain=campaign.domain) for name in properties]
+    path = pd.DataFrame(
+        {
+            "t": t.numpy(),
+            campaign.domain.column: [
+                p.text if item is None else item.identity for p, item in zip(points, items, strict=True)
+            ],
+            "valid": [item is not None for item in items],
+            "votes": [0 if candidate is None else candidate.votes for candidate in best],
+            "score": _scores(campaign, items),
+            **dict(zip(properties, formula_values(formulas, items).T, strict=True)),
+        }
+    )
+    write_text(campaign.folder / "path.csv", path.to_csv(index=False))
 
 
-def _scores(campaign: Campaign, smiles: list[str]) -> np.ndarray:
-    assert campaign.objective is not None
-    return formula_values([campaign.objective], smiles)[:, 0]
+def _scores(campaign: Campaign, items: Sequence[Any]) -> np.ndarray:
+    """The objective (n,); NaN if only an oracle of the user knows it."""
+    if campaign.objective is None or campaign.config.oracle is not None:
+        return np.full(len(items), np.nan)
+    return formula_values([campaign.objective], items)[:, 0]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -19,13 +20,22 @@ from molvae.core.terms import Terms
 
 
 class Filters(Protocol):
-    """Which valid items are acceptable."""
+    """Which valid items are acceptable.
+
+    Attributes:
+        counted: names of what :meth:`counts` counts.
+    """
+
+    counted: Sequence[str]
 
     def reasons(self, item: Any) -> Sequence[str]:
         """Why an item is refused; empty if it passes."""
 
     def alerts(self, item: Any) -> Sequence[str]:
         """What to warn of without refusing it, such as structural alerts."""
+
+    def counts(self, item: Any) -> Mapping[str, int]:
+        """Whole numbers that stand beside a verdict, such as violations of a rule."""
 
 
 class Evolution(Protocol):
@@ -37,15 +47,17 @@ class Evolution(Protocol):
     def load_state(self, state: dict[str, Any]) -> None: ...
 
 
-@runtime_checkable
 class Domain(Protocol):
-    """What the candidates of a campaign are. Instances travel to worker processes, so they can be pickled and hold
-    nothing that cannot.
+    """What the candidates of a campaign are.
+
+    A worker process makes an instance of its own: the class can be imported and takes no arguments.
 
     Attributes:
         name: as run folders record it, ``"molecules"``.
         column: of a candidate's text in tables, ``"smiles"``.
-        properties: names that :meth:`compute` knows; targets such as ``similarity('celecoxib')`` come on top.
+        suffix: of plain files that hold one candidate a line, ``".smi"``.
+        properties: names that :meth:`compute` knows.
+        targets: kinds of properties that are made for an argument, ``similarity`` in ``similarity('celecoxib')``.
         tasks: named objectives, name -> formula.
         default_objective: what is optimised when nobody says otherwise.
         reported: properties that are recorded beside every score.
@@ -54,27 +66,32 @@ class Domain(Protocol):
 
     name: str
     column: str
+    suffix: str
     properties: Collection[str]
+    targets: Collection[str]
     tasks: Mapping[str, str]
     default_objective: str
     reported: tuple[str, ...]
     filter_settings: type[Any]
 
     def parse(self, text: str) -> tuple[Any | None, str]:
-        """The item that a text stands for, or None and the reason; never raises."""
+        """The :class:`~molvae.core.candidates.Item` that a text stands for, or None and the reason; never raises.
+
+        Its identity, parsed, gives an equal item that behaves the same in every way: a resumed campaign has only that.
+        """
 
     def target(self, kind: str, argument: str) -> str:
         """The name of a property that is made for an argument, such as ``similarity('celecoxib')``.
 
         Raises:
-            ConfigError: no such kind, or an argument that it does not take.
+            ConfigError: an argument that this kind does not take.
         """
 
     def is_property(self, name: str) -> bool:
         """Whether :meth:`compute` knows it."""
 
     def compute(self, item: Any, names: Sequence[str]) -> dict[str, float]:
-        """Properties of an item; NaN where one is not defined."""
+        """Properties of an item; NaN, or an exception that says more, where one is not defined."""
 
     def filters(self, settings: Any) -> Filters:
         """Judges of a campaign, from an instance of ``filter_settings``."""
@@ -82,7 +99,7 @@ class Domain(Protocol):
     def evolution(self, population_size: int, seed: int) -> Evolution:
         """The genetic algorithm that serves as the baseline."""
 
-    def similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> Tensor:
+    def similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> np.ndarray:
         """A positive definite similarity of items, (n, m) in double, ones for equal items (Tanimoto of counts)."""
 
     def draw(self, text: str, width: int, height: int) -> str:
@@ -96,20 +113,21 @@ class Domain(Protocol):
         """
 
     def write(self, table: pd.DataFrame, folder: Path, stem: str) -> Mapping[str, Path]:
-        """Write a table in the formats of the domain (``molecules.csv``, ``molecules.sdf``); paths by what they are."""
+        """Write a table in the formats of the domain, one of them ``<stem>.csv``; paths by what they are."""
 
     def default_start(self) -> pd.DataFrame:
         """Embedded candidates to begin with when the user gives none."""
 
 
-@runtime_checkable
 class Model(Protocol):
     """A latent space with a way in and a way out.
 
     Shape letters: n points or items, D latent dimensions.
     """
 
-    prior: Prior
+    @property
+    def prior(self) -> Prior:
+        """p(z)"""
 
     @property
     def latent_size(self) -> int:
@@ -121,7 +139,7 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """By which :func:`~molvae.core.pretrained.load_model` finds it again: a shipped name or a folder."""
+        """By which it is loaded again: a shipped name or a folder."""
 
     @property
     def known(self) -> Container[str] | None:
@@ -134,7 +152,7 @@ class Model(Protocol):
         """Why the model cannot hold an item, or None."""
 
     def encode(self, items: Sequence[Any]) -> Tensor:
-        """Posterior means (n, D); NaN where the model cannot hold an item, which ``accepts`` explains."""
+        """Posterior means (n, D) of accepted items."""
 
     def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
         """What each point (n, D) decodes to in ``n`` decodings, most frequent first; reproducible from the seed."""
@@ -146,7 +164,10 @@ class Model(Protocol):
     def predict(self, z: Tensor) -> Prediction | None:
         """Properties at points (n, D), differentiable in z; None without a predictor."""
 
-    # For strategies that train the model during the search.
+
+@runtime_checkable
+class TrainableModel(Model, Protocol):
+    """What strategies need that train the model during the search; it is a :class:`torch.nn.Module` too."""
 
     def batch(self, items: Sequence[Any]) -> Any:
         """A training batch of accepted items, on the model's device."""

@@ -1,38 +1,31 @@
 """Settings of a campaign, as they stand in a recipe and in a run folder."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from molvae.chemistry.filters import FilterConfig
 from molvae.design.objective import Objective
+from molvae.design.protocols import Domain
+from molvae.design.strategies.registry import STRATEGIES
+from molvae.errors import ConfigError
 from molvae.run.config import Config
 from molvae.search import SearchConfig
 
-DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
-StrategyName = Literal[
-    "latent",
-    "pareto",
-    "tanimoto",
-    "random",
-    "screening",
-    "gradient",
-    "genetic",
-    "global",
-    "constrained",
-    "turbo",
-    "subspace",
-    "weighted",
-    "lolbo",
-    "metric",
-]
+StrategyName = Annotated[str, AfterValidator(STRATEGIES.check)]
+"""A name of :data:`~molvae.design.strategies.registry.STRATEGIES`."""
 
 
 class CampaignConfig(Config):
-    """What to optimise, with how many oracle calls, and how."""
+    """What to optimise, with how many oracle calls, and how.
+
+    The settings know no domain: names of properties, tasks and filters are checked by :meth:`for_domain`, when a
+    campaign is built.
+    """
 
     objective: str | None = None
-    """Formula over properties. Default: ``5*QED - SAS``, or the oracle's own score if there is an oracle."""
+    """Formula over properties. Default: that of the domain (``5*QED - SAS`` of molecules), or the oracle's own score if
+    there is an oracle.
+    """
     pareto: tuple[str, ...] = ()
     """For the strategy ``pareto``: two or more formulas, each to be maximised. The objective, by default their sum,
     then only orders the table.
@@ -41,62 +34,75 @@ class CampaignConfig(Config):
     """Whether more or less of it is better."""
     oracle: str | None = None
     """Custom oracle: ``module:function`` or ``command: program argument ...``."""
-    timeout: float = Field(600.0, gt=0)
-    """Seconds for one molecule (function) or one run (command) of a custom oracle."""
-    budget: int = Field(500, ge=1)
-    """Oracle calls in all, starting molecules included; a repeat costs nothing."""
-    batch: int = Field(10, ge=1)
-    """Molecules scored in a step."""
-    start_size: int = Field(100, ge=1)
-    """Starting molecules, drawn from the start file."""
+    timeout: float = Field(600.0, gt=0, le=1e7)
+    """Seconds for one candidate (function) or one run (command) of a custom oracle."""
+    budget: int = Field(500, ge=1, le=10_000_000)
+    """Oracle calls in all, those of the start included; a repeat costs nothing."""
+    batch: int = Field(10, ge=1, le=100_000)
+    """Candidates scored in a step."""
+    start_size: int = Field(100, ge=1, le=10_000_000)
+    """What the campaign begins with, drawn from the start file."""
     strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
-    baselines, or methods of the literature (:mod:`molvae.design.strategies.literature`).
+    baselines, or methods of the literature (:data:`~molvae.design.strategies.registry.STRATEGIES`).
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
-    n_decodings: int = Field(8, ge=1)
+    n_decodings: int = Field(8, ge=1, le=10_000)
     """Decodings of each latent point."""
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0, le=100)
     """Of the sampled decodings."""
-    oversample: int = Field(4, ge=1)
-    """Latent points decoded for each molecule that is scored; the acquisition picks among their molecules."""
+    oversample: int = Field(4, ge=1, le=1000)
+    """Latent points decoded for each candidate that is scored; the acquisition picks among what they decode to."""
     use_predictor: bool = True
     """Whether the property predictor's guess is the Gaussian process' prior mean, where it knows the objective."""
     require_novel: bool = False
-    """Refuse molecules of the training set instead of marking them."""
-    filters: FilterConfig = FilterConfig()
-    """Which molecules are acceptable at all."""
+    """Refuse what is in the training set instead of marking it."""
+    filters: dict[str, Any] = Field(default_factory=dict)
+    """Which candidates are acceptable at all: settings of the domain's filters
+    (:class:`~molvae.chemistry.filters.FilterConfig` of molecules).
+    """
     search: SearchConfig = SearchConfig()
     """The Gaussian process search."""
-    num_workers: int = Field(1, ge=0)
-    """Processes for scoring; 0: in this process, where a molecule that crashes RDKit ends the run."""
-    seed: int = 0
+    num_workers: int = Field(1, ge=0, le=1024)
+    """Processes for scoring; 0: in this process, where a candidate that crashes it ends the run."""
+    seed: int = Field(0, ge=0, le=2**32)
     """Of everything random."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_objective(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or values.get("objective") is not None or values.get("oracle") is not None:
-            return values
-        formulas = values.get("pareto") or ()
-        summed = " + ".join(f"({formula})" for formula in formulas) if isinstance(formulas, list | tuple) else ""
-        return {**values, "objective": summed or DEFAULT_OBJECTIVE}
-
     @model_validator(mode="after")
-    def _parse_objective(self) -> Self:
+    def _check_formulas(self) -> Self:
         self.parsed_objective()
-        for formula in self.pareto:
-            Objective.parse(formula)
-        if (self.strategy == "pareto") != bool(self.pareto) or len(self.pareto) == 1:
+        formulas = [str(Objective.parse(formula)) for formula in self.pareto]
+        if (self.strategy == "pareto") != bool(formulas) or len(formulas) == 1:
             raise ValueError("the strategy pareto needs the setting pareto, two formulas or more, and no other uses it")
+        if len(set(formulas)) < len(formulas):
+            raise ValueError("pareto names the same formula twice")
         return self
 
-    def parsed_objective(self) -> Objective | None:
-        """The objective; names that RDKit does not compute are allowed only beside an oracle that may give them."""
+    def for_domain(self, domain: Domain) -> "CampaignConfig":
+        """The settings as they hold for one domain: objective and filters are filled in, every name is known.
+
+        Raises:
+            ConfigError: an objective or filter that the domain does not know; gives the nearest it does.
+        """
+        objective = self.objective
+        if objective is None and self.oracle is None:
+            objective = " + ".join(f"({formula})" for formula in self.pareto) or domain.default_objective
+        try:
+            filters = domain.filter_settings.create(self.filters).model_dump(mode="json")
+        except ConfigError as error:
+            raise ConfigError("\n".join(f"filters: {line}" for line in str(error).splitlines())) from None
+        config = self.replace(objective=objective, filters=filters)
+        config.parsed_objective(domain)
+        for formula in config.pareto:
+            Objective.parse(formula, domain=domain)
+        return config
+
+    def parsed_objective(self, domain: Domain | None = None) -> Objective | None:
+        """The objective; names that the domain does not know are allowed only beside an oracle that may give them."""
         if self.objective is None:
             return None
-        return Objective.parse(self.objective, self.direction, strict=self.oracle is None)
+        return Objective.parse(self.objective, self.direction, domain, other_names=self.oracle is not None)
 
     def replace(self, **changes: Any) -> "CampaignConfig":
         """A copy with those changes that are not ``None``, validated again."""

@@ -1,101 +1,99 @@
-"""Starting molecules: which rows of the user's file a campaign begins with, and which stay for screening."""
+"""What a campaign begins with: which rows of the user's file are scored first, and which stay for screening."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from rdkit import RDConfig
 
-from molvae.chemistry.filters import Filters
-from molvae.chemistry.io import read_molecules
-from molvae.chemistry.molecule import parse_smiles
+from molvae.design.protocols import Domain, Filters, Model
 from molvae.design.settings import CampaignConfig
 from molvae.errors import InputError, RunFolderError
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.files import write_text
 
-_START, _POOL = "start.smi", "pool.smi"
-_MIN_POOL = 1000  # molecules beside those of the start; the report draws them
+_MIN_POOL = 1000  # items beside those of the start; the report draws them
 
 
-def nci_molecules() -> pd.DataFrame:
-    """5,000 compounds of the US National Cancer Institute, which come with RDKit: the embedded default."""
-    return read_molecules(Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi").frame
+@dataclass(frozen=True)
+class Start:
+    """What a campaign begins with.
+
+    Attributes:
+        items: those that are scored first.
+        pool: the others, in the order of the draw.
+    """
+
+    items: list[Any]
+    pool: list[Any]
+
+    def write(self, folder: Path, suffix: str) -> None:
+        """Keep them in the run folder, so that a resumed run does not depend on the user's file."""
+        for name, items in (("pool", self.pool), ("start", self.items)):
+            write_text(folder / f"{name}{suffix}", "".join(f"{item.identity}\n" for item in items))
+
+    @classmethod
+    def read(cls, folder: Path, domain: Domain) -> "Start":
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            RunFolderError: a file is missing or damaged.
+        """
+        try:
+            texts = [(folder / f"{name}{domain.suffix}").read_text(encoding="utf-8") for name in ("start", "pool")]
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunFolderError(f"{folder} is incomplete: {error}; begin again in another folder") from None
+        items, pool = ([domain.parse(line)[0] for line in text.splitlines()] for text in texts)
+        if None in items or None in pool:
+            raise RunFolderError(f"{folder}: what the campaign began with is damaged; begin again in another folder")
+        return cls(items, pool)
+
+    def checksum(self) -> str:
+        """SHA-256 of all identities."""
+        lines = [*(item.identity for item in self.items), "", *(item.identity for item in self.pool)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def select_start(
-    model: MoleculeVAE, start: pd.DataFrame | Sequence[str] | None, config: CampaignConfig
-) -> tuple[list[str], list[str]]:
-    """Draw the starting molecules, and a pool for screening, from what the user gave.
+    model: Model, start: pd.DataFrame | Sequence[str] | None, config: CampaignConfig, filters: Filters
+) -> Start:
+    """Draw what a campaign begins with, and a pool for screening, from what the user gave.
 
-    Rows that RDKit refuses, that the filters refuse, or that the model cannot hold are passed over.
+    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over.
 
-    Returns:
-        Canonical SMILES of at most ``config.start_size`` starting molecules, and of the pool in the order of the draw.
+    Args:
+        model: of the campaign.
+        start: a table with the column of the domain, or texts; None: the default of the domain.
+        config: says how many (at most ``start_size``), and the seed of the draw.
+        filters: of the campaign.
 
     Raises:
         InputError: no row is left; gives the first reasons.
     """
-    table = nci_molecules() if start is None else start
+    domain = model.domain
+    table = domain.default_start() if start is None else start
     if isinstance(table, pd.DataFrame):
-        if "smiles" not in table.columns:
-            raise InputError(
-                f"the start table has no column 'smiles'; its columns: {', '.join(map(str, table.columns))}"
-            )
-        strings = table["smiles"].astype(str).tolist()
-    else:
-        strings = [str(text) for text in table]
-    filters = Filters(config.filters)
+        if domain.column not in table.columns:
+            columns = ", ".join(map(str, table.columns))
+            raise InputError(f"the start table has no column {domain.column!r}; its columns: {columns}")
+        table = table[domain.column].tolist()
+    texts = [str(text) for text in table]
     longest = max(_MIN_POOL, config.budget)  # screening never gets through more
-    chosen: list[str] = []
-    pool: list[str] = []
-    seen: set[str] = set()
+    chosen: dict[Any, None] = {}
     reasons: list[str] = []
-    for row in np.random.default_rng([config.seed, 1]).permutation(len(strings)):
-        if len(chosen) == config.start_size and len(pool) == longest:
+    for row in np.random.default_rng([config.seed, 1]).permutation(len(texts)):
+        if len(chosen) == config.start_size + longest:
             break
-        smiles, reason = _acceptable(strings[row], model, filters)
-        if smiles is None:
+        item, reason = domain.parse(texts[row])
+        if item is not None:
+            reason = next(iter(filters.reasons(item)), "") or model.accepts(item) or ""
+        if item is None or reason:
             reasons.append(f"row {row + 1}: {reason}")
-        elif smiles not in seen:
-            seen.add(smiles)
-            (chosen if len(chosen) < config.start_size else pool).append(smiles)
+        else:
+            chosen.setdefault(item)
     if not chosen:
-        raise InputError(f"none of the {len(strings)} starting molecules can be used: {'; '.join(reasons[:3])}")
-    return chosen, pool
-
-
-def _acceptable(text: str, model: MoleculeVAE, filters: Filters) -> tuple[str | None, str]:
-    from rdkit import Chem
-
-    mol, reason = parse_smiles(text)
-    if mol is None:
-        return None, reason
-    refusals = filters.reasons(mol)
-    if refusals:
-        return None, refusals[0]
-    smiles = Chem.MolToSmiles(mol)
-    try:
-        model.vocabulary.encode(smiles)
-    except InputError as error:
-        return None, str(error)
-    return smiles, ""
-
-
-def write_start(folder: Path, start: Sequence[str], pool: Sequence[str]) -> None:
-    """Keep the molecules in the run folder, so that a resumed run does not depend on the user's file."""
-    write_text(folder / _POOL, "".join(f"{smiles}\n" for smiles in pool))
-    write_text(folder / _START, "".join(f"{smiles}\n" for smiles in start))
-
-
-def read_start(folder: Path) -> tuple[list[str], list[str]]:
-    """Read what :func:`write_start` wrote.
-
-    Raises:
-        RunFolderError: a file is missing.
-    """
-    try:
-        return tuple((folder / name).read_text(encoding="utf-8").split("\n")[:-1] for name in (_START, _POOL))  # type: ignore[return-value]
-    except OSError as error:
-        raise RunFolderError(f"{folder} is incomplete: {error}; start the campaign again in another folder") from None
+        raise InputError(f"none of the {len(texts)} starting candidates can be used: {'; '.join(reasons[:3])}")
+    items = list(chosen)
+    return Start(items[: config.start_size], items[config.start_size :])

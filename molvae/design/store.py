@@ -33,11 +33,11 @@ SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x6D6C7661  # "mlva": tells our files from other people's SQLite files
 _SCHEMA = (
     """CREATE TABLE evaluations (
-        call INTEGER PRIMARY KEY, smiles TEXT NOT NULL UNIQUE, score REAL, properties TEXT NOT NULL,
+        call INTEGER PRIMARY KEY, {column} TEXT NOT NULL UNIQUE, score REAL, properties TEXT NOT NULL,
         status TEXT NOT NULL CHECK (status IN ('ok', 'failed')), error TEXT, seconds REAL NOT NULL,
         origin TEXT NOT NULL, step INTEGER NOT NULL)""",
     """CREATE TABLE candidates (
-        id INTEGER PRIMARY KEY, step INTEGER NOT NULL, slot INTEGER NOT NULL, z BLOB, smiles TEXT,
+        id INTEGER PRIMARY KEY, step INTEGER NOT NULL, slot INTEGER NOT NULL, z BLOB, {column} TEXT,
         status TEXT NOT NULL CHECK (status IN ('valid', 'invalid', 'duplicate', 'known', 'filtered')), reason TEXT,
         votes INTEGER, predicted_mean REAL, predicted_std REAL, acquisition REAL, feasibility REAL,
         UNIQUE (step, slot))""",
@@ -52,17 +52,17 @@ class Evaluation:
 
     Attributes:
         call: number of the oracle call, from 1.
-        smiles: canonical SMILES.
+        identity: of the item, its canonical text; the column is named by the domain, ``smiles``.
         score: in the user's sign; ``None`` if the answer failed.
         properties: further numbers; ``None`` where undefined.
         error: why there is no score; ``None`` if there is one.
         seconds: what the answer took.
-        origin: ``"start"`` or the name of the strategy that proposed the molecule.
+        origin: ``"start"`` or the name of the strategy that proposed the item.
         step: step of the campaign.
     """
 
     call: int
-    smiles: str
+    identity: str
     score: float | None
     properties: Mapping[str, float | None]
     error: str | None
@@ -77,21 +77,21 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateRecord:
     """One proposal of a step, with what became of it; the columns of the table ``candidates``.
 
     Attributes:
         slot: place in the batch, from 0.
-        smiles: canonical SMILES, or the decoded text if it is not a molecule, or ``None``.
+        identity: of the item, or the decoded text if it is not valid, or ``None``.
         status: ``valid``, ``invalid``, ``duplicate``, ``known`` or ``filtered``.
         z: the latent point, shape (latent_size,), or ``None`` for strategies that have none.
         reason: why it was refused.
-        votes: how many of the decodings of ``z`` gave this molecule.
+        votes: how many of the decodings of ``z`` gave this item.
         predicted_mean, predicted_std, acquisition, feasibility: what the search believed.
     """
 
     slot: int
-    smiles: str | None
+    identity: str | None
     status: str
     z: np.ndarray | None = field(default=None, compare=False)
     reason: str | None = None
@@ -108,12 +108,13 @@ class CampaignStore:
     Use it as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, path: Path | str, read_only: bool = False) -> None:
+    def __init__(self, path: Path | str, read_only: bool = False, column: str = "smiles") -> None:
         """Open the file; create it, empty, if it does not exist.
 
         Args:
             path: the file.
             read_only: for reports; takes no lock, and a missing file is an error.
+            column: of the items' texts, if the file is made now; a file keeps the one that it was made with.
 
         Raises:
             RunFolderError: the file is damaged, no campaign of ours, of a newer version, cannot be created, or
@@ -121,6 +122,7 @@ class CampaignStore:
         """
         self.path = Path(path)
         self.read_only = read_only
+        self.column = column
         if read_only and not self.path.is_file():
             raise RunFolderError(f"no campaign in {self.path.parent}: {self.path.name} is missing")
         self._lock = None if read_only else _lock(self.path)
@@ -165,7 +167,7 @@ class CampaignStore:
             # also a file of length 0, left by a process that was killed before this very transaction
             with _transaction(connection):
                 for statement in _SCHEMA:
-                    connection.execute(statement)
+                    connection.execute(statement.format(column=_quoted(self.column)))
                 connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             return
@@ -178,19 +180,20 @@ class CampaignStore:
             )
         if version != SCHEMA_VERSION or tables != list(_TABLES):
             raise RunFolderError(f"{self.path} is damaged (schema {version} with tables {', '.join(tables) or 'none'})")
+        self.column = connection.execute("PRAGMA table_info(evaluations)").fetchall()[1][1]
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
         """Store one answer, durably.
 
         Raises:
-            RunFolderError: the molecule or the call number is stored already, or the disk is full.
+            RunFolderError: the item or the call number is stored already, or the disk is full.
         """
         e = evaluation
         properties = _to_json({name: _finite(value) for name, value in e.properties.items()})
-        row = (e.call, e.smiles, _finite(e.score), properties, e.status, e.error, float(e.seconds), e.origin, e.step)
+        row = (e.call, e.identity, _finite(e.score), properties, e.status, e.error, float(e.seconds), e.origin, e.step)
         self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
 
-    def record_candidates(self, step: int, candidates: Iterable[Candidate]) -> None:
+    def record_candidates(self, step: int, candidates: Iterable[CandidateRecord]) -> None:
         """Store the whole batch of a step in one transaction: all of it or nothing.
 
         Raises:
@@ -201,11 +204,8 @@ class CampaignStore:
             z = None if c.z is None else np.ascontiguousarray(c.z, dtype="<f8").tobytes()
             numbers = [_finite(n) for n in (c.predicted_mean, c.predicted_std, c.acquisition, c.feasibility)]
             votes = None if c.votes is None else int(c.votes)
-            rows.append((int(step), int(c.slot), z, c.smiles, c.status, c.reason, votes, *numbers))
-        columns = (
-            "step, slot, z, smiles, status, reason, votes, predicted_mean, predicted_std, acquisition, feasibility"
-        )
-        self._write(f"INSERT INTO candidates ({columns}) VALUES ({', '.join('?' * 11)})", rows)
+            rows.append((int(step), int(c.slot), z, c.identity, c.status, c.reason, votes, *numbers))
+        self._write(f"INSERT INTO candidates VALUES (NULL, {', '.join('?' * 11)})", rows)
 
     def record_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
         """Store that a step is complete, with the state from which the next one starts.
@@ -219,11 +219,6 @@ class CampaignStore:
             RunFolderError: the step is stored already, or the disk is full.
         """
         self._write("INSERT INTO steps VALUES (?, ?, ?)", [(int(step), _to_json(state), float(seconds))])
-
-    def evaluation(self, smiles: str) -> Evaluation | None:
-        """The stored answer for a canonical SMILES, or ``None``."""
-        rows = self._read("SELECT * FROM evaluations WHERE smiles = ?", (_clean(smiles),))
-        return self._to_evaluation(rows[0]) if rows else None
 
     def answers(self) -> list[Evaluation]:
         """All stored answers, by call."""
@@ -242,39 +237,46 @@ class CampaignStore:
                 property that is named like another column is left out.
         """
         answers = self.answers()
-        rows = [{f.name: getattr(e, f.name) for f in fields(Evaluation)} | {"status": e.status} for e in answers]
-        columns = ["call", "smiles", "score", "properties", "status", "error", "seconds", "origin", "step"]
+        columns = ["call", self.column, "score", "properties", "status", "error", "seconds", "origin", "step"]
+        rows = [
+            (e.call, e.identity, e.score, e.properties, e.status, e.error, e.seconds, e.origin, e.step) for e in answers
+        ]
         table = _table(rows, columns)
         if expand:
             names = dict.fromkeys(name for e in answers for name in e.properties if name not in columns)
-            place = columns.index("properties")
+            position = columns.index("properties")
             table = table.drop(columns="properties")
             for offset, name in enumerate(names):
                 values = np.array([_or_nan(e.properties.get(name)) for e in answers], dtype=np.float64)
-                table.insert(place + offset, name, values)
+                table.insert(position + offset, name, values)
         return table
 
-    def candidates(self, step: int | None = None) -> pd.DataFrame:
-        """The table of candidates, by step and slot; ``z`` holds float64 arrays or ``None``.
+    def batch(self, step: int) -> list[CandidateRecord]:
+        """The candidates of one step, by slot; empty if none are stored."""
+        names = [f.name for f in fields(CandidateRecord)]
+        columns = ", ".join(_quoted(self.column) if name == "identity" else name for name in names)
+        rows = self._read(f"SELECT {columns} FROM candidates WHERE step = ? ORDER BY slot", (int(step),))
+        records = [dict(zip(names, row, strict=True)) for row in rows]
+        return [CandidateRecord(**record | {"z": self._to_array(record["z"])}) for record in records]
 
-        Args:
-            step: only those of this step.
-        """
-        where, parameters = ("", ()) if step is None else ("WHERE step = ?", (int(step),))
-        columns = ["id", "step", "slot", *(f.name for f in fields(Candidate) if f.name != "slot")]
-        names = ", ".join(columns)
-        rows = self._read(f"SELECT {names} FROM candidates {where} ORDER BY step, slot", parameters)
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        for record in records:
-            record["z"] = self._to_array(record["z"])
-        order = ["id", "step", "slot", "z", "smiles", "status", "reason", "votes"]
-        return _table(records, [*order, "predicted_mean", "predicted_std", "acquisition", "feasibility"])
+    def candidates(self) -> pd.DataFrame:
+        """The table of candidates, by step and slot; ``z`` holds float64 arrays or ``None``."""
+        rows = self._read("SELECT * FROM candidates ORDER BY step, slot")
+        columns = ["id", "step", "slot", "z", self.column, "status", "reason", "votes"]
+        return _table(
+            [(*row[:3], self._to_array(row[3]), *row[4:]) for row in rows],
+            [*columns, "predicted_mean", "predicted_std", "acquisition", "feasibility"],
+        )
+
+    def last_state(self) -> dict[str, Any]:
+        """The state of the last complete step; empty if there is none."""
+        rows = self._read("SELECT state FROM steps ORDER BY step DESC LIMIT 1")
+        return self._from_json(rows[0][0]) if rows else {}
 
     def steps(self) -> pd.DataFrame:
         """The table of complete steps; ``state`` holds dicts."""
         rows = self._read("SELECT step, state, seconds FROM steps ORDER BY step")
-        records = [{"step": step, "state": self._from_json(state), "seconds": seconds} for step, state, seconds in rows]
-        return _table(records, ["step", "state", "seconds"])
+        return _table([(step, self._from_json(state), s) for step, state, s in rows], ["step", "state", "seconds"])
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -298,8 +300,8 @@ class CampaignStore:
             return self._connection.execute(statement, parameters).fetchall()
 
     def _to_evaluation(self, row: tuple[Any, ...]) -> Evaluation:
-        call, smiles, score, properties, _, error, seconds, origin, step = row
-        return Evaluation(call, smiles, score, self._from_json(properties), error, seconds, origin, step)
+        call, identity, score, properties, _, error, seconds, origin, step = row
+        return Evaluation(call, identity, score, self._from_json(properties), error, seconds, origin, step)
 
     def _from_json(self, text: str) -> dict[str, Any]:
         try:
@@ -383,6 +385,10 @@ def _unlock(handle: IO[str] | None) -> None:
         handle.close()
 
 
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _to_json(value: Any) -> str:
     """One text for one value, whatever the order in which its keys were set."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -406,13 +412,12 @@ _DTYPES: dict[str, Any] = {name: "int64" for name in ("call", "id", "step", "slo
 }
 
 
-def _table(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+def _table(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
     """A table whose dtypes do not depend on what the rows happen to hold; missing text is ``None``."""
+    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
     return pd.DataFrame(
         {
-            name: pd.Series(
-                [row[name] for row in rows], dtype="Int64" if name == "votes" else _DTYPES.get(name, object)
-            )
-            for name in columns
+            name: pd.Series(list(column), dtype="Int64" if name == "votes" else _DTYPES.get(name, object))
+            for name, column in zip(columns, values, strict=True)
         }
     )

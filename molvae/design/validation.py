@@ -1,15 +1,11 @@
-"""From strings to molecules that RDKit vouches for: each with a verdict, and each refusal with its reason."""
+"""From strings to items of a domain: each with a verdict, and each refusal with its reason."""
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 import pandas as pd
-from rdkit import Chem
 
-from molvae.chemistry.filters import AlertCatalog, Filters, lipinski_violations
-from molvae.chemistry.molecule import parse_smiles
-
-ALERT_CATALOGS: tuple[AlertCatalog, ...] = ("PAINS", "BRENK")
-COLUMNS = ("input", "smiles", "valid", "status", "reason", "novel", "alerts", "lipinski_violations")
+from molvae.design.protocols import Domain, Filters
 
 
 class Validator:
@@ -17,89 +13,77 @@ class Validator:
 
     The verdicts, of which the first that applies is given:
 
-    - ``invalid``: no SMILES, or a molecule that RDKit does not sanitise;
-    - ``duplicate``: the same molecule stands further up, or was seen before;
-    - ``filtered``: refused by the filters (elements, charge, alerts, SMARTS, ...);
+    - ``invalid``: the text is not a valid item of the domain;
+    - ``duplicate``: the same item stands further up, or was seen before;
+    - ``filtered``: refused by the filters;
     - ``known``: in the training set, if novelty is required;
     - ``valid``: none of these.
+
+    Args:
+        domain: of the candidates.
+        known: identities of the training set; with None every item counts as novel.
+        filters: which items are acceptable; default: those of the domain as they are without settings.
+        require_novel: refuse what is in the training set, instead of only reporting it.
     """
 
     def __init__(
         self,
-        known: Container[str] | None,
-        filters: Filters,
+        domain: Domain,
+        known: Container[str] | None = None,
+        filters: Filters | None = None,
         require_novel: bool = False,
-        alert_catalogs: Sequence[AlertCatalog] = ALERT_CATALOGS,
     ) -> None:
-        """Set up.
-
-        Args:
-            known: canonical SMILES of the training set; with ``None`` every molecule counts as novel.
-            filters: which molecules are acceptable.
-            require_novel: refuse what is in the training set, instead of only reporting it.
-            alert_catalogs: structural alerts to report; they refuse nothing, unless the filters name them as well.
-        """
+        self.domain = domain
+        self.filters = domain.filters(domain.filter_settings()) if filters is None else filters
         self._known = known
-        self._filters = filters
         self._require_novel = require_novel
-        self._alert_catalogs = tuple(alert_catalogs)
 
-    def validate(self, strings: Sequence[str], seen: Container[str] = frozenset()) -> pd.DataFrame:
-        """Judge each string.
-
-        Args:
-            strings: candidates, of any origin.
-            seen: canonical SMILES that are no news, such as those already scored.
-
-        Returns:
-            One row for each string, in its order: ``input``, ``smiles`` (canonical, ``None`` if invalid), ``valid``
-            (whether it is a molecule, which refused ones may well be), ``status``, ``reason`` (``""`` if valid),
-            ``novel`` (a molecule that is not in the training set), ``alerts`` (joined by ``"; "``),
-            ``lipinski_violations`` (0 to 4, missing if invalid).
-        """
-        first: dict[str, int] = {}
-        rows = [self._judge(text, seen, first, row) for row, text in enumerate(strings)]
-        table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
-        return table.astype({"valid": bool, "novel": bool, "lipinski_violations": "Int64"})
-
-    def _judge(self, text: str, seen: Container[str], first: dict[str, int], row: int) -> dict[str, object]:
-        molecule, reason = parse_smiles(text)
-        if molecule is None:
-            return {
-                "input": text,
-                "smiles": None,
-                "valid": False,
-                "status": "invalid",
-                "reason": reason,
-                "novel": False,
-                "alerts": "",
-                "lipinski_violations": None,
-            }
-        smiles = Chem.MolToSmiles(molecule)
-        novel = self._known is None or smiles not in self._known
-        status, reason = self._verdict(molecule, smiles, novel, seen, first)
-        first.setdefault(smiles, row)
-        return {
-            "input": text,
-            "smiles": smiles,
-            "valid": True,
-            "status": status,
-            "reason": reason,
-            "novel": novel,
-            "alerts": "; ".join(self._filters.alerts(molecule, self._alert_catalogs)),
-            "lipinski_violations": lipinski_violations(molecule),
-        }
-
-    def _verdict(
-        self, molecule: Chem.Mol, smiles: str, novel: bool, seen: Container[str], first: dict[str, int]
-    ) -> tuple[str, str]:
-        if smiles in first:
-            return "duplicate", f"same molecule as row {first[smiles] + 1} of this list"
-        if smiles in seen:
-            return "duplicate", "seen before"
-        refusals = self._filters.reasons(molecule)
-        if refusals:
+    def verdict(self, item: Any) -> tuple[str, str]:
+        """``filtered``, ``known`` or ``valid``, and the reason (``""`` if valid)."""
+        if refusals := self.filters.reasons(item):
             return "filtered", "; ".join(refusals)
-        if self._require_novel and not novel:
+        if self._require_novel and not self.is_novel(item):
             return "known", "in the training set"
         return "valid", ""
+
+    def is_novel(self, item: Any) -> bool:
+        """Whether an item is not in the training set."""
+        return self._known is None or item.identity not in self._known
+
+    def alerts(self, item: Any) -> str:
+        """What to warn of, joined by ``"; "``."""
+        return "; ".join(self.filters.alerts(item))
+
+    def validate(self, texts: Sequence[str], seen: Container[str] = frozenset()) -> pd.DataFrame:
+        """Judge each text.
+
+        Args:
+            texts: candidates, of any origin.
+            seen: identities that are no news, such as those already scored.
+
+        Returns:
+            One row for each text, in its order: ``input``, the column of the domain (the identity, None if invalid),
+            ``valid`` (whether it is an item, which refused ones may well be), ``status``, ``reason`` (``""`` if valid),
+            ``novel`` (an item that is not in the training set), ``alerts`` (joined by ``"; "``), and what the filters
+            count, ``lipinski_violations`` of molecules (missing if invalid).
+        """
+        first: dict[str, int] = {}
+        rows = [self._row(text, seen, first, row) for row, text in enumerate(texts)]
+        columns = ["input", self.domain.column, "valid", "status", "reason", "novel", "alerts", *self.filters.counted]
+        table = pd.DataFrame(rows, columns=columns, dtype=object)
+        return table.astype({"valid": bool, "novel": bool, **dict.fromkeys(self.filters.counted, "Int64")})
+
+    def _row(self, text: str, seen: Container[str], first: dict[str, int], row: int) -> list[Any]:
+        item, reason = self.domain.parse(text)
+        if item is None:
+            return [text, None, False, "invalid", reason, False, "", *[None for _ in self.filters.counted]]
+        if item.identity in first:
+            status, reason = "duplicate", f"the same as row {first[item.identity] + 1} of this list"
+        elif item.identity in seen:
+            status, reason = "duplicate", "seen before"
+        else:
+            status, reason = self.verdict(item)
+        first.setdefault(item.identity, row)
+        counts = self.filters.counts(item)
+        numbers = [counts[name] for name in self.filters.counted]
+        return [text, item.identity, True, status, reason, self.is_novel(item), self.alerts(item), *numbers]

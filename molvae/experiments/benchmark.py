@@ -21,14 +21,17 @@ from pydantic import Field, field_validator
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
+from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.io import read_molecules
+from molvae.chemistry.molecule import Molecule
 from molvae.core.training_set import known_molecules
 from molvae.design.campaign import Campaign
-from molvae.design.objective import Objective, formula_values
+from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
+from molvae.design.objective import Objective
 from molvae.design.settings import CampaignConfig, StrategyName
-from molvae.design.start import nci_molecules
 from molvae.errors import ConfigError
+from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
@@ -61,7 +64,7 @@ class BenchmarkConfig(Config):
     def _formulas(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         for text in texts:
             try:
-                Objective.parse(text)
+                Objective.parse(text, domain=MOLECULES)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
         return texts
@@ -85,7 +88,7 @@ class BenchmarkRun:
 def planned_runs(config: BenchmarkConfig, predicted: Sequence[str]) -> Iterator[BenchmarkRun]:
     """Every campaign that can be run: gradient ascent needs an objective of the properties that are ``predicted``."""
     for objective in config.objectives:
-        needs = set(Objective.parse(objective).properties)
+        needs = set(Objective.parse(objective, domain=MOLECULES).properties)
         for strategy in config.strategies:
             if strategy == "gradient" and not needs <= set(predicted):
                 continue
@@ -152,19 +155,13 @@ def _play(
 ) -> dict[str, Any]:
     settings = config.campaign.replace(objective=run.objective, strategy=run.strategy, seed=run.seed, baselines=())
     loaded = _model(model, device)
-    if (folder / "config.json").exists():
-        campaign = Campaign.resume(folder, loaded, progress=silent)
-    else:
-        campaign = Campaign(loaded, start=_start(start, column), folder=folder, config=settings, progress=silent)
-    with campaign:
-        if campaign.config != settings:
-            raise ConfigError(f"{folder} was run with other settings: choose another folder")
+    with Campaign(loaded, start=_start(start, column), folder=folder, config=settings, progress=silent) as campaign:
         campaign.run()
         answers = campaign.store.evaluations().sort_values("call")
         candidates = campaign.store.candidates()
         seconds = float(campaign.store.steps()["seconds"].sum())
         sign = campaign.oracle.sign
-    utility = sign * answers["score"].fillna(-np.inf).to_numpy()
+    utility = sign * answers["score"].to_numpy(float)
     found = numbers(utility, settings.budget)
     for calls in config.at:
         early = numbers(utility, min(calls, settings.budget))
@@ -192,10 +189,10 @@ def _play(
 def _looked_at(smiles: Sequence[str]) -> dict[str, float]:
     """Of the best molecules: the share with structural alerts, and how many are hardly molecules at all."""
     filters = Filters(FilterConfig())
-    mols = [Chem.MolFromSmiles(text) for text in smiles]
+    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
     return {
-        "alerts": float(np.mean([bool(filters.alerts(mol)) for mol in mols])),
-        "odd": float(sum(bool(oddities(mol)) for mol in mols)),
+        "alerts": float(np.mean([bool(filters.alerts(molecule)) for molecule in molecules])),
+        "odd": float(sum(bool(oddities(molecule.mol)) for molecule in molecules)),
     }
 
 
@@ -221,15 +218,16 @@ def oddities(mol: Chem.Mol) -> list[str]:
 def numbers(utility: np.ndarray, budget: int) -> dict[str, Any]:
     """Best, mean of the top 10, and area under the top-10 curve of utilities in the order of the calls.
 
-    The curve is the mean of the ten best after each call from the tenth to the ``budget``-th; its area is its mean. A
-    campaign that ends early keeps its last value.
+    See :mod:`molvae.design.curves`. ``curve`` is the mean of the ten best after each call from the tenth to the
+    ``budget``-th; a campaign that ends early keeps its last value.
     """
-    padded = np.concatenate([utility[:budget], np.full(max(0, budget - len(utility)), -np.inf)])
-    curve = np.array([np.sort(padded[:calls])[-10:].mean() for calls in range(10, budget + 1)])
+    used = utility[:budget]
+    curve = mean_of_best(used)
+    curve = np.concatenate([curve, np.full(budget - len(curve), curve[-1])])[9:]
     return {
-        "best": float(padded.max()),
+        "best": float(best_so_far(used)[-1]),
         "top 10": float(curve[-1]),
-        "AUC top 10": float(curve.mean()),
+        "AUC top 10": area_under_curve(used, budget),
         "curve": curve,
     }
 
@@ -272,7 +270,8 @@ def _summary(rows: pd.DataFrame) -> Panel:
         "summary",
         "table",
         "Area under the top-10 curve",
-        "Mean over seeds of the mean of the ten best molecules so far, averaged over the calls.",
+        "Mean over seeds of the area under the mean of the ten best molecules so far, as PMO defines it (Gao et al."
+        " 2022): trapezoids over every 100 calls from (0, 0), divided by the budget.",
         frame=shown.reset_index(),
     )
 
@@ -292,9 +291,10 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         f"table-{number}",
         "table",
         objective,
-        f"{Objective.parse(objective)}. Mean over seeds, in brackets the 95 % bootstrap interval of the mean; diversity"
-        f" of the best {_TOP}; of the best {_DRAWN} of a seed the share with structural alerts (PAINS, BRENK), and the"
-        " number with radicals, large, strained or fused small rings; seconds per call without the oracle's own.",
+        f"{Objective.parse(objective, domain=MOLECULES)}. Mean over seeds, in brackets the 95 % bootstrap interval of"
+        f" the mean; diversity of the best {_TOP}; of the best {_DRAWN} of a seed the share with structural alerts"
+        " (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call without"
+        " the oracle's own.",
         frame=pd.DataFrame(lines),
     )
 
@@ -302,15 +302,15 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
 def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
     """The best molecules of the first strategy's first seed, to be looked at."""
     run = part.iloc[0]
-    filters, formula = Filters(FilterConfig()), Objective.parse(objective)
+    filters, formula = Filters(FilterConfig()), Objective.parse(objective, domain=MOLECULES)
     smiles = run["best molecules"]
-    mols = [Chem.MolFromSmiles(text) for text in smiles]
+    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
     frame = pd.DataFrame(
         {
             "smiles": smiles,
             "score": formula_values([formula], smiles)[:, 0],
-            "alerts": ["; ".join(filters.alerts(mol)) or None for mol in mols],
-            "odd": ["; ".join(oddities(mol)) or None for mol in mols],
+            "alerts": ["; ".join(filters.alerts(molecule)) or None for molecule in molecules],
+            "odd": ["; ".join(oddities(molecule.mol)) or None for molecule in molecules],
         }
     )
     title = f"{objective}: the best {len(smiles)} of {run['strategy']}, seed {run['seed']}"

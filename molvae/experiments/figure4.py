@@ -25,9 +25,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.genetic import GraphGA
+from molvae.chemistry.molecule import Molecule
 from molvae.core.sampling import slerp
-from molvae.design.objective import Objective, formula_values
+from molvae.design.objective import Objective
+from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel
@@ -109,7 +112,7 @@ def reproduce(
     z, problems = model.encode_with_errors(chosen, canonicalise=False)
     pool = [text for row, text in enumerate(chosen) if row not in problems]
     z = z[torch.isfinite(z).all(1)].double()
-    objective = Objective.parse(config.objective)
+    objective = Objective.parse(config.objective, domain=MOLECULES)
 
     def score(molecules: Sequence[str | None]) -> np.ndarray:
         return formula_values([objective], molecules, num_workers=0, progress=progress)[:, 0]
@@ -161,14 +164,17 @@ def _offspring(
     start: Sequence[str], score: Callable[[Sequence[str | None]], np.ndarray], number: int, seed: int
 ) -> list[str | None]:
     search = GraphGA(population_size=len(start), rng=random.Random(seed))
-    search.tell(list(start), score(start).tolist())
+    molecules = [(Molecule.parse(text)[0], value) for text, value in zip(start, score(start).tolist(), strict=True)]
+    known = [(molecule, value) for molecule, value in molecules if molecule is not None]
+    search.tell([molecule for molecule, _ in known], [value for _, value in known])
     made: list[str | None] = []
     while len(made) < number:
         batch = search.ask(min(10, number - len(made)))
         if not batch:
             break
-        search.tell(batch, score(batch).tolist())
-        made += batch
+        texts = [molecule.smiles for molecule in batch]
+        search.tell(batch, score(texts).tolist())
+        made += texts
     return made
 
 
@@ -178,7 +184,8 @@ def _path(
     t = torch.linspace(0, 1, 9)
     decoded = model.decode(slerp(start.float(), end.float(), t), n_decodings=30, seed=seed, choose="votes")
     molecules = [text if valid else None for text, valid in zip(decoded["smiles"], decoded["valid"], strict=True)]
-    quality = formula_values([Objective.parse("QED"), Objective.parse("SAS")], molecules)
+    formulas = [Objective.parse(name, domain=MOLECULES) for name in ("QED", "SAS")]
+    quality = formula_values(formulas, molecules)
     return pd.DataFrame(
         {
             "t": t.numpy(),

@@ -13,7 +13,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from molvae.design.objective import Objective, formula_values
+from molvae.chemistry.domain import MOLECULES
+from molvae.design.objective import Objective
+from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.progress import Progress, on_stderr, track
@@ -93,6 +95,6 @@ def regression_of_model(
     z, _ = model.encode_with_errors(chosen, canonicalise=False)
     found = {}
     for target in TARGETS:
-        y = formula_values([Objective.parse(target)], chosen, num_workers, progress)[:, 0]
+        y = formula_values([Objective.parse(target, domain=MOLECULES)], chosen, num_workers, progress)[:, 0]
         found[target] = regression_test(z, y, config, progress)
     return found

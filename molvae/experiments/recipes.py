@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.io import read_molecules
 from molvae.chemistry.metrics import generated_quality
 from molvae.chemistry.molecule import canonical
@@ -19,7 +20,6 @@ from molvae.chemistry.zinc250k import ZINC250K
 from molvae.core.training_set import KNOWN, TrainingSet, known_molecules
 from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
-from molvae.design.start import nci_molecules
 from molvae.errors import ConfigError, InputError, RunFolderError
 from molvae.experiments.ablations import AblationConfig, run_variants
 from molvae.experiments.ablations import panels as ablation_panels
@@ -69,7 +69,12 @@ class DesignRecipe(_SearchRecipe):
     """A design campaign."""
 
     kind: Literal["design"] = "design"
-    campaign: CampaignConfig = CampaignConfig()
+    campaign: CampaignConfig = Field(CampaignConfig(), validate_default=True)
+
+    @field_validator("campaign")
+    @classmethod
+    def _of_molecules(cls, campaign: CampaignConfig) -> CampaignConfig:
+        return campaign.for_domain(MOLECULES)
 
 
 class TrainRecipe(Config):
@@ -235,8 +240,7 @@ def resume_design(folder: Path, device: str, progress: Progress) -> tuple[Path, 
     """Go on with a campaign and its baselines."""
     from molvae.design.campaign import Campaign
 
-    identity = read_run(folder, "design").settings.get("model", {})
-    model = MoleculeVAE.from_pretrained(identity.get("name", ""), device)
+    model = MoleculeVAE.from_pretrained(read_run(folder, "design").settings.get("model", ""), device)
     return folder, _finish_design(Campaign.resume(folder, model, progress=progress))
 
 
@@ -323,7 +327,7 @@ def _laboratory(folder: Path, device: str) -> Any:
     settings = read_run(folder, "design").settings
     if settings.get("campaign", {}).get("oracle") != LABORATORY:
         raise ConfigError(f"{folder} has an oracle of its own: go on with 'molvae design --resume {folder}'")
-    model = MoleculeVAE.from_pretrained(settings.get("model", {}).get("name", ""), device)
+    model = MoleculeVAE.from_pretrained(settings.get("model", ""), device)
     return Campaign.resume(folder, model, progress=silent)
 
 

@@ -270,10 +270,10 @@ def _many_decodings(
             part = points[start : start + 100]
             decoded = decode_points(model, part, config.n_decodings, seed=config.seed + 1000 + start)
             for point, want in zip(decoded, map(canonical, wanted[start : start + 100]), strict=True):
-                names = [option.smiles for option in point.molecules]
+                names = [option.item.identity for option in point.candidates]
                 hits["any"] += want in names
                 hits["posterior"] += names[:1] == [want]
-                hits["votes"] += [option.smiles for option in by_votes(point.molecules)][:1] == [want]
+                hits["votes"] += [option.item.identity for option in by_votes(point.candidates)][:1] == [want]
         fractions[name] = {way: count / max(1, len(wanted)) for way, count in hits.items()}
     return fractions
 
@@ -295,7 +295,7 @@ def _latent_numbers(
 
 def _property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> dict[str, dict[str, float]]:
     """Mean absolute error of the predictor, and of predicting the mean of the training data."""
-    predicted = model.predict(z)
+    predicted = model.predict(z).to_frame()
     errors = {}
     means = model.predictor.location.cpu().numpy()
     for name, mean, truth in zip(model.predictor.names, means, properties.T, strict=True):

@@ -11,16 +11,16 @@ molecule, come from one z. There are two ways to choose among the valid molecule
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 import pandas as pd
 import torch
-from rdkit import Chem
 from torch import Tensor
 
-from molvae.chemistry.molecule import parse_smiles
+from molvae.chemistry.molecule import Molecule
+from molvae.core.candidates import Candidate, PointCandidates
 from molvae.errors import ConfigError
 
 Choice = Literal["posterior", "votes"]
@@ -43,36 +43,6 @@ class Autoencoder(Protocol):
         """log q(z|x) of n pairs of a canonical SMILES and a point (n, D); NaN where it cannot be encoded."""
 
 
-@dataclass(frozen=True)
-class Decoding:
-    """One molecule that a latent point decodes to.
-
-    Attributes:
-        smiles: canonical SMILES.
-        votes: number of decodings that gave it.
-        log_prob: the largest log p(x|z) among them, in nats.
-    """
-
-    smiles: str
-    votes: int
-    log_prob: float
-
-
-@dataclass(frozen=True)
-class PointDecodings:
-    """All that came out of one latent point.
-
-    Attributes:
-        molecules: the valid ones, best first.
-        error: why there is none, or an empty string.
-        text: the greedy string as decoded.
-    """
-
-    molecules: list[Decoding]
-    error: str
-    text: str
-
-
 def decode_points(
     model: Autoencoder,
     z: Tensor | np.ndarray,
@@ -81,7 +51,7 @@ def decode_points(
     mask: str = "valence",
     seed: int = 0,
     choose: Choice = "posterior",
-) -> list[PointDecodings]:
+) -> list[PointCandidates]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
     The greedy decoding is repeated where it runs into a dead end; a sampled one is not, and has no vote if it is no
@@ -106,47 +76,46 @@ def decode_points(
         texts, log_prob = model.generate(repeated, temperature, mask, generator, retries=0)
         for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):
             rows[number // (n_decodings - 1)].append(pair)
-    parsed: dict[str, tuple[str | None, str]] = {}
-    nothing = PointDecodings([], "the latent point is not finite", "")
+    parsed: dict[str, tuple[Molecule | None, str]] = {}
+    nothing = PointCandidates((), "the latent point is not finite")
     counted = [_count(pairs, parsed) for pairs in rows]
     if choose == "posterior":
         counted = _by_posterior(model, good, counted)
-    made = iter(counted)
-    return [next(made) if is_finite else nothing for is_finite in finite.tolist()]
+    rest = iter(counted)
+    return [next(rest) if is_finite else nothing for is_finite in finite.tolist()]
 
 
-def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[str | None, str]]) -> PointDecodings:
-    votes: dict[str, int] = {}
-    best: dict[str, float] = {}
+def _count(pairs: list[tuple[str, float]], parsed: dict[str, tuple[Molecule | None, str]]) -> PointCandidates:
+    votes: dict[Molecule, int] = {}
+    best: dict[Molecule, float] = {}
     for text, log_prob in pairs:
         if text not in parsed:
-            mol, reason = parse_smiles(text)
-            parsed[text] = (None if mol is None else Chem.MolToSmiles(mol), reason)
-        smiles = parsed[text][0]
-        if smiles is not None:
-            votes[smiles] = votes.get(smiles, 0) + 1
-            best[smiles] = max(best.get(smiles, -np.inf), log_prob)
+            parsed[text] = Molecule.parse(text)
+        molecule = parsed[text][0]
+        if molecule is not None:
+            votes[molecule] = votes.get(molecule, 0) + 1
+            best[molecule] = max(best.get(molecule, -np.inf), log_prob)
     error = "" if votes else parsed[pairs[0][0]][1]
-    molecules = by_votes([Decoding(smiles, votes[smiles], best[smiles]) for smiles in votes])
-    return PointDecodings(molecules, error, pairs[0][0])
+    candidates = by_votes([Candidate(molecule, votes[molecule], best[molecule]) for molecule in votes])
+    return PointCandidates(tuple(candidates), error, pairs[0][0])
 
 
-def by_votes(molecules: Sequence[Decoding]) -> list[Decoding]:
+def by_votes(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Most votes first; ties go to the more probable one."""
-    return sorted(molecules, key=lambda option: (-option.votes, -option.log_prob, option.smiles))
+    return sorted(candidates, key=lambda option: (-option.votes, -option.log_prob, option.item.identity))
 
 
-def _by_posterior(model: Autoencoder, z: Tensor, points: list[PointDecodings]) -> list[PointDecodings]:
-    """The same with the molecules of each point (n, D) by log q(z|x); where there is one, there is no choice."""
-    open_rows = [row for row, point in enumerate(points) if len(point.molecules) > 1]
-    pairs = [(row, option.smiles) for row in open_rows for option in points[row].molecules]
-    log_q = model.log_posterior([smiles for _, smiles in pairs], z[[row for row, _ in pairs]])
+def _by_posterior(model: Autoencoder, z: Tensor, points: list[PointCandidates]) -> list[PointCandidates]:
+    """The same with the candidates of each point (n, D) by log q(z|x); where there is one, there is no choice."""
+    open_rows = [row for row, point in enumerate(points) if len(point.candidates) > 1]
+    pairs = [(row, option.item) for row in open_rows for option in points[row].candidates]
+    log_q = model.log_posterior([item.identity for _, item in pairs], z[[row for row, _ in pairs]])
     # NaN, a molecule that the model cannot hold, would not sort
     density = dict(zip(pairs, log_q.nan_to_num(-torch.inf).tolist(), strict=True))
     ordered = list(points)
     for row in open_rows:
-        by_density = sorted(points[row].molecules, key=lambda option: (-density[row, option.smiles], -option.log_prob))
-        ordered[row] = replace(points[row], molecules=by_density)
+        by_density = sorted(points[row].candidates, key=lambda option: (-density[row, option.item], -option.log_prob))
+        ordered[row] = replace(points[row], candidates=tuple(by_density))
     return ordered
 
 
@@ -162,10 +131,10 @@ def decode_table(
     """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
     rows = []
     for point in decode_points(model, z, n_decodings, temperature, mask, seed, choose):
-        winner = point.molecules[0] if point.molecules else None
+        winner = point.candidates[0] if point.candidates else None
         rows.append(
             {
-                "smiles": winner.smiles if winner else point.text,
+                "smiles": winner.item.identity if winner else point.text,
                 "valid": winner is not None,
                 "votes": winner.votes if winner else 0,
                 "log_prob": winner.log_prob if winner else float("nan"),

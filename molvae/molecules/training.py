@@ -217,7 +217,7 @@ class Validator:
         drawn, _ = model.generate(points, mask="none")
         values["prior_validity"] = float(np.mean([canonical(smiles) is not None for smiles in drawn]))
 
-        predicted = model.predict(z)
+        predicted = model.predict(z).to_frame()
         properties = self.dataset.properties
         if properties is not None and self.objective.property_weight > 0:
             for place, name in enumerate(model.predictor.names):

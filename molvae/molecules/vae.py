@@ -7,20 +7,24 @@ table = model.decode(z, n_decodings=50)
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from rdkit import Chem
 from torch import Tensor
 
-from molvae.chemistry.molecule import parse_smiles
+from molvae.chemistry.domain import MOLECULES
+from molvae.chemistry.molecule import Molecule, parse_smiles
+from molvae.core.candidates import PointCandidates, Prediction
 from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.distributions import Posterior, StandardNormal
 from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
+from molvae.core.training_set import known_molecules
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning, abbreviate
 from molvae.molecules.config import MoleculeVAEConfig
@@ -29,10 +33,10 @@ from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.masks import constraint
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.registries import DECODERS, ENCODERS
-from molvae.molecules.reranking import Choice, decode_table
+from molvae.molecules.reranking import Choice, decode_points, decode_table
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.device import choose_device, gains_from_bfloat16
-from molvae.weights import weights_folder
+from molvae.weights import model_name, weights_folder
 
 __all__ = ["MoleculeVAE", "MoleculeVAEConfig"]
 
@@ -54,6 +58,7 @@ class MoleculeVAE(VAE):
         ConfigError: the vocabulary is of another tokenizer than the configuration.
     """
 
+    domain = MOLECULES
     prior: StandardNormal
     decoder: Any  # a SequenceDecoder
 
@@ -131,7 +136,35 @@ class MoleculeVAE(VAE):
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    @property
+    def name(self) -> str:
+        """By which the model is loaded again: a shipped name or its folder; empty if it has none."""
+        return model_name(self.folder) if self.folder is not None else ""
+
+    @property
+    def known(self) -> Container[str] | None:
+        """Canonical SMILES of the training set; None if they were not kept."""
+        return known_molecules(self.folder) if self.folder is not None else None
+
     # --- molecules to latent space --------------------------------------------------------------------------
+
+    @property
+    def latent_size(self) -> int:
+        """D"""
+        return self.config.latent_size
+
+    def accepts(self, item: Molecule) -> str | None:
+        """Why the model cannot hold a molecule, or None."""
+        try:
+            self.vocabulary.encode(item.smiles)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def batch(self, items: Sequence[Molecule]) -> TokenBatch:
+        """Accepted molecules as what the encoder reads, on the model's device."""
+        dataset, _ = MoleculeDataset.build([item.smiles for item in items], self.vocabulary)
+        return dataset.batch(np.arange(len(dataset))).to(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -140,7 +173,7 @@ class MoleculeVAE(VAE):
     @torch.inference_mode()
     def encode(
         self,
-        smiles: Sequence[str],
+        smiles: Sequence[str | Molecule],
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
@@ -148,8 +181,8 @@ class MoleculeVAE(VAE):
         """Molecules to latent points.
 
         Args:
-            smiles: n SMILES.
-            canonicalise: rewrite each as RDKit's canonical SMILES first, as the model has learnt them.
+            smiles: n SMILES, or molecules.
+            canonicalise: rewrite each SMILES as RDKit's canonical one first, as the model has learnt them.
             sample: draw z ~ q(z|x) instead of the posterior mean.
             generator: randomness of the draw.
 
@@ -174,7 +207,7 @@ class MoleculeVAE(VAE):
     @torch.inference_mode()
     def encode_with_errors(
         self,
-        smiles: Sequence[str],
+        smiles: Sequence[str | Molecule],
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
@@ -182,10 +215,7 @@ class MoleculeVAE(VAE):
         """As :meth:`encode`, but returns the reasons by row number instead of warning."""
         if isinstance(smiles, str):
             raise InputError("encode takes a list of SMILES: write [smiles] for a single one")
-        strings: list[str] = list(smiles)
-        problems: dict[int, str] = {}
-        if canonicalise:
-            strings, problems = _canonical_strings(strings)
+        strings, problems = _strings(smiles, canonicalise)
         good = [row for row in range(len(strings)) if row not in problems]
         z = torch.full((len(strings), self.config.latent_size), torch.nan)
         refused, batches = self._posteriors([strings[row] for row in good])
@@ -225,15 +255,19 @@ class MoleculeVAE(VAE):
             (accepted[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))) for rows in parts
         )
 
-    @torch.inference_mode()
-    def predict(self, z: Tensor | np.ndarray) -> pd.DataFrame:
-        """Properties at latent points (n, D): each with its uncertainty as ``<name>_std``, in real units."""
-        prediction = self.predictor(self._points(z))
-        columns: dict[str, Any] = {}
-        for place, name in enumerate(self.predictor.names):
-            columns[name] = prediction.mean[:, place].cpu().numpy()
-            columns[f"{name}_std"] = prediction.std[:, place].cpu().numpy()
-        return pd.DataFrame(columns)
+    @property
+    def predicted_properties(self) -> tuple[str, ...]:
+        """What :meth:`predict` knows."""
+        return self.predictor.names
+
+    def predict(self, z: Tensor | np.ndarray) -> Prediction:
+        """Properties at latent points (n, D) with their uncertainties, in real units; differentiable in z.
+
+        ``predict(z).to_frame()`` is a table.
+        """
+        points = self._points(z)
+        prediction: Prediction = self.predictor(points.clone() if points.is_inference() else points)
+        return prediction
 
     # --- latent space to molecules ------------------------------------------------------------------------------
 
@@ -295,6 +329,10 @@ class MoleculeVAE(VAE):
             largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
         """
         return decode_table(self, z, n_decodings, temperature, mask, seed, choose)
+
+    def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
+        """What each point (n, D) decodes to in ``n`` decodings under the valence mask, most frequent first."""
+        return decode_points(self, z, n, temperature, seed=seed, choose="votes")
 
     def sample(
         self,
@@ -359,7 +397,7 @@ class MoleculeVAE(VAE):
         path = interpolate(z[0], z[1], t, method)
         table = self.decode(path, n_decodings=n_decodings, seed=seed)
         table.insert(0, "t", t.numpy())
-        return pd.concat([table, self.predict(path)], axis=1)
+        return pd.concat([table, self.predict(path).to_frame()], axis=1)
 
     def _points(self, z: Tensor | np.ndarray) -> Tensor:
         points = torch.as_tensor(z, dtype=torch.float32, device=self.device)
@@ -368,14 +406,17 @@ class MoleculeVAE(VAE):
         return points
 
 
-def _canonical_strings(strings: list[str]) -> tuple[list[str], dict[int, str]]:
-    """Canonical SMILES; the reason for each row that RDKit refuses."""
-    from rdkit import Chem
-
-    out, problems = [], {}
-    for row, smiles in enumerate(strings):
-        mol, reason = parse_smiles(smiles)
-        if mol is None:
-            problems[row] = f"{abbreviate(str(smiles))!r}: {reason}"
-        out.append("" if mol is None else Chem.MolToSmiles(mol))
-    return out, problems
+def _strings(smiles: Sequence[str | Molecule], canonicalise: bool) -> tuple[list[str], dict[int, str]]:
+    """Canonical SMILES, or what was given; the reason for each row that RDKit refuses."""
+    strings, problems = [], {}
+    for row, text in enumerate(smiles):
+        if isinstance(text, Molecule):
+            strings.append(text.smiles)
+        elif canonicalise:
+            mol, reason = parse_smiles(text)
+            strings.append("" if mol is None else Chem.MolToSmiles(mol))
+            if mol is None:
+                problems[row] = f"{abbreviate(str(text))!r}: {reason}"
+        else:
+            strings.append(text)
+    return strings, problems

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from molvae.design.curves import best_so_far as best_values
+from molvae.design.curves import mean_of_best
 from molvae.report.load import CampaignData
 
 # Okabe & Ito: distinguishable for colour-blind readers
@@ -41,20 +43,17 @@ def best_so_far(main: str, campaigns: Mapping[str, CampaignData], sign: int) -> 
     with matplotlib.rc_context(STYLE):
         figure, axes = _figure(8.4, 3.2, 2)
         for name, campaign in campaigns.items():
-            utility = sign * campaign.evaluations["score"].fillna(-sign * np.inf).to_numpy(float)
+            utility = sign * campaign.evaluations["score"].to_numpy(float)
             if not len(utility):
                 continue
             calls = np.arange(1, len(utility) + 1)
             style = {"color": COLOURS.get(name, "#555555"), "lw": 2.2 if name == main else 1.4}
-            best = np.maximum.accumulate(utility)
-            axes[0].plot(calls, _finite(sign * best), label=name, **style)
-            if len(utility) >= 10:
-                top = np.array([np.sort(utility[:n])[-10:].mean() for n in calls[9:]])
-                axes[1].plot(calls[9:], _finite(sign * top), label=name, **style)
-            begun = int((campaign.evaluations["origin"] == "start").sum())
+            axes[0].plot(calls, sign * best_values(utility), label=name, **style)
+            axes[1].plot(calls[9:], sign * mean_of_best(utility)[9:], label=name, **style)
+            started = int((campaign.evaluations["origin"] == "start").sum())
         for axis, title in zip(axes, ("best so far", "mean of the top 10"), strict=True):
-            axis.axvspan(0, begun, color="#000000", alpha=0.05, lw=0)
-            axis.set(xlabel="oracle calls (shaded: starting molecules)", title=title)
+            axis.axvspan(0, started, color="#000000", alpha=0.05, lw=0)
+            axis.set(xlabel="oracle calls (shaded: the start)", title=title)
         axes[0].legend()
         return svg(figure)
 
@@ -113,7 +112,7 @@ def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: flo
 
 
 def score_distribution(evaluations: pd.DataFrame) -> str:
-    """Scores of the starting molecules and of the proposals."""
+    """Scores of the start and of the proposals."""
     with matplotlib.rc_context(STYLE):
         figure, (axis,) = _figure(8.4, 2.4, 1)
         known = evaluations.dropna(subset="score")
@@ -155,10 +154,6 @@ def training_curves(metrics: pd.DataFrame) -> str:
 def _figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def svg(figure: Figure) -> str:

@@ -1,6 +1,7 @@
 """Read a run folder; what is missing is left out, so that a run killed midway still gives a report."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from molvae.run.panels import Panel, load_panels
 
 @dataclass(frozen=True)
 class CampaignData:
-    """One campaign: its oracle answers in order of the calls, and its candidates."""
+    """One campaign: its oracle answers in order of the calls, and its candidates; both name an item in ``column``."""
 
     evaluations: pd.DataFrame
     candidates: pd.DataFrame
     seconds: float
+    column: str = "smiles"
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class Run:
 
     Attributes:
         kind: ``design``, ``train``, ``evaluate``, ``images``, ``images-evaluate`` or ``study``.
-        settings, provenance: as the run recorded them.
+        settings, facts, provenance: as the run recorded them.
         campaign: of a design run.
         baselines: further campaigns by name of their strategy.
-        molecules: ``molecules.csv``.
+        table: what a campaign scored, ``molecules.csv``.
         latent: points (n, d) and scores (n,) that show where latent space is inhabited.
         path: the strip between start and best.
         metrics: log of a training run.
@@ -45,10 +47,11 @@ class Run:
     folder: Path
     kind: str
     settings: dict[str, Any]
+    facts: dict[str, Any]
     provenance: dict[str, Any]
     campaign: CampaignData | None = None
     baselines: dict[str, CampaignData] = field(default_factory=dict)
-    molecules: pd.DataFrame | None = None
+    table: pd.DataFrame | None = None
     latent: tuple[np.ndarray, np.ndarray] | None = None
     path: pd.DataFrame | None = None
     metrics: pd.DataFrame | None = None
@@ -68,11 +71,10 @@ def load_run(folder: Path) -> Run:
     Raises:
         RunFolderError: no run folder, or its settings are damaged.
     """
-    settings = read_run(folder).settings
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
+    record = read_run(folder)
     notes: list[str] = []
 
-    def attempt(name: str, read: Any) -> Any:
+    def attempt(name: str, read: Callable[[Path], Any]) -> Any:
         if not (folder / name).exists():
             return None
         try:
@@ -83,19 +85,26 @@ def load_run(folder: Path) -> Run:
 
     baselines = {}
     for path in sorted((folder / "baselines").glob("*/campaign.sqlite")):
-        made = attempt(str(path.relative_to(folder)), _campaign)
-        if made is not None:
-            baselines[path.parent.name] = made
+        baseline = attempt(str(path.relative_to(folder)), _campaign)
+        if baseline is not None:
+            baselines[path.parent.name] = baseline
+    campaign = attempt("campaign.sqlite", _campaign)
+    texts = {} if campaign is None else {campaign.column: str}  # digits are no numbers
+
+    def read_table(path: Path) -> pd.DataFrame:
+        return pd.read_csv(path, dtype=texts)
+
     return Run(
         folder=folder,
-        kind=kind,
-        settings=settings,
+        kind=record.kind,
+        settings=record.settings,
+        facts=record.facts,
         provenance=attempt("provenance.json", _json) or {},
-        campaign=attempt("campaign.sqlite", _campaign),
+        campaign=campaign,
         baselines=baselines,
-        molecules=attempt("molecules.csv", lambda path: pd.read_csv(path, keep_default_na=True)),
+        table=attempt(f"{Path(str(record.facts.get('domain', 'molecules'))).name}.csv", read_table),
         latent=attempt("latent.npz", _latent),
-        path=attempt("path.csv", pd.read_csv),
+        path=attempt("path.csv", read_table),
         metrics=attempt("metrics.csv", pd.read_csv),
         evaluation=attempt("evaluation.json", _json),
         panels=tuple(attempt(PANELS, lambda path: load_panels(path.parent)) or ()),
@@ -110,7 +119,7 @@ def _json(path: Path) -> dict[str, Any]:
 def _campaign(path: Path) -> CampaignData:
     with CampaignStore(path, read_only=True) as store:
         evaluations = store.evaluations(expand=True).sort_values("call").reset_index(drop=True)
-        return CampaignData(evaluations, store.candidates(), float(store.steps()["seconds"].sum()))
+        return CampaignData(evaluations, store.candidates(), float(store.steps()["seconds"].sum()), store.column)
 
 
 def _latent(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from molvae.chemistry.drawing import molecule_svg
+from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
+from molvae.design.domains import DOMAINS
+from molvae.design.protocols import Domain
 from molvae.images.training import image_summary
 from molvae.molecules.evaluation import summary_table
 from molvae.report import figures
@@ -19,20 +21,27 @@ from molvae.report.panel_figures import panel_svg
 from molvae.run.files import write_text
 from molvae.run.panels import Panel
 
-_SHOWN = 24  # molecules drawn
-_PROPERTIES = ("QED", "SAS", "logP", "MW")
+_SHOWN = 24  # items drawn
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, domain: Domain | None = None) -> Path:
     """Write ``report.html`` and ``figures/`` into a run folder; returns the path of the page.
 
     Everything that comes from outside (SMILES, names, errors, settings) is escaped; the page loads nothing and holds
     no script.
 
+    Args:
+        folder: the run folder.
+        domain: draws the candidates of a campaign; default: the one that the run names. Without one that is known by
+            name, candidates are shown as text.
+
     Raises:
         RunFolderError: no run folder.
     """
     run = load_run(Path(folder))
+    name = str(run.facts.get("domain", "molecules"))
+    if domain is None and name in DOMAINS:
+        domain = DOMAINS[name]
     drawn: dict[str, str] = {}
     context: dict[str, Any] = {
         "run": run,
@@ -42,7 +51,7 @@ def build(folder: Path) -> Path:
         "sections": {},
     }
     if run.campaign is not None and len(run.campaign.evaluations):
-        context |= _design(run, run.campaign, drawn)
+        context |= _design(run, run.campaign, domain, drawn)
     if run.metrics is not None and len(run.metrics):
         drawn["training"] = figures.training_curves(run.metrics)
         last = run.metrics.iloc[-1]
@@ -102,15 +111,16 @@ def _captioned(row: dict[Any, Any]) -> dict[str, Any]:
     smiles = row.pop("smiles")
     known = [(str(name), value) for name, value in row.items() if pd.notna(value)]
     lines = [(name, f"{value:.3g}" if isinstance(value, float) else str(value)) for name, value in known]
-    there = isinstance(smiles, str) and smiles
-    return {
-        "svg": Markup(molecule_svg(smiles, 150, 120)) if there else Markup(""),
-        "smiles": smiles if there else "",
-        "lines": lines,
-    }
+    text = smiles if isinstance(smiles, str) else ""
+    return {"svg": _drawing(DOMAINS["molecules"], text, 150, 120), "text": text, "lines": lines}
 
 
-def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str, Any]:
+def _drawing(domain: Domain | None, text: str, width: int, height: int) -> Markup:
+    """An SVG without any text of the user, which may therefore stand in the page as it is."""
+    return Markup(domain.draw(text, width, height) if domain is not None and text else "")
+
+
+def _design(run: Run, campaign: CampaignData, domain: Domain | None, drawn: dict[str, str]) -> dict[str, Any]:
     config = run.settings.get("campaign", {})
     main = str(config.get("strategy", "latent"))
     objective = str(config.get("objective") or config.get("oracle") or "score")
@@ -130,6 +140,7 @@ def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str
         drawn["calibration"] = figures.calibration(*arrays)
         calibration = _calibration_numbers(*arrays)
     return {
+        "items": "candidates" if domain is None else domain.name,
         "objective": objective,
         "direction": config.get("direction", "max"),
         "budget": config.get("budget"),
@@ -137,13 +148,17 @@ def _design(run: Run, campaign: CampaignData, drawn: dict[str, str]) -> dict[str
         "seconds": campaign.seconds,
         "best": float(run.sign * np.nanmax(utility)) if np.isfinite(utility).any() else None,
         "best_start": _best_start(evaluations, run.sign),
-        "molecules": _molecules(run, evaluations),
-        "comparison": [{"name": name, **_numbers(data, run.sign)} for name, data in every.items()],
+        "best_items": _best_items(run, campaign, domain),
+        "comparison": [
+            {"name": name, **_numbers(data, run.sign, int(config.get("budget") or len(data.evaluations)))}
+            for name, data in every.items()
+            if len(data.evaluations)
+        ],
         "counts": Counter(campaign.candidates["status"]).most_common(),
         "reasons": _reasons(campaign.candidates),
         "failed": int((evaluations["status"] == "failed").sum()),
         "calibration": calibration,
-        "strip": _strip(run),
+        "strip": _strip(run, campaign.column, domain),
     }
 
 
@@ -151,43 +166,39 @@ def _scored_candidates(campaign: CampaignData, sign: int) -> pd.DataFrame:
     """Candidates that were scored and have a latent point, with their utility."""
     table = campaign.candidates
     table = table[(table["status"] == "valid") & table["z"].notna()].copy()
-    scores = dict(zip(campaign.evaluations["smiles"], campaign.evaluations["score"], strict=True))
-    table["utility"] = [sign * scores.get(smiles, np.nan) for smiles in table["smiles"]]
+    scores = dict(zip(campaign.evaluations[campaign.column], campaign.evaluations["score"], strict=True))
+    table["utility"] = [sign * scores.get(text, np.nan) for text in table[campaign.column]]
     return table.reset_index(drop=True)
 
 
-def _molecules(run: Run, evaluations: pd.DataFrame) -> list[dict[str, Any]]:
-    table = run.molecules if run.molecules is not None else evaluations
+def _best_items(run: Run, campaign: CampaignData, domain: Domain | None) -> list[dict[str, Any]]:
+    table = run.table if run.table is not None else campaign.evaluations
     table = table[table["score"].notna()]
     order = (run.sign * table["score"]).sort_values(ascending=False, kind="stable").index
-    rows = []
-    for row in table.loc[order].head(_SHOWN).to_dict("records"):
-        rows.append(
-            {
-                "smiles": str(row["smiles"]),
-                "svg": Markup(molecule_svg(str(row["smiles"]))),
-                "score": row["score"],
-                "properties": [(name, row[name]) for name in _PROPERTIES if pd.notna(row.get(name))],
-                "novel": row.get("novel"),
-                "alerts": row["alerts"] if isinstance(row.get("alerts"), str) else "",
-                "call": int(row["call"]),
-                "origin": str(row["origin"]),
-            }
-        )
-    return rows
+    properties = () if domain is None else domain.reported
+    return [
+        {
+            "text": str(row[campaign.column]),
+            "svg": _drawing(domain, str(row[campaign.column]), 220, 160),
+            "score": row["score"],
+            "properties": [(name, row[name]) for name in properties if pd.notna(row.get(name))],
+            "novel": row.get("novel"),
+            "alerts": row["alerts"] if isinstance(row.get("alerts"), str) else "",
+            "call": int(row["call"]),
+            "origin": str(row["origin"]),
+        }
+        for row in table.loc[order].head(_SHOWN).to_dict("records")
+    ]
 
 
-def _numbers(campaign: CampaignData, sign: int) -> dict[str, Any]:
+def _numbers(campaign: CampaignData, sign: int, budget: int) -> dict[str, Any]:
     utility = sign * campaign.evaluations["score"].to_numpy(float)
-    utility = np.where(np.isfinite(utility), utility, -np.inf)
-    top = np.sort(utility)[-10:]
-    curve = [np.sort(utility[:n])[-10:].mean() for n in range(10, len(utility) + 1)]
     status = campaign.candidates["status"]
     return {
         "calls": len(utility),
-        "best": sign * float(utility.max()),
-        "top10": sign * float(top.mean()),
-        "auc": sign * float(np.mean(curve)) if curve else float("nan"),
+        "best": sign * best_so_far(utility)[-1],
+        "top10": sign * mean_of_best(utility)[-1],
+        "auc": sign * area_under_curve(utility, budget),
         "valid": float((status != "invalid").mean()) if len(status) else float("nan"),
         "seconds": campaign.seconds,
     }
@@ -218,15 +229,16 @@ def _calibration_numbers(mean: np.ndarray, std: np.ndarray, observed: np.ndarray
     }
 
 
-def _strip(run: Run) -> list[dict[str, Any]]:
+def _strip(run: Run, column: str, domain: Domain | None) -> list[dict[str, Any]]:
     if run.path is None:
         return []
+    rows = [(row, str(row[column])) for row in run.path.to_dict("records")]
     return [
         {
             "t": row["t"],
-            "svg": Markup(molecule_svg(str(row["smiles"]), 150, 120)) if row["valid"] else Markup(""),
+            "svg": _drawing(domain if row["valid"] else None, text, 150, 120),
             "score": row.get("score"),
-            "smiles": str(row["smiles"]),
+            "text": text,
         }
-        for row in run.path.to_dict("records")
+        for row, text in rows
     ]

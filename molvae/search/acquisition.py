@@ -29,6 +29,11 @@ def log_expected_improvement(
 ) -> tuple[list[int], Tensor]:
     """Greedy batch of largest log expected improvement, weighted with feasibility.
 
+    Our own code, since here the candidates are a finite set whose joint posterior is at hand: botorch's
+    ``qLogExpectedImprovement`` computes a posterior anew for every point that it looks at, and knows neither bounds
+    that spare most of the looks nor a point that may turn out infeasible. Single values agree with botorch's
+    (``tests/search/test_acquisition.py``).
+
     log EI_+(z) + log P(feasible): Ament et al. 2023 (qLogEI: the logarithm and a softplus in place of the kink keep a
     ranking where the improvement underflows), Gardner et al. 2014 and Griffiths & Hernandez-Lobato 2020 (feasibility).
     """

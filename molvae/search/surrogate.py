@@ -15,7 +15,7 @@ from botorch.exceptions.warnings import InputDataWarning, OptimizationWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import RBFKernel, ScaleKernel
+from gpytorch.kernels import Kernel, RBFKernel, ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
@@ -73,7 +73,7 @@ class Surrogate:
             model = SingleTaskGP(
                 z,
                 (residual / self.scale).unsqueeze(-1),
-                covar_module=_kernel(z.shape[1]),
+                covar_module=_scaled(self._base_kernel(z.shape[1])),
                 likelihood=_likelihood(),
                 outcome_transform=None,
             )
@@ -112,6 +112,11 @@ class Surrogate:
         """Variance of the observation noise, in units of y squared."""
         assert self.model is not None, "fit first"
         return self.scale**2 * float(self.model.likelihood.noise.detach())
+
+    def _base_kernel(self, dimension: int) -> Kernel:
+        # two draws of N(0, I) are sqrt(2d) apart; the prior's mode is near half of that
+        prior = LogNormalPrior(loc=0.5 * math.log(dimension) + 0.3, scale=0.7)
+        return RBFKernel(lengthscale_prior=prior, lengthscale_constraint=GreaterThan(1e-2, initial_value=prior.mode))
 
     def _fit_trend(self, z: Tensor, y: Tensor) -> None:
         """Least squares for a and b; the slope is shrunk towards 0, where m(z) says nothing."""
@@ -194,10 +199,7 @@ class Feasibility:
         return self.z[rows], torch.where(self.feasible[rows], 1.0, -1.0).to(self.z)
 
 
-def _kernel(dimension: int) -> ScaleKernel:
-    # two draws of N(0, I) are sqrt(2d) apart; the prior's mode is near half of that
-    prior = LogNormalPrior(loc=0.5 * math.log(dimension) + 0.3, scale=0.7)
-    base = RBFKernel(lengthscale_prior=prior, lengthscale_constraint=GreaterThan(1e-2, initial_value=prior.mode))
+def _scaled(base: Kernel) -> ScaleKernel:
     kernel = ScaleKernel(base, outputscale_prior=LogNormalPrior(0.0, 1.0))
     kernel.outputscale = 1.0
     return kernel

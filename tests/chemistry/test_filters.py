@@ -1,12 +1,12 @@
 """Each filter refuses what it should, with its reason, and nothing else."""
 
 import pytest
-from rdkit import Chem
 
 from molvae.chemistry.filters import FilterConfig, Filters
+from molvae.chemistry.molecule import Molecule
 from molvae.errors import ConfigError
 
-ASPIRIN = Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O")
+ASPIRIN, _ = Molecule.parse("CC(=O)Oc1ccccc1C(=O)O")
 
 
 def test_a_drug_passes_the_defaults():
@@ -32,15 +32,20 @@ def test_a_drug_passes_the_defaults():
 def test_each_refusal_has_its_reason(settings, smiles, reason):
     import re
 
-    reasons = Filters(FilterConfig.create(settings)).reasons(Chem.MolFromSmiles(smiles))
+    reasons = Filters(FilterConfig.create(settings)).reasons(Molecule.parse(smiles)[0])
     assert any(re.search(reason, text) for text in reasons), reasons
 
 
 def test_alerts_are_reported_without_refusing():
-    quinone = Chem.MolFromSmiles("O=C1C=CC(=O)C=C1")
+    quinone, _ = Molecule.parse("O=C1C=CC(=O)C=C1")
     assert Filters().alerts(quinone) and Filters().reasons(quinone) == []
 
 
 def test_a_wrong_smarts_is_named():
     with pytest.raises(ConfigError, match=r"'\(\(' is not a valid SMARTS"):
         FilterConfig.create({"forbid": ["(("]})
+
+
+def test_violations_of_the_rule_of_five_are_counted():
+    assert Filters().counts(ASPIRIN) == {"lipinski_violations": 0}
+    assert Filters().counts(Molecule.parse("C" * 40)[0]) == {"lipinski_violations": 2}

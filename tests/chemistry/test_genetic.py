@@ -6,6 +6,7 @@ import pytest
 from rdkit import Chem
 
 from molvae.chemistry.genetic import GraphGA, crossover, mutate
+from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.properties import compute
 
 PARENTS = ["CC(=O)Nc1ccc(O)cc1", "Cn1c(=O)c2c(ncn2C)n(C)c1=O", "CC(C)Cc1ccc(C(C)C(=O)O)cc1", "O=C(NCc1ccco1)c1ccncc1"]
@@ -30,14 +31,13 @@ def test_children_hold_pieces_of_both_parents(seed):
 
 
 def test_the_algorithm_climbs_and_repeats_with_its_seed():
-    def run(seed: int) -> tuple[list[str], float]:
+    def run(seed: int) -> tuple[list[Molecule], float]:
         search = GraphGA(20, random.Random(seed))
-        seen: dict[str, float] = {}
-        proposed = list(PARENTS)
+        seen: dict[Molecule, float] = {}
+        proposed = [Molecule.parse(text)[0] for text in PARENTS]
         for _ in range(12):
-            for smiles in proposed:
-                seen[smiles] = compute(Chem.MolFromSmiles(smiles), ["QED"])["QED"]
-            search.tell(proposed, [seen[smiles] for smiles in proposed])
+            seen |= {molecule: compute(molecule.mol, ["QED"])["QED"] for molecule in proposed}
+            search.tell(proposed, [seen[molecule] for molecule in proposed])
             proposed = search.ask(8)
         return list(seen), max(seen.values())
 
@@ -45,3 +45,13 @@ def test_the_algorithm_climbs_and_repeats_with_its_seed():
     assert best > max(compute(Chem.MolFromSmiles(s), ["QED"])["QED"] for s in PARENTS)
     assert len(molecules) == len(set(molecules))
     assert run(0) == (molecules, best) and run(1)[0] != molecules
+
+
+def test_children_do_not_depend_on_how_their_parents_were_written():
+    """A resumed campaign has only canonical SMILES of the parents, and must go on as if it had not been stopped."""
+    asked = []
+    for texts in (PARENTS, [Chem.CanonSmiles(text) for text in PARENTS]):
+        search = GraphGA(20, random.Random(0))
+        search.tell([Molecule.parse(text)[0] for text in texts], [1.0, 2.0, 3.0, 4.0])
+        asked.append(search.ask(20))
+    assert asked[0] == asked[1]

@@ -3,6 +3,7 @@
 import pytest
 from rdkit import Chem
 
+from molvae.chemistry.domain import MOLECULES as DOMAIN
 from molvae.chemistry.properties import compute
 from molvae.chemistry.targets import MOLECULES
 from molvae.chemistry.tasks import TASKS
@@ -10,14 +11,14 @@ from molvae.design.objective import Objective
 
 
 def score(name: str, smiles: str) -> float:
-    objective = Objective.parse(name)
+    objective = Objective.parse(name, domain=DOMAIN)
     return objective.evaluate(compute(Chem.MolFromSmiles(smiles), objective.properties))
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_benchmark_is_a_formula_that_reads_back(name):
-    objective = Objective.parse(name)
-    assert Objective.parse(str(objective)) == objective
+    objective = Objective.parse(name, domain=DOMAIN)
+    assert Objective.parse(str(objective), domain=DOMAIN) == objective
     assert objective.direction == "max"
 
 

@@ -1,11 +1,10 @@
-"""A campaign with the shipped model: every strategy, ask and tell, resume, filters."""
+"""A campaign with a shipped model: ask and tell, resume, folders, filters. Strategies have a suite of their own."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from molvae.design.campaign import Campaign
-from molvae.design.strategies.registry import DESCRIPTIONS
 from molvae.errors import ConfigError, InputError, OracleError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.progress import silent
@@ -15,42 +14,7 @@ SMALL = {"budget": 34, "start_size": 20, "batch": 7, "progress": silent, "num_wo
 
 @pytest.fixture(scope="module")
 def model() -> MoleculeVAE:
-    return MoleculeVAE.from_pretrained("zinc250k", device="cpu")
-
-
-def extra(strategy: str) -> dict[str, object]:
-    """Settings that a strategy cannot do without."""
-    return {"pareto": ("QED", "-SAS")} if strategy == "pareto" else {}
-
-
-@pytest.mark.parametrize("strategy", DESCRIPTIONS)
-def test_every_strategy_spends_its_budget_and_no_more(model, tmp_path, strategy):
-    with Campaign(model, folder=tmp_path / "run", strategy=strategy, **SMALL, **extra(strategy)) as campaign:
-        table = campaign.run()
-        assert campaign.oracle.calls == len(table) == 34
-        assert set(table["origin"]) == {"start", strategy}
-        assert table["smiles"].is_unique
-        assert table["score"].is_monotonic_decreasing
-
-
-def interrupt(*_):
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("strategy", DESCRIPTIONS)
-def test_every_strategy_goes_on_after_a_stop_as_if_there_had_been_none(model, tmp_path, strategy):
-    with Campaign(model, folder=tmp_path / "whole", strategy=strategy, **SMALL, **extra(strategy)) as whole:
-        whole.run()
-        expected = whole.store.evaluations()[["call", "smiles", "score"]]
-    with Campaign(model, folder=tmp_path / "stopped", strategy=strategy, **SMALL, **extra(strategy)) as stopped:
-        for _ in range(2):
-            stopped.advance()
-        stopped.oracle.evaluate = interrupt  # proposed and stored, but the process ends before they are scored
-        with pytest.raises(KeyboardInterrupt):
-            stopped.advance()
-    with Campaign.resume(tmp_path / "stopped", model, progress=silent) as resumed:
-        resumed.run()
-        pd.testing.assert_frame_equal(resumed.store.evaluations()[["call", "smiles", "score"]], expected)
+    return MoleculeVAE.from_pretrained("zinc250k-small", device="cpu")
 
 
 def test_minimising_finds_small_values(model, tmp_path):
@@ -65,7 +29,8 @@ def test_ask_and_tell(model, tmp_path):
     settings = SMALL | {"budget": 10}
     with Campaign(model, objective="QED", start=start, folder=tmp_path / "run", **settings) as campaign:
         first = campaign.ask(3)
-        assert set(first["smiles"]) == set(campaign.start)  # nothing can be proposed before the start is known
+        # nothing can be proposed before the start is known
+        assert set(first["smiles"]) == {item.smiles for item in campaign.start.items}
         campaign.tell(first.assign(score=range(len(first))))
         asked = campaign.ask(3)
         assert len(asked) == 3 and campaign.ask(3)["smiles"].tolist() == asked["smiles"].tolist()
@@ -104,7 +69,7 @@ def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
         # what was told unasked is among what the search has learnt from
         assert 0.6 in campaign.strategy.search.y
         with pytest.raises(OracleError, match="molvae tell"):
-            campaign.oracle.evaluate(["CCCCO"], "latent", 2)
+            campaign.oracle.evaluate([campaign.domain.parse("CCCCO")[0]], "latent", 2)
     with Campaign.resume(tmp_path / "run", model, progress=silent) as again:
         assert again.ask(3)["smiles"].tolist() == following
 
@@ -171,23 +136,84 @@ def test_filters_hold_for_everything_that_is_scored(model, tmp_path):
 def test_a_baseline_shares_start_and_budget(model, tmp_path):
     with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign, campaign.baseline("random") as other:
         other.run()
-        assert other.start == campaign.start and other.oracle.calls == 34
+        assert other.start is campaign.start and other.oracle.calls == 34
         assert other.folder == tmp_path / "run" / "baselines" / "random"
 
 
-def test_what_is_wrong_shows_before_a_folder_is_made(model, tmp_path):
-    for wrong in ({"objective": "5*QDE"}, {"strategy": "magic"}, {"filters": {"require": ["(("]}}):
-        with pytest.raises(ConfigError):
-            Campaign(model, folder=tmp_path / "run", **(SMALL | wrong))
-    with pytest.raises(InputError, match="none of the 2 starting molecules"):
+def test_a_baseline_of_a_pareto_campaign_maximises_the_sum(model, tmp_path):
+    settings = SMALL | {"strategy": "pareto", "pareto": ("QED", "-SAS")}
+    with Campaign(model, folder=tmp_path / "run", **settings) as campaign, campaign.baseline("random") as other:
+        assert campaign.config.objective == other.config.objective == "(QED) + (-SAS)"
+        assert other.config.pareto == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"objective": "5*QDE"}, "unknown property 'QDE'; did you mean 'QED'"),
+        ({"strategy": "latnet"}, "no strategy 'latnet': did you mean 'latent'"),
+        ({"baselines": ("magic",)}, "no strategy 'magic': there are latent, "),
+        ({"filters": {"require": ["(("]}}, "filters: setting 'require': '\\(\\(' is not a valid SMARTS"),
+        ({"filters": {"forbidd": ["F"]}}, "filters: unknown setting 'forbidd'; did you mean 'forbid'"),
+        ({"strategy": "pareto", "pareto": ("QED", "QDE")}, "unknown property 'QDE'"),
+        ({"strategy": "pareto", "pareto": ("QED", " QED")}, "the same formula twice"),
+        ({"strategy": "gradient", "objective": "TPSA"}, "properties that the model predicts"),
+        ({"seed": -1}, "seed"),
+        ({"budget": 10**30}, "budget"),
+        ({"n_decodings": 10**9}, "n_decodings"),
+        ({"search": {"candidates": 10**9}}, "candidates"),
+    ],
+)
+def test_what_is_wrong_shows_before_a_folder_is_made(model, tmp_path, wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        Campaign(model, folder=tmp_path / "run", **(SMALL | wrong))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_of_which_nothing_is_left_is_refused(model, tmp_path):
+    with pytest.raises(InputError, match=r"none of the 2 .*: row 1: not a valid SMILES; row 2: element Xe"):
         Campaign(model, start=["C1CC", "[Xe]"], folder=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_folder_of_the_very_campaign_is_entered_again(model, tmp_path):
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as first:
+        first.advance()
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as again:
+        assert again.step == 1 and again.oracle.calls == 20
+        expected = again.run()
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as ended:
+        pd.testing.assert_frame_equal(ended.run(), expected)
+    for other in ({"budget": 35}, {"filters": {"forbid": ["F"]}}, {"objective": "QED"}):
+        with pytest.raises(RunFolderError, match="begun with other settings"):
+            Campaign(model, folder=tmp_path / "run", **(SMALL | other))
+    with pytest.raises(RunFolderError, match=r"something has changed since it began \(start:"):
+        Campaign(model, start=["CCO"], folder=tmp_path / "run", **SMALL)
 
 
 def test_other_weights_are_another_campaign(model, tmp_path):
     with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign:
         campaign.advance()
-    other = MoleculeVAE.from_pretrained("zinc250k", device="cpu")
+    other = MoleculeVAE.from_pretrained("zinc250k-small", device="cpu")
     other.predictor.location += 1
-    with pytest.raises(RunFolderError, match="other weights"):
+    with pytest.raises(RunFolderError, match=r"something has changed since it began \(model:"):
         Campaign.resume(tmp_path / "run", other)
+
+
+def test_the_weights_decide_wherever_they_lie_and_the_model_is_found_by_its_name(model, tmp_path):
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign:
+        campaign.advance()
+    copied = MoleculeVAE.from_pretrained("zinc250k-small", device="cpu")
+    copied.folder = tmp_path
+    Campaign.resume(tmp_path / "run", copied, progress=silent).close()
+    with Campaign.resume(tmp_path / "run", progress=silent) as found:
+        assert found.model.name == "zinc250k-small"
+
+
+def test_a_long_campaign_does_not_read_its_tables_again_at_every_step(model, tmp_path):
+    """What is needed of earlier steps is in memory: the store is read whole when a campaign begins, and never again."""
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as campaign:
+        campaign.store.answers = campaign.store.evaluations = campaign.store.candidates = None
+        while not campaign.finished:
+            campaign.advance()
+        assert campaign.best.score == max(answer.score for answer in campaign.oracle._memory.values())

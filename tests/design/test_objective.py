@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molvae.design.objective import FUNCTIONS, MAX_DEPTH, MAX_LENGTH, Objective
+from molvae.chemistry.domain import MOLECULES
+from molvae.design.objective import FUNCTIONS, MAX_DEPTH, MAX_LENGTH, Objective, formula_values
 from molvae.errors import ConfigError
 
 VALUES = {"QED": 0.8, "SAS": 2.5, "logP": 3.0, "TPSA": 60.0}
@@ -168,7 +169,7 @@ def test_the_text_of_an_objective_parses_to_an_equal_one(formula: str) -> None:
 def test_a_wrong_formula_is_refused_with_the_place_and_a_hint(text: str, message: str) -> None:
     started = time.monotonic()
     with pytest.raises(ConfigError, match=message) as caught:
-        Objective.parse(text)
+        Objective.parse(text, domain=MOLECULES)
     assert time.monotonic() - started < 1.0
     assert "\x1b" not in str(caught.value)  # a message must not control the terminal
 
@@ -212,14 +213,48 @@ def test_a_wrong_formula_is_refused_with_the_place_and_a_hint(text: str, message
 )
 def test_nothing_but_arithmetic_is_a_formula(text: str) -> None:
     with pytest.raises(ConfigError):
-        Objective.parse(text)
+        Objective.parse(text, domain=MOLECULES)
     with pytest.raises(ConfigError):  # nor when any name is allowed
-        Objective.parse(text + "." if text == "..." else f"({text}) + __builtins__.x", strict=False)
+        Objective.parse(text + "." if text == "..." else f"({text}) + __builtins__.x")
 
 
-def test_names_of_a_users_oracle_are_allowed_when_not_strict() -> None:
-    objective = Objective.parse("dock - 0.1*logP", direction="min", strict=False)
+def test_names_of_a_users_oracle_stand_beside_those_of_the_domain() -> None:
+    with pytest.raises(ConfigError, match="unknown property 'dock'"):
+        Objective.parse("dock - 0.1*logP", domain=MOLECULES)
+    objective = Objective.parse("dock - 0.1*logP", "min", MOLECULES, other_names=True)
     assert objective.properties == ("dock", "logP")
     assert objective.evaluate({"dock": -9.0, "logP": 1.0}) == pytest.approx(-9.1)
     with pytest.raises(ConfigError, match=r"needs 'dock'; only 'logP' is known"):
         objective.evaluate({"logP": 1.0})
+    with pytest.raises(ConfigError, match="not a molecular formula"):  # targets are the domain's all the same
+        Objective.parse("dock + isomer('c9')", domain=MOLECULES, other_names=True)
+
+
+def test_without_a_domain_names_are_checked_later() -> None:
+    assert Objective.parse("osimertinib_mpo").properties == ("osimertinib_mpo",)
+    assert Objective.parse("QED * similarity('celecoxib')").properties == ("QED", "similarity('celecoxib')")
+    assert "celecoxib" not in str(Objective.parse("osimertinib_mpo", domain=MOLECULES))
+    assert len(Objective.parse("osimertinib_mpo", domain=MOLECULES).properties) == 4
+
+
+def test_values_of_formulas_over_items() -> None:
+    items = [MOLECULES.parse(text)[0] for text in ("CCO", "c1ccccc1", "not a molecule")]
+    formulas = [Objective.parse(text, domain=MOLECULES) for text in ("heavy_atoms**0", "1/rings", "MW")]
+    values = formula_values(formulas, items)
+    np.testing.assert_allclose(values[:2, :2], [[1, np.inf], [1, 1]])
+    assert values[0, 2] == pytest.approx(46.07, abs=0.01)
+    assert np.isnan(values[2]).all()
+    assert formula_values(formulas, []).shape == (0, 3)
+
+
+def test_a_property_that_is_not_defined_for_an_item_is_nan_and_costs_no_other() -> None:
+    class Odd(type(MOLECULES)):
+        def compute(self, item, names):
+            if "TPSA" in names and item.smiles == "CCO":
+                raise ValueError("no surface")
+            return super().compute(item, names)
+
+    domain = Odd()
+    items = [domain.parse(text)[0] for text in ("CCO", "CCN")]
+    values = formula_values([Objective.parse(text, domain=domain) for text in ("TPSA", "rings")], items)
+    assert np.isnan(values).tolist() == [[True, False], [False, False]]

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.design.store import CampaignStore, Candidate, Evaluation
+from molvae.design.store import CampaignStore, CandidateRecord, Evaluation
 from molvae.errors import RunFolderError
 
 
 def answer(call: int, smiles: str = "C", score: float | None = 1.0, **changes: object) -> Evaluation:
     values: dict[str, object] = {
         "call": call,
-        "smiles": smiles,
+        "identity": smiles,
         "score": score,
         "properties": {"QED": 0.5},
         "error": None if score is not None else "it broke",
@@ -36,7 +36,7 @@ def fill(path: Path, count: int = 50) -> None:
     with CampaignStore(path) as store:
         for call in range(1, count + 1):
             store.record_evaluation(answer(call, "C" * call, float(call)))
-        store.record_candidates(1, [Candidate(slot, "CC", "valid", z=np.arange(56.0)) for slot in range(20)])
+        store.record_candidates(1, [CandidateRecord(slot, "CC", "valid", z=np.arange(56.0)) for slot in range(20)])
         store.record_step(1, {"length": 0.8}, 2.0)
 
 
@@ -66,8 +66,6 @@ def test_answers_come_back_after_reopening(path: Path) -> None:
         store.record_evaluation(first)
     with CampaignStore(path, read_only=True) as store:
         assert store.answers() == [first, second]  # by call, not by time
-        assert store.evaluation("CCN") == second
-        assert store.evaluation("CCC") is None
         table = store.evaluations()
     assert table["status"].tolist() == ["ok", "failed"]
     assert table["score"].tolist()[0] == 0.1 + 0.2  # bit for bit
@@ -95,45 +93,56 @@ def test_a_score_that_is_not_finite_is_a_failed_answer(path: Path) -> None:
 def test_candidates_come_back_with_their_latent_points(path: Path) -> None:
     z = np.random.default_rng(0).normal(size=56)
     rows = [
-        Candidate(1, None, "invalid", reason="unclosed ring", z=z.astype(np.float32)),
-        Candidate(
+        CandidateRecord(1, None, "invalid", reason="unclosed ring", z=z.astype(np.float32)),
+        CandidateRecord(
             0, "CCO", "valid", z=z, votes=3, predicted_mean=1.5, predicted_std=0.2, acquisition=-1, feasibility=0.9
         ),
-        Candidate(2, "CC", "known"),
+        CandidateRecord(2, "CC", "known"),
     ]
     with CampaignStore(path) as store:
         store.record_candidates(4, rows)
-        store.record_candidates(5, [Candidate(0, "C", "valid")])
-        table = store.candidates(step=4)
-        assert len(store.candidates()) == 4
+        store.record_candidates(5, [CandidateRecord(0, "C", "valid")])
+        table = store.candidates()
+        assert store.batch(4) == [rows[1], rows[0], rows[2]] and store.batch(6) == []
+        assert np.array_equal(store.batch(4)[0].z, z)
         raw = store._connection.execute("SELECT z FROM candidates WHERE slot = 0 AND step = 4").fetchone()[0]
     assert raw == z.astype("<f8").tobytes()
-    assert table["slot"].tolist() == [0, 1, 2]
+    assert table["step"].tolist() == [4, 4, 4, 5] and table["slot"].tolist() == [0, 1, 2, 0]
     assert np.array_equal(table["z"][0], z)
     assert table["z"][1].dtype == np.float64
     assert table["z"][2] is None
-    assert table["votes"].tolist() == [3, pd.NA, pd.NA]
+    assert table["votes"].tolist() == [3, pd.NA, pd.NA, pd.NA]
     assert table["acquisition"][0] == -1.0
-    assert table["reason"].tolist() == [None, "unclosed ring", None]
+    assert table["reason"].tolist() == [None, "unclosed ring", None, None]
+
+
+def test_a_file_keeps_the_name_of_its_column(path: Path) -> None:
+    with CampaignStore(path, column='the "digits"') as store:
+        store.record_evaluation(answer(1, "123456"))
+        store.record_candidates(1, [CandidateRecord(0, "777777", "valid")])
+    with CampaignStore(path, read_only=True) as store:
+        assert store.column == 'the "digits"'
+        assert store.evaluations()[store.column].tolist() == ["123456"]
+        assert store.candidates()[store.column].tolist() == ["777777"] == [store.batch(1)[0].identity]
 
 
 def test_a_batch_of_candidates_is_stored_whole_or_not_at_all(path: Path) -> None:
     with CampaignStore(path) as store:
         with pytest.raises(RunFolderError, match="UNIQUE"):
-            store.record_candidates(1, [Candidate(0, "C", "valid"), Candidate(0, "CC", "valid")])
+            store.record_candidates(1, [CandidateRecord(0, "C", "valid"), CandidateRecord(0, "CC", "valid")])
         with pytest.raises(RunFolderError, match="CHECK"):
-            store.record_candidates(1, [Candidate(0, "C", "valid"), Candidate(1, "CC", "splendid")])
+            store.record_candidates(1, [CandidateRecord(0, "C", "valid"), CandidateRecord(1, "CC", "splendid")])
         assert store.candidates().empty
-        store.record_candidates(1, [Candidate(0, "C", "valid")])  # the store is still usable
+        store.record_candidates(1, [CandidateRecord(0, "C", "valid")])  # the store is still usable
 
 
 def test_the_state_of_a_step_is_exact_and_its_text_deterministic(path: Path) -> None:
     state = {"b": [0.1, 1e-300], "a": {"é": None}, "best": float("-inf")}
     with CampaignStore(path) as store:
-        assert store.last_step() is None
+        assert store.last_step() is None and store.last_state() == {}
         store.record_step(1, state, 1.5)
         store.record_step(2, dict(reversed(state.items())), 1.5)
-        assert store.last_step() == 2
+        assert store.last_step() == 2 and store.last_state() == state
         texts = [row[0] for row in store._connection.execute("SELECT state FROM steps")]
         assert store.steps()["state"].tolist() == [state, state]
     assert texts[0] == texts[1] == '{"a":{"\\u00e9":null},"b":[0.1,1e-300],"best":-Infinity}'
@@ -153,7 +162,7 @@ def test_hostile_text_is_stored_as_text(path: Path) -> None:
     with CampaignStore(path) as store:
         for call, name in enumerate(names, start=1):
             store.record_evaluation(answer(call, name, None, error=name))
-        stored = [evaluation.smiles for evaluation in store.answers()]
+        stored = [evaluation.identity for evaluation in store.answers()]
     assert stored == [*names[:3], "lone ? surrogate", names[4]]
 
 

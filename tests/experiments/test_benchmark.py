@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, RunFolderError
 from molvae.experiments.benchmark import (
     BenchmarkConfig,
     BenchmarkRun,
@@ -35,7 +35,8 @@ def test_numbers_of_a_campaign():
     found = numbers(np.array([*range(10), 100.0]), 12)
     assert found["best"] == 100.0
     np.testing.assert_allclose(found["curve"], [4.5, 14.5, 14.5])  # the last call was not used: its value stays
-    assert found["top 10"] == 14.5 and found["AUC top 10"] == pytest.approx((4.5 + 14.5 + 14.5) / 3)
+    assert found["top 10"] == 14.5
+    assert found["AUC top 10"] == pytest.approx((11 * 14.5 / 2 + 14.5) / 12)  # one trapezoid from (0, 0), then flat
 
 
 def test_diversity_is_nothing_among_equals():
@@ -86,7 +87,7 @@ def test_all_share_the_start_and_a_second_run_pays_nothing(tmp_path):
     np.testing.assert_array_equal(genetic[:11], random[:11])
     again = rows_of(config, tmp_path)
     pd.testing.assert_frame_equal(rows, again)
-    with pytest.raises(ConfigError, match="other settings"):
+    with pytest.raises(RunFolderError, match="other settings"):
         rows_of(config_with(campaign={**CAMPAIGN, "budget": 40}), tmp_path)
 
 

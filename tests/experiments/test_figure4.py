@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from molvae.chemistry.domain import nci_molecules
 from molvae.chemistry.molecule import canonical
-from molvae.design.start import nci_molecules
 from molvae.experiments.figure4 import Figure4Config, ascend, diverse_rows, panels, reproduce
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.progress import silent

@@ -35,7 +35,7 @@ def test_points_that_are_nowhere_are_left_out(z):
 
 
 def test_the_shipped_model_predicts_both_targets_better_than_their_mean():
-    from molvae.design.start import nci_molecules
+    from molvae.chemistry.domain import nci_molecules
 
     smiles = nci_molecules()["smiles"].tolist()[:150]
     model = MoleculeVAE.from_pretrained("zinc250k")

@@ -59,21 +59,22 @@ def test_the_posterior_orders_the_same_molecules_by_their_density(model, points)
     by_density = decode_points(model, points, n_decodings=12, choose="posterior")
     reordered = 0
     for z, votes, density in zip(points, by_votes, by_density, strict=True):
-        names = [option.smiles for option in density.molecules]
-        assert sorted(names) == sorted(option.smiles for option in votes.molecules)
-        assert [option.votes for option in votes.molecules] == sorted([o.votes for o in votes.molecules], reverse=True)
+        names = [option.item.smiles for option in density.candidates]
+        assert sorted(names) == sorted(option.item.smiles for option in votes.candidates)
+        counts = [option.votes for option in votes.candidates]
+        assert counts == sorted(counts, reverse=True)
         log_q = model.log_posterior(names, z.expand(len(names), -1)).nan_to_num(-1e9)
         assert (log_q.diff() <= 1e-3).all()
-        reordered += names != [option.smiles for option in votes.molecules]
+        reordered += names != [option.item.smiles for option in votes.candidates]
     assert reordered > 0
 
 
 def test_rows_stay_in_place_when_a_point_is_not_finite(model, points):
     points[3] = torch.nan
     decoded = decode_points(model, points, n_decodings=12)
-    assert decoded[3].error == "the latent point is not finite" and not decoded[3].molecules
+    assert decoded[3].error == "the latent point is not finite" and not decoded[3].candidates
     for z, point in zip(points, decoded, strict=True):
-        names = [option.smiles for option in point.molecules]
+        names = [option.item.smiles for option in point.candidates]
         log_q = model.log_posterior(names, z.expand(len(names), -1)).nan_to_num(-1e9)
         assert (log_q.diff() <= 1e-3).all()
 

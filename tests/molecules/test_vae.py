@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from molvae.chemistry.molecule import canonical
+from molvae.chemistry.molecule import Molecule, canonical
 from molvae.chemistry.properties import compute_many
 from molvae.core.fit import FitConfig
 from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning
@@ -56,9 +56,46 @@ def test_latent_points_of_the_wrong_shape_are_refused(model):
 
 
 def test_predictions_have_an_uncertainty_in_the_same_units(model):
-    table = model.predict(model.encode(MOLECULES))
+    table = model.predict(model.encode(MOLECULES)).to_frame()
     assert list(table.columns) == ["QED", "QED_std", "SAS", "SAS_std", "logP", "logP_std"]
     assert (table[["QED_std", "SAS_std", "logP_std"]] > 0).all().all()
+
+
+def test_predictions_are_differentiable_in_z(model):
+    z = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)).requires_grad_(True)
+    model.predict(z).of("logP").sum().backward()
+    assert (z.grad.norm(dim=1) > 0).all()
+    assert model.predicted_properties == model.predict(z).names == ("QED", "SAS", "logP")
+
+
+def test_molecules_are_encoded_as_their_text_is_without_being_parsed_again(model):
+    molecules = [Molecule.parse(text)[0] for text in MOLECULES]
+    torch.testing.assert_close(model.encode(molecules), model.encode([m.smiles for m in molecules]), rtol=0, atol=0)
+    mixed = model.encode([molecules[0], MOLECULES[1]])
+    assert torch.isfinite(mixed).all()
+
+
+def test_what_the_model_cannot_hold_it_does_not_accept(model):
+    assert model.accepts(Molecule.parse("OCC")[0]) is None
+    assert "[Xe]" in model.accepts(Molecule.parse("[Xe]")[0])
+    batch = model.batch([Molecule.parse(text)[0] for text in ("CCO", "C#CCN1CCOCC1")])
+    assert len(batch) == 2 and model.terms(batch).log_px.shape == (1, 2)
+
+
+def test_proposals_are_ordered_by_votes_and_repeat_with_their_seed(model):
+    z = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    points = model.propose(z, 12, seed=3)
+    assert points == model.propose(z, 12, seed=3)
+    for point in points:
+        votes = [candidate.votes for candidate in point.candidates]
+        assert votes == sorted(votes, reverse=True) and sum(votes) <= 12
+        assert bool(point.candidates) != bool(point.error)
+
+
+def test_a_model_knows_its_name_and_its_training_set(model, tmp_path):
+    assert model.name == "" and model.known is None
+    shipped = MoleculeVAE.from_pretrained("zinc250k", device="cpu")
+    assert shipped.name == "zinc250k" and "CC(=O)Nc1ccc(O)cc1" not in shipped.known and len(shipped.known) > 200_000
 
 
 @pytest.mark.parametrize("method", ["lerp", "slerp"])
@@ -105,7 +142,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path, encoder, tokenizer):
     assert model.config.encoder == encoder and model.vocabulary.tokenizer == tokenizer
     rebuilt, _ = model.generate(model.encode(MOLECULES, canonicalise=False), mask="none")
     assert sum(a == b for a, b in zip(rebuilt, MOLECULES, strict=True)) >= 9
-    assert np.abs(model.predict(model.encode(MOLECULES))["logP"] - table["logP"]).mean() < 0.3
+    assert np.abs(model.predict(model.encode(MOLECULES)).to_frame()["logP"] - table["logP"]).mean() < 0.3
 
 
 def test_a_vocabulary_of_another_tokenizer_is_refused():

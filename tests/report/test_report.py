@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from molvae.chemistry.drawing import molecule_svg
-from molvae.design.store import CampaignStore, Candidate, Evaluation
+from molvae.design.store import CampaignStore, CandidateRecord, Evaluation
 from molvae.errors import RunFolderError
 from molvae.report import build
 from molvae.report.figures import coverage
@@ -44,7 +44,7 @@ def campaign(folder, number: int = 40) -> None:
             store.record_evaluation(
                 Evaluation(
                     call=call,
-                    smiles=MOLECULES[call - 1] if call <= 4 else "C" * call,
+                    identity=MOLECULES[call - 1] if call <= 4 else "C" * call,
                     score=None if failed else float(random.normal()),
                     properties={"QED": 0.5},
                     error=EVIL if failed else None,
@@ -54,9 +54,9 @@ def campaign(folder, number: int = 40) -> None:
                 )
             )
         rows = [
-            Candidate(
+            CandidateRecord(
                 slot=slot,
-                smiles="C" * (21 + slot) if slot < 18 else EVIL,
+                identity="C" * (21 + slot) if slot < 18 else EVIL,
                 status="valid" if slot < 18 else "invalid",
                 z=random.normal(size=5),
                 reason="" if slot < 18 else EVIL,

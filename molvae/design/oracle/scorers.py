@@ -1,7 +1,7 @@
-"""What computes the score of a molecule: a formula over RDKit properties, a Python function, or a command.
+"""What computes the score of a candidate: a formula over properties of its domain, a Python function, or a command.
 
-A scorer knows neither budget nor sign nor memory; those belong to the oracle. It never raises because of one
-molecule: what goes wrong is written on the answer of that molecule.
+A scorer gets the candidates' texts, since it may be another process or program. It knows neither budget nor sign nor
+memory; those belong to the oracle. It never raises because of one candidate: what goes wrong is written on its answer.
 """
 
 import math
@@ -74,7 +74,7 @@ class Scorer(ABC):
 
 
 class PropertyScorer(Scorer):
-    """An objective over the properties of :mod:`molvae.chemistry.properties`."""
+    """An objective over the properties of its domain."""
 
     def __init__(
         self, objective: Objective, also: Sequence[str] = (), num_workers: int = 1, timeout: float | None = 60.0
@@ -82,16 +82,23 @@ class PropertyScorer(Scorer):
         """Set up.
 
         Args:
-            objective: the formula.
+            objective: the formula, of a domain.
             also: properties to report beside those that the formula names.
-            num_workers: processes. With 0 the work is done in this process: it starts at once, but a molecule that
-                crashes RDKit ends everything.
+            num_workers: processes. With 0 the work is done in this process: it starts at once, but a candidate that
+                crashes it ends everything.
             timeout: seconds for one molecule, if there are processes.
         """
-        self._here = property_function(str(objective), objective.direction, also) if num_workers == 0 else None
-        self._pool = None
-        if num_workers:
-            arguments = {"objective": str(objective), "direction": objective.direction, "also": list(also)}
+        self._pool = self._here = None
+        if num_workers == 0:
+            self._here = _property_function(objective, also)
+        else:
+            domain = type(objective.domain)
+            arguments = {
+                "objective": str(objective),
+                "direction": objective.direction,
+                "also": list(also),
+                "domain": f"{domain.__module__}:{domain.__qualname__}",
+            }
             self._pool = WorkerPool(f"{__name__}:property_function", arguments, num_workers, timeout)
 
     def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
@@ -284,22 +291,24 @@ def parse_oracle(
 
 
 def property_function(
-    objective: str, direction: str = "max", also: Sequence[str] = ()
+    objective: str, direction: str, also: Sequence[str], domain: str
 ) -> Callable[[str], dict[str, float]]:
-    """The function that a worker of :class:`PropertyScorer` runs: SMILES to properties and ``score``."""
-    from molvae.chemistry.molecule import parse_smiles
-    from molvae.chemistry.properties import check_names, compute
+    """The function that a worker of :class:`PropertyScorer` runs; ``domain`` is the ``module:class`` of a domain."""
+    return _property_function(Objective.parse(objective, direction, load(domain)()), also)
 
-    formula = Objective.parse(objective, direction)
-    names = tuple(dict.fromkeys((*formula.properties, *also)))
-    check_names(names)
 
-    def evaluate(smiles: str) -> dict[str, float]:
-        molecule, reason = parse_smiles(smiles)
-        if molecule is None:
+def _property_function(objective: Objective, also: Sequence[str]) -> Callable[[str], dict[str, float]]:
+    """Text -> properties and ``score``."""
+    domain = objective.domain
+    assert domain is not None, "parse the objective with a domain"
+    names = tuple(dict.fromkeys((*objective.properties, *also)))
+
+    def evaluate(text: str) -> dict[str, float]:
+        item, reason = domain.parse(text)
+        if item is None:
             raise InputError(reason)
-        values = compute(molecule, names)
-        return {**values, SCORE: formula.evaluate(values)}
+        values = domain.compute(item, names)
+        return {**values, SCORE: objective.evaluate(values)}
 
     return evaluate
 
@@ -343,17 +352,16 @@ def make_answer(values: Mapping[str, float], objective: Objective | None, smiles
     return Answer(score, properties, None, seconds)
 
 
-def _missing_properties(objective: Objective, values: Mapping[str, float], smiles: str) -> dict[str, float]:
-    if all(name in values for name in objective.properties):
+def _missing_properties(objective: Objective, values: Mapping[str, float], text: str) -> dict[str, float]:
+    domain = objective.domain
+    if domain is None or all(name in values for name in objective.properties):
         return {}
-    from molvae.chemistry.molecule import parse_smiles
-    from molvae.chemistry.properties import compute, is_property
-
-    names = [name for name in objective.properties if name not in values and is_property(name)]
-    molecule, reason = parse_smiles(smiles)
-    if molecule is None:
+    item, reason = domain.parse(text)
+    if item is None:
         raise InputError(reason)
-    return compute(molecule, names)
+    return domain.compute(
+        item, [name for name in objective.properties if name not in values and domain.is_property(name)]
+    )
 
 
 def _answers(

@@ -1,7 +1,7 @@
 """The contract of a strategy: what to score next. The campaign runs all strategies alike.
 
-A strategy proposes points, each with the molecules that it may stand for, best first. The campaign picks the first
-that validation accepts, has it scored, and tells the strategy. A strategy never calls the oracle.
+A strategy proposes points, each with the items that it may stand for, best first. The campaign picks the first that
+validation accepts, has it scored, and tells the strategy. A strategy never calls the oracle.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,17 +9,42 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from torch import Tensor
 
-Judge = Callable[[str], bool]
-"""Whether a canonical SMILES would be scored: it passes validation, and has no score yet."""
+from molvae.core.candidates import Candidate, PointCandidates
+from molvae.design.latent_space import LatentSpace
+from molvae.design.protocols import Domain, Model
+from molvae.design.settings import CampaignConfig
+
+Judge = Callable[[Any], bool]
+"""Whether an item would be scored: it passes validation, and has no score yet."""
 
 
 @dataclass(frozen=True)
-class Option:
-    """A molecule that a proposal may stand for."""
+class Setup:
+    """All that a strategy is built from.
 
-    smiles: str
-    votes: int = 1
+    Attributes:
+        space: the latent space as this campaign searches it.
+        pool: items of the start file beside those that the campaign begins with, in random order.
+        config: of the campaign.
+    """
+
+    space: LatentSpace
+    pool: Sequence[Any]
+    config: CampaignConfig
+
+    @property
+    def model(self) -> Model:
+        return self.space.model
+
+    @property
+    def domain(self) -> Domain:
+        return self.space.model.domain
+
+    @property
+    def seed(self) -> int:
+        return self.config.seed
 
 
 @dataclass(frozen=True)
@@ -27,14 +52,14 @@ class Suggestion:
     """One proposal.
 
     Attributes:
-        options: molecules, best first; empty if decoding gave none.
+        candidates: items that it may stand for, best first; empty if decoding gave none.
         z: the latent point (D,), or None.
         text: the decoded string, kept for the record when nothing valid came.
         error: why nothing valid came.
         mean, std, acquisition, feasibility: what the search believed, in utility.
     """
 
-    options: tuple[Option, ...]
+    candidates: tuple[Candidate, ...]
     z: np.ndarray | None = None
     text: str = ""
     error: str = ""
@@ -50,20 +75,20 @@ class Outcome:
 
     Attributes:
         z: the latent point asked for, or None.
-        smiles: the molecule chosen, or None if there was no valid one.
-        utility: its utility; NaN if it was not scored, or scoring failed.
+        item: what was chosen, or None if there was nothing valid.
+        utility: of the item; NaN if it was not scored, or scoring failed.
     """
 
     z: np.ndarray | None
-    smiles: str | None
+    item: Any | None
     utility: float
 
 
 class Strategy(Protocol):
-    """Ask and tell over molecules."""
+    """Ask and tell over items."""
 
-    def begin(self, smiles: Sequence[str], utility: np.ndarray) -> None:
-        """Take in the starting molecules with their utilities (NaN where scoring failed)."""
+    def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
+        """Take in what the campaign begins with, with its utilities (NaN where scoring failed)."""
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         """Up to ``count`` proposals; fewer mean that the strategy has no more."""
@@ -76,3 +101,23 @@ class Strategy(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`, after all outcomes have been told again."""
+
+
+class Stateless:
+    """For strategies that :meth:`Strategy.begin`, the outcomes and the step determine."""
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None: ...
+
+
+def as_suggestion(point: PointCandidates, z: Tensor, mean: float | None = None) -> Suggestion:
+    """A latent point (D,) with all that it decoded to."""
+    return Suggestion(point.candidates, z.double().numpy(), point.text, point.error, mean)
+
+
+def decode_suggestions(space: LatentSpace, z: Tensor, step: int, mean: Tensor | None = None) -> list[Suggestion]:
+    """Decode latent points (n, D) into proposals; the decoding is seeded by the step."""
+    means: list[float | None] = [None] * len(z) if mean is None else mean.tolist()
+    return [as_suggestion(*row) for row in zip(space.decode(z, step), z, means, strict=True)]

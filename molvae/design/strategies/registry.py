@@ -1,78 +1,47 @@
-"""Strategies by name."""
+"""Strategies by name: what may be given as ``strategy``, each with one line that describes it.
 
-from collections.abc import Sequence
+To add one, write a file with a class that has the methods of :class:`molvae.design.strategies.base.Strategy` and is
+built from a :class:`~molvae.design.strategies.base.Setup`, and give it a line here.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
-from molvae.design.latent_space import LatentSpace
-from molvae.design.objective import Objective
-from molvae.design.settings import CampaignConfig, StrategyName
-from molvae.design.strategies.base import Strategy
-from molvae.design.strategies.baselines import GeneticAlgorithm, GradientAscent, PriorSampling, Screening
-from molvae.design.strategies.latent import LatentSearch
-from molvae.design.strategies.literature import (
-    PointSearch,
-    RetrainedSearch,
-    SubspaceSearch,
-    gaussian_process_loss,
-    triplet_loss,
+from molvae.run.registry import Registry
+
+_HERE = "molvae.design.strategies"
+
+STRATEGIES: Registry[Callable[..., Any]] = Registry(
+    "strategy",
+    {
+        "latent": (f"{_HERE}.latent:LatentSearch", "Gaussian process search of the latent space"),
+        "pareto": (
+            f"{_HERE}.pareto:ParetoStrategy",
+            "Gaussian processes of several objectives, hypervolume improvement",
+        ),
+        "tanimoto": (
+            f"{_HERE}.tanimoto:SimilaritySearch",
+            "Gaussian process on fingerprints, candidates from the latent space",
+        ),
+        "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
+        "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
+        "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
+        "genetic": (f"{_HERE}.genetic:GeneticAlgorithm", "graph genetic algorithm"),
+        "global": (
+            f"{_HERE}.points:global_search",
+            "Gaussian process over the whole prior (Gomez-Bombarelli et al. 2018)",
+        ),
+        "constrained": (
+            f"{_HERE}.points:constrained_search",
+            "the same with learned feasibility (Griffiths & Hernandez-Lobato 2020)",
+        ),
+        "turbo": (f"{_HERE}.points:turbo", "one trust region, Thompson sampling (TuRBO, Eriksson et al. 2019)"),
+        "subspace": (f"{_HERE}.subspace:SubspaceSearch", "trust region in 16 principal directions"),
+        "weighted": (f"{_HERE}.retraining:weighted_retraining", "weighted retraining (Tripp et al. 2020)"),
+        "lolbo": (
+            f"{_HERE}.retraining:lolbo",
+            "autoencoder and Gaussian process trained end to end (LOL-BO, Maus et al. 2022)",
+        ),
+        "metric": (f"{_HERE}.retraining:metric_retraining", "retraining with a triplet loss (Grosnit et al. 2021)"),
+    },
 )
-from molvae.design.strategies.pareto import ParetoStrategy
-from molvae.design.strategies.tanimoto import FingerprintSearch
-from molvae.molecules.vae import MoleculeVAE
-from molvae.search import SearchConfig
-
-DESCRIPTIONS: dict[StrategyName, str] = {
-    "latent": "Gaussian process search of the latent space",
-    "pareto": "Gaussian processes of several objectives, hypervolume improvement",
-    "tanimoto": "Gaussian process on fingerprints, candidates from the latent space",
-    "random": "random samples of the prior",
-    "screening": "screening of the start file",
-    "gradient": "gradient ascent on the property predictor",
-    "genetic": "graph genetic algorithm",
-    "global": "Gaussian process over the whole prior (Gomez-Bombarelli et al. 2018)",
-    "constrained": "the same with learned feasibility (Griffiths & Hernandez-Lobato 2020)",
-    "turbo": "one trust region, Thompson sampling (TuRBO, Eriksson et al. 2019)",
-    "subspace": "trust region in 16 principal directions",
-    "weighted": "weighted retraining (Tripp et al. 2020)",
-    "lolbo": "autoencoder and Gaussian process trained end to end (LOL-BO, Maus et al. 2022)",
-    "metric": "retraining with a triplet loss (Grosnit et al. 2021)",
-}
-
-
-def make_space(model: MoleculeVAE, objective: Objective | None, config: CampaignConfig) -> LatentSpace:
-    """The latent space as this campaign searches it."""
-    return LatentSpace(model, objective, config.n_decodings, config.temperature, config.seed)
-
-
-def make_strategy(name: StrategyName, space: LatentSpace, pool: Sequence[str], config: CampaignConfig) -> Strategy:
-    """Build a strategy; to add one, write a class with the methods of :class:`Strategy` and give it a line here."""
-    if name == "pareto":
-        return ParetoStrategy(space, config)
-    if name == "tanimoto":
-        return FingerprintSearch(space, config.seed)
-    if name == "random":
-        return PriorSampling(space, config.seed)
-    if name == "screening":
-        return Screening(pool, config.seed)
-    if name == "gradient":
-        return GradientAscent(space, config.seed)
-    if name == "genetic":
-        return GeneticAlgorithm(config.seed)
-    if name in ("global", "constrained"):
-        return PointSearch(space, _published(config, region="global", feasibility=name == "constrained"))
-    if name == "turbo":
-        return PointSearch(space, _published(config, centres=1, acquisition="thompson"))
-    if name == "subspace":
-        return SubspaceSearch(space, _published(config))
-    if name in ("weighted", "metric"):
-        loss = triplet_loss if name == "metric" else None
-        return RetrainedSearch(space, _published(config, region="global"), loss)
-    if name == "lolbo":
-        return RetrainedSearch(space, _published(config, centres=1), gaussian_process_loss)
-    return LatentSearch(space, config)
-
-
-def _published(config: CampaignConfig, **changes: Any) -> CampaignConfig:
-    """The settings of a published method: other settings of the search, and no guess of the predictor."""
-    search = SearchConfig.create(config.search.model_dump(), **changes)
-    return config.replace(search=search.model_dump(), use_predictor=False)

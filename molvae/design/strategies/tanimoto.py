@@ -1,80 +1,103 @@
-"""Bayesian optimisation on fingerprints, with the autoencoder as the source of candidates.
+"""Bayesian optimisation on similarities of candidates, with the autoencoder as their source.
 
-The surrogate is a Gaussian process with the Tanimoto kernel on ECFP4 counts (Ralaivola et al. 2005; Tripp et al. 2021),
-which knows nothing of the latent space and needs no training. The autoencoder proposes: it decodes points near the best
-molecules and between pairs of them. That the surrogate lives on molecules and the model only proposes follows Moss et
-al. 2025 (COWBOYS).
+The surrogate is a Gaussian process whose kernel is the similarity of the domain; of molecules, Tanimoto on ECFP4 counts
+(Ralaivola et al. 2005; Tripp et al. 2021). It knows nothing of the latent space and needs no training. The autoencoder
+proposes: it decodes points near the best candidates and between pairs of them. That the surrogate lives on molecules
+and the model only proposes follows Moss et al. 2025 (COWBOYS).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from rdkit import Chem, DataStructs
-from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor
 
+from molvae.core.candidates import Candidate
 from molvae.core.sampling import slerp
-from molvae.design.latent_space import LatentSpace
-from molvae.design.strategies.base import Judge, Option, Outcome, Suggestion
-from molvae.search.kernel_process import KernelProcess, choose_batch
+from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
+from molvae.search.similarity import SimilaritySurrogate, choose_batch
 
-_PARENTS = 50  # best molecules that candidates are made from
+_PARENTS = 50  # best items that candidates are made from
 _NOISE = (0.15, 0.7)  # standard deviation of the step from a parent, drawn log-uniformly between these
+_OVERSAMPLE = 8  # latent points decoded for each item that is scored
 
 
-@dataclass
-class FingerprintSearch:
+class SimilaritySearch:
     """The ``tanimoto`` strategy.
 
-    Attributes:
-        space: decodes the candidates.
-        seed: of the candidates.
-        oversample: latent points decoded for each molecule that is scored.
-        known: canonical SMILES -> utility, NaN where scoring failed.
+    The hyperparameters of the process move once a step, when the state is taken, so that a campaign resumed from its
+    state goes on exactly as one that was not interrupted.
     """
 
-    space: LatentSpace
-    seed: int
-    oversample: int = 8
-    known: dict[str, float] = field(default_factory=dict)
-    _prints: dict[str, Any] = field(default_factory=dict, repr=False)
+    def __init__(self, setup: Setup) -> None:
+        self.space, self.domain, self.seed = setup.space, setup.domain, setup.seed
+        self.surrogate = SimilaritySurrogate()
+        self.known: dict[Any, float] = {}  # NaN where scoring failed
+        self.items: list[Any] = []  # those with a utility
+        self.utility = torch.empty(0, dtype=torch.double)
+        self.similarity = torch.empty(0, 0, dtype=torch.double)
+        self._conditioned = 0  # number of items that the surrogate has seen
 
-    def begin(self, smiles: Sequence[str], utility: np.ndarray) -> None:
-        self.known |= dict(zip(smiles, utility.tolist(), strict=True))
+    def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
+        told = dict(zip(items, utility.tolist(), strict=True))
+        new = {item: u for item, u in told.items() if np.isfinite(u) and not np.isfinite(self.known.get(item, np.nan))}
+        self.known |= told
+        if not new:
+            return
+        among, cross = self._similarity(list(new), list(new)), self._similarity(list(new), self.items)
+        self.similarity = torch.cat([torch.cat([self.similarity, cross.t()], 1), torch.cat([cross, among], 1)])
+        self.items += new
+        self.utility = torch.cat([self.utility, torch.tensor(list(new.values()), dtype=torch.double)])
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
-        scored = {text: value for text, value in self.known.items() if np.isfinite(value)}
-        best = sorted(scored, key=lambda text: (-scored[text], text))[:_PARENTS]
-        parents, _ = self.space.encode(best)
+        best = sorted(zip((-self.utility).tolist(), self.items, strict=True), key=lambda row: (row[0], row[1].identity))
+        parents, _ = self.space.encode([item for _, item in best[:_PARENTS]])
         if not len(parents):
             return []
-        z = self._points(parents, count * self.oversample, step)
-        pool: dict[str, tuple[int, int]] = {}  # molecule -> row of its point, votes
+        z = self._points(parents, count * _OVERSAMPLE, step)
+        pool: dict[Any, tuple[int, Candidate]] = {}  # item -> row of its point
         for row, point in enumerate(self.space.decode(z, step)):
-            for option in point.molecules:
-                if option.smiles not in self.known:
-                    pool.setdefault(option.smiles, (row, option.votes))
+            for candidate in point.candidates:
+                if candidate.item not in self.known:
+                    pool.setdefault(candidate.item, (row, candidate))
         if not pool:
             return []
-        names, candidates = list(scored), list(pool)
-        process = KernelProcess(self._kernel(names, names), np.array([scored[text] for text in names]))
-        mean, covariance = process.posterior(self._kernel(candidates, names), self._kernel(candidates, candidates))
+        self._condition(optimise=False)
+        items = list(pool)
+        posterior = self.surrogate.predict_among(self._similarity(items, self.items), self._similarity(items, items))
         # validation is slow: only what would be chosen is judged
-        chosen = choose_batch(mean, covariance, max(scored.values()), count, lambda place: judge(candidates[place]))
-        spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        chosen = choose_batch(posterior, float(self.utility.max()), count, lambda index: judge(items[index]))
+        rows = [(index, gain, *pool[items[index]]) for index, gain in chosen]
         return [
             Suggestion(
-                options=(Option(candidates[place], pool[candidates[place]][1]),),
-                z=z[pool[candidates[place]][0]].double().numpy(),
-                mean=float(mean[place]),
-                std=float(spread[place]),
+                candidates=(candidate,),
+                z=z[row].double().numpy(),
+                mean=float(posterior.mean[index]),
+                std=float(posterior.std[index]),
                 acquisition=gain,
             )
-            for place, gain in chosen
+            for index, gain, row, candidate in rows
         ]
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        known = [outcome for outcome in outcomes if outcome.item is not None]
+        self.begin([outcome.item for outcome in known], np.array([outcome.utility for outcome in known]))
+
+    def state(self) -> dict[str, Any]:
+        self._condition(optimise=True)
+        return {"hyperparameters": self.surrogate.hyperparameters}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.surrogate.hyperparameters, self._conditioned = state["hyperparameters"], 0
+
+    def _condition(self, optimise: bool) -> None:
+        if len(self.items) != self._conditioned:
+            self.surrogate.fit(self.similarity, self.utility, optimise)
+            self._conditioned = len(self.items)
+
+    def _similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> Tensor:
+        return torch.from_numpy(self.domain.similarity(rows, columns))
 
     def _points(self, parents: Tensor, number: int, step: int) -> Tensor:
         """Half near one parent, half on the arc between two; better parents more often: (number, D)."""
@@ -89,21 +112,3 @@ class FingerprintSearch:
         width = torch.where(near, width, torch.full_like(width, low))
         z = torch.where(near, parents[first], between)
         return z + width * torch.randn(z.shape, generator=generator)
-
-    def tell(self, outcomes: Sequence[Outcome]) -> None:
-        self.known |= {outcome.smiles: outcome.utility for outcome in outcomes if outcome.smiles is not None}
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def load_state(self, state: dict[str, Any]) -> None: ...
-
-    def _kernel(self, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
-        right = [self._print(text) for text in columns]
-        return np.array([DataStructs.BulkTanimotoSimilarity(self._print(text), right) for text in rows])
-
-    def _print(self, smiles: str) -> Any:
-        if smiles not in self._prints:
-            generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
-            self._prints[smiles] = generator.GetSparseCountFingerprint(Chem.MolFromSmiles(smiles))
-        return self._prints[smiles]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from molvae.chemistry.domain import MOLECULES
 from molvae.design.objective import Objective
 from molvae.design.oracle.scorers import (
     CallableScorer,
@@ -22,6 +23,12 @@ from molvae.design.oracle.scorers import (
     parse_oracle,
 )
 from molvae.errors import ConfigError, OracleError
+
+
+def parse(text: str, direction: str = "max") -> Objective:
+    """A formula over properties of molecules, and names that an oracle gives."""
+    return Objective.parse(text, direction, MOLECULES, other_names=True)
+
 
 ASPIRIN, CAFFEINE, ETHANOL = "CC(=O)Oc1ccccc1C(=O)O", "Cn1c(=O)c2c(ncn2C)n(C)c1=O", "CCO"
 
@@ -38,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 def test_a_formula_over_properties(num_workers: int) -> None:
-    objective = Objective.parse("5*QED - SAS")
+    objective = parse("5*QED - SAS")
     with PropertyScorer(objective, also=["MW"], num_workers=num_workers) as scorer:
         answers = scorer.score([ASPIRIN, "C1CC", CAFFEINE, ASPIRIN])
     assert list(answers[0].properties) == ["QED", "SAS", "MW"]
@@ -51,19 +58,19 @@ def test_a_formula_over_properties(num_workers: int) -> None:
 
 
 def test_the_score_is_in_the_users_sign() -> None:
-    [up], [down] = (PropertyScorer(Objective.parse("MW", d), num_workers=0).score([ETHANOL]) for d in ("max", "min"))
+    [up], [down] = (PropertyScorer(parse("MW", d), num_workers=0).score([ETHANOL]) for d in ("max", "min"))
     assert up.score == down.score > 0
 
 
 def test_a_formula_that_is_undefined_for_a_molecule() -> None:
-    [answer] = PropertyScorer(Objective.parse("log(rings)"), num_workers=0).score([ETHANOL])
+    [answer] = PropertyScorer(parse("log(rings)"), num_workers=0).score([ETHANOL])
     assert answer.error == "the score is -inf, which is not a score"
     assert answer.properties == {"rings": 0.0}
 
 
-def test_an_unknown_property_is_reported_at_once() -> None:
-    with pytest.raises(ConfigError, match="no property 'Weight'"):
-        PropertyScorer(Objective.parse("QED"), also=["Weight"], num_workers=0)
+def test_without_a_domain_only_the_names_of_the_oracle_count() -> None:
+    alone = CallableScorer(lambda smiles: {"dock": 2.0}, Objective.parse("dock - MW"))
+    assert "needs 'MW'; only 'dock' is known" in str(alone.score([ETHANOL])[0].error)
 
 
 # --- functions ------------------------------------------------------------------------------------------------------
@@ -123,14 +130,14 @@ def test_a_function_may_return_properties_with_the_score(user_module: Path) -> N
 
 
 def test_an_objective_may_combine_names_of_the_function_with_properties(user_module: Path) -> None:
-    objective = Objective.parse("dock - 0.1*MW", "min", strict=False)
+    objective = parse("dock - 0.1*MW", "min")
     with FunctionScorer("oracle_of_a_user:several", objective) as scorer:
         [answer] = scorer.score([ETHANOL])
     assert answer.score == pytest.approx(-3 - 0.1 * 46.069, abs=1e-3)
     assert list(answer.properties) == ["dock", "MW", "depth"]
-    with FunctionScorer("oracle_of_a_user:length", Objective.parse("score/MW", strict=False)) as scorer:
+    with FunctionScorer("oracle_of_a_user:length", parse("score/MW")) as scorer:
         assert scorer.score([ETHANOL])[0].score == pytest.approx(3 / 46.069, abs=1e-4)
-    with FunctionScorer("oracle_of_a_user:several", Objective.parse("dok", strict=False)) as scorer:
+    with FunctionScorer("oracle_of_a_user:several", parse("dok")) as scorer:
         assert scorer.score([ETHANOL])[0].error == "the objective 'dok' needs 'dok'; only 'dock', 'depth' is known"
 
 
@@ -208,7 +215,7 @@ def test_a_command_may_answer_with_several_names(folder: Path) -> None:
     body = "answer(dock=[-len(s) for s in smiles], score=[1.5] * len(smiles))"
     [answer] = command(folder, body).score([ETHANOL])
     assert (answer.score, answer.properties) == (1.5, {"dock": -3.0})
-    objective = Objective.parse("dock / rings - score", strict=False)
+    objective = parse("dock / rings - score")
     [answer] = command(folder, body, objective=objective).score(["C1CC1"])
     assert answer.score == -6.5
     [answer] = command(folder, "answer(a=[1], b=[2])").score([ETHANOL])

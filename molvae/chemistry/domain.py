@@ -1,0 +1,86 @@
+"""Small molecules as the domain of a campaign: what a candidate is, how it is judged, measured, mutated and drawn."""
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rdkit import DataStructs, RDConfig
+from rdkit.Chem import rdFingerprintGenerator
+
+from molvae.chemistry.drawing import molecule_svg
+from molvae.chemistry.filters import FilterConfig, Filters
+from molvae.chemistry.genetic import GraphGA
+from molvae.chemistry.io import read_molecules, write_molecules
+from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.properties import PROPERTIES, compute, is_property, target_name
+from molvae.chemistry.targets import TARGETS, target_function
+from molvae.chemistry.tasks import TASKS
+
+
+class MoleculeDomain:
+    """See :class:`molvae.design.protocols.Domain`; needs no torch, so that a worker process starts quickly."""
+
+    name = "molecules"
+    column = "smiles"
+    suffix = ".smi"
+    properties: Collection[str] = tuple(PROPERTIES)
+    targets: Collection[str] = tuple(TARGETS)
+    tasks: Mapping[str, str] = {name: task.formula for name, task in TASKS.items()}
+    default_objective = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
+    reported: tuple[str, ...] = ("QED", "SAS", "logP", "MW")
+    filter_settings: type[Any] = FilterConfig
+
+    def parse(self, text: str) -> tuple[Molecule | None, str]:
+        return Molecule.parse(text)
+
+    def target(self, kind: str, argument: str) -> str:
+        target_function(kind, argument)  # says what is wrong with the argument
+        return target_name(kind, argument)
+
+    def is_property(self, name: str) -> bool:
+        return is_property(name)
+
+    def compute(self, item: Molecule, names: Sequence[str]) -> dict[str, float]:
+        return compute(item.mol, names)
+
+    def filters(self, settings: FilterConfig) -> Filters:
+        return Filters(settings)
+
+    def evolution(self, population_size: int, seed: int) -> GraphGA:
+        return GraphGA(population_size, random.Random(seed))
+
+    def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
+        """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""
+        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+        unique = dict.fromkeys((*rows, *columns))
+        prints = {item: generator.GetSparseCountFingerprint(item.mol) for item in unique}
+        right = [prints[item] for item in columns]
+        values = [DataStructs.BulkTanimotoSimilarity(prints[item], right) for item in rows]
+        return np.array(values, dtype=float).reshape(len(rows), len(columns))
+
+    def draw(self, text: str, width: int, height: int) -> str:
+        return molecule_svg(text, width, height)
+
+    def read(self, path: Path, column: str | None = None) -> pd.DataFrame:
+        return read_molecules(path, column).frame
+
+    def write(self, table: pd.DataFrame, folder: Path, stem: str) -> dict[str, Path]:
+        """All rows as CSV; as SDF those that have a score, if the table says which."""
+        paths = {"table": folder / f"{stem}.csv", "structures": folder / f"{stem}.sdf"}
+        write_molecules(table, paths["table"])
+        write_molecules(table[table["status"] == "ok"] if "status" in table else table, paths["structures"])
+        return paths
+
+    def default_start(self) -> pd.DataFrame:
+        return nci_molecules()
+
+
+MOLECULES = MoleculeDomain()
+
+
+def nci_molecules() -> pd.DataFrame:
+    """5,000 compounds of the US National Cancer Institute, which come with RDKit: the embedded default."""
+    return read_molecules(Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi").frame

@@ -1,0 +1,123 @@
+"""The smallest world that a campaign can live in: strings of six digits, and a latent space that rounds to them."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+
+from molvae.core.candidates import Candidate, PointCandidates, Prediction
+from molvae.core.distributions import StandardNormal
+from molvae.run.config import Config
+
+
+@dataclass(frozen=True)
+class Digits:
+    identity: str
+
+
+class DigitFilters(Config):
+    forbid: str = ""
+    counted: ClassVar[tuple[str, ...]] = ()
+
+    def reasons(self, item):
+        return [f"contains {digit}" for digit in self.forbid if digit in item.identity]
+
+    def alerts(self, item):
+        return ["all the same"] if len(set(item.identity)) == 1 else []
+
+    def counts(self, item):
+        return {}
+
+
+class DigitEvolution:
+    """Changes one digit of one of the best."""
+
+    def __init__(self, size, seed):
+        self.size, self.random, self.best = size, random.Random(seed), []
+
+    def tell(self, items, scores):
+        scored = {(-score, item.identity) for item, score in zip(items, scores, strict=True) if np.isfinite(score)}
+        self.best = sorted(scored.union(self.best))[: self.size]
+
+    def ask(self, count):
+        texts = [list(self.random.choice(self.best[:10])[1]) for _ in range(count if self.best else 0)]
+        for text in texts:
+            text[self.random.randrange(6)] = str(self.random.randrange(10))
+        return [Digits("".join(text)) for text in texts]
+
+    def state(self):
+        return {"random": self.random.getstate()}
+
+    def load_state(self, state):
+        version, internal, gauss = state["random"]
+        self.random.setstate((version, tuple(internal), gauss))
+
+
+class DigitDomain:
+    name, column, suffix = "digits", "digits", ".txt"
+    properties, targets, tasks = ("sum", "ones"), (), {"two_ones": "sum - 3*abs(ones - 2)"}
+    default_objective, reported, filter_settings = "sum", ("sum", "ones"), DigitFilters
+    evolution = staticmethod(DigitEvolution)
+
+    def parse(self, text):
+        text = text.replace(" ", "")
+        return (Digits(text), "") if len(text) == 6 and set(text) <= set("0123456789") else (None, "not six digits")
+
+    def is_property(self, name):
+        return name in self.properties
+
+    def compute(self, item, names):
+        values = {"sum": float(sum(map(int, item.identity))), "ones": float(item.identity.count("1"))}
+        return {name: values[name] for name in names}
+
+    def filters(self, settings):
+        return settings
+
+    def similarity(self, rows, columns):
+        """Share of equal digits: a sum of kernels, and so positive definite."""
+        left, right = (np.array([list(item.identity) for item in part]).reshape(-1, 6) for part in (rows, columns))
+        return (left[:, None] == right).mean(-1)
+
+    def draw(self, text, width, height):
+        return f"<svg width='{width}' height='{height}'><rect width='{sum(map(int, text))}' height='9'/></svg>"
+
+    def write(self, table, folder, stem):
+        table.to_csv(folder / f"{stem}.csv", index=False)
+
+    def default_start(self):
+        return pd.DataFrame({"digits": [f"{n:06d}" for n in np.random.default_rng(0).integers(0, 10**6, 500)]})
+
+
+class DigitModel:
+    """z (n, 6) -> the digits round(2 z + 4); what is rounded to less than 0 or more than 9 is invalid."""
+
+    domain, name, latent_size, known = DigitDomain(), "rounding", 6, frozenset({"444444"})
+    prior, predicted_properties = StandardNormal(6), ("sum",)
+
+    def fingerprint(self):
+        return "rounding"
+
+    def accepts(self, item):
+        return "unlucky" if item.identity.startswith("13") else None
+
+    def encode(self, items):
+        return torch.tensor([[(int(digit) - 4) / 2 for digit in item.identity] for item in items])
+
+    def propose(self, z, n, seed, temperature=1.0):
+        noise = 0.3 * temperature * torch.randn(n, *z.shape, generator=torch.Generator().manual_seed(seed))
+        noise[0] = 0  # the first decoding is greedy
+        return [self._point(rows) for rows in (2 * (z + noise) + 4).round().int().transpose(0, 1).tolist()]
+
+    def _point(self, rows):
+        texts = ["".join(map(str, row)) for row in rows]
+        votes = Counter(item for text in texts if (item := self.domain.parse(text)[0]) is not None)
+        candidates = tuple(Candidate(item, number) for item, number in votes.most_common())
+        return PointCandidates(candidates, "" if candidates else "not six digits", texts[0])
+
+    def predict(self, z):
+        mean = (2 * z + 4).sum(-1, keepdim=True)
+        return Prediction(("sum",), mean, torch.ones_like(mean))
