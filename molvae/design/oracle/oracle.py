@@ -4,6 +4,7 @@ Every score that a campaign uses comes through :meth:`Oracle.evaluate`. It pays 
 answer to the store before anyone sees it, and is the only place that knows whether more is better.
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from molvae.chemistry.molecule import parse_smiles
-from molvae.design.oracle.scorers import Answer, Scorer
+from molvae.design.oracle.scorers import Answer, Scorer, is_score
 from molvae.design.store import CampaignStore, Evaluation
 from molvae.errors import BudgetExhausted, ConfigError, OracleError
 from molvae.run.progress import Progress, silent, track
@@ -145,7 +146,7 @@ class Oracle:
             cached = key in self._memory
             if not cached:
                 error = errors[index] if errors is not None else None
-                failed = score is None or not np.isfinite(score)
+                failed = score is None or not is_score(score)
                 answer = Answer(error=error or "no score was given") if failed else Answer(float(score or 0.0))
                 self._remember(key, answer, self._free_calls(1)[0], origin, step)
             rows.append(self._row(self._memory[key], cached))
@@ -154,14 +155,17 @@ class Oracle:
     def _pay(self, molecules: list[str], origin: str, step: int) -> None:
         numbers = self._free_calls(len(molecules))
         due = dict(enumerate(molecules))
-        answers = self.scorer.stream(molecules) if molecules else iter(())
-        for index, answer in track(answers, "scoring", total=len(molecules), progress=self._progress):
-            self._remember(due.pop(index), answer, numbers[index], origin, step)
+        if not molecules:
+            return
+        # closed at once if something breaks off here, so that no task runs on for nobody
+        with contextlib.closing(self.scorer.stream(molecules)) as answers:
+            for index, answer in track(answers, "scoring", total=len(molecules), progress=self._progress):
+                self._remember(due.pop(index), answer, numbers[index], origin, step)
         if due:
             raise OracleError(f"the scorer gave no answer for {len(due)} of {len(molecules)} molecules")
 
     def _remember(self, smiles: str, answer: Answer, call: int, origin: str, step: int) -> None:
-        ok = answer.ok and np.isfinite(answer.score)  # a scorer of the user may break its contract
+        ok = answer.ok and is_score(answer.score)  # a scorer of the user may break its contract
         evaluation = Evaluation(
             call=call,
             smiles=smiles,
