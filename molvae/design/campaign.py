@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from molvae.chemistry.filters import Filters
-from molvae.core.training_set import known_molecules
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.settings import CampaignConfig, StrategyName
@@ -26,6 +25,7 @@ from molvae.design.strategies.base import Outcome, Suggestion
 from molvae.design.strategies.registry import make_space, make_strategy
 from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
+from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.folder import new_run_name, open_run_folder, read_run
 from molvae.run.progress import Event, Progress, on_stderr

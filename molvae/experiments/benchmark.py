@@ -23,12 +23,12 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.io import read_molecules
-from molvae.core.training_set import known_molecules
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.start import nci_molecules
 from molvae.errors import ConfigError
+from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel

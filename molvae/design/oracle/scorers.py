@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, as_completed, wait
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from molvae.design.objective import Objective
 from molvae.design.oracle.command import as_name, as_number, parse_payload, run_command
@@ -25,6 +26,8 @@ from molvae.design.oracle.failures import TaskFailed, describe_exception
 from molvae.design.oracle.workers import WorkerPool, load
 from molvae.errors import ConfigError, InputError, OracleError
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
 LARGEST_SCORE = 1e30  # beyond, squares and sums of scores overflow in single precision
@@ -91,6 +94,7 @@ class _FunctionScorer(Scorer):
         function: Callable[[str], dict[str, float]],
         objective: Objective | None = None,
         open_executor: Callable[[], Executor] | None = None,
+        in_flight: int = 1,
     ) -> None:
         """Set up.
 
@@ -98,10 +102,12 @@ class _FunctionScorer(Scorer):
             function: SMILES to named numbers; it can be pickled if there is an executor.
             objective: optional formula over those names.
             open_executor: makes the executor; called again if one had to be shut down with tasks under way.
+            in_flight: tasks that the executor is given at a time.
         """
         self._function = function
         self._objective = objective
         self._open_executor = open_executor
+        self._in_flight = in_flight
         self._executor = None if open_executor is None else open_executor()
 
     def stream(self, smiles: Sequence[str]) -> Answers:
@@ -111,14 +117,17 @@ class _FunctionScorer(Scorer):
             return
         if self._executor is None:
             self._executor = self._open_executor()
-        futures = {self._executor.submit(_timed, self._function, molecule): i for i, molecule in enumerate(smiles)}
+        executor = self._executor
+
+        def submit(index: int) -> Future[tuple[dict[str, float], float]]:
+            return executor.submit(_timed, self._function, smiles[index])
+
         try:
-            for future in as_completed(futures):
-                index = futures[future]
+            for index, future in _as_completed(submit, deque(range(len(smiles))), self._in_flight):
                 yield index, _answer(future.result, self._objective, smiles[index])
-        finally:
-            if not all(future.done() for future in futures):
-                self.close()  # whoever asked has left
+        except BaseException:  # also GeneratorExit: whoever asked has left
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._executor is not None:
@@ -152,6 +161,7 @@ class PropertyScorer(_FunctionScorer):
         super().__init__(
             functools.partial(property_values, objective, names),
             open_executor=functools.partial(WorkerPool, num_workers, timeout, prepare) if num_workers else None,
+            in_flight=num_workers,
         )
 
 
@@ -196,6 +206,7 @@ class FunctionScorer(_FunctionScorer):
                 functools.partial(user_values, *where),
                 objective,
                 functools.partial(WorkerPool, num_workers, timeout, prepare),
+                num_workers,
             )
         except OracleError as error:
             raise OracleError(f"oracle {target!r}: {error}") from None
@@ -258,35 +269,29 @@ class CommandScorer(Scorer):
                 yield index, Answer(error="not sent to the command: empty, or holds white space")
         indices = [index for index, molecule in enumerate(smiles) if molecule.split() == [molecule]]
         size = self._chunk_size or max(1, math.ceil(len(indices) / self._num_workers))
+        chunks = deque(indices[start : start + size] for start in range(0, len(indices), size))
         cancelled = threading.Event()
-        runs: dict[Future[tuple[dict[str, list[float]], float]], list[int]] = {}
         with ThreadPoolExecutor(self._num_workers) as executor:
 
-            def run(chunk: list[int]) -> None:
-                runs[executor.submit(self._run, [smiles[index] for index in chunk], cancelled)] = chunk
+            def submit(chunk: list[int]) -> Future[tuple[dict[str, list[float]], float]]:
+                return executor.submit(self._run, [smiles[index] for index in chunk], cancelled)
 
             try:
-                for start in range(0, len(indices), size):
-                    run(indices[start : start + size])
-                while runs:
-                    for future in wait(runs, return_when=FIRST_COMPLETED).done:
-                        chunk = runs.pop(future)
-                        try:
-                            columns, seconds = future.result()
-                        except TaskFailed as failure:
-                            if len(chunk) > 1 and self._retry_singly:
-                                for index in chunk:
-                                    run([index])
-                            else:
-                                for index in chunk:
-                                    yield index, Answer(error=str(failure), seconds=failure.seconds / len(chunk))
-                            continue
-                        for row, index in enumerate(chunk):
-                            values = {name: column[row] for name, column in columns.items()}
-                            yield index, make_answer(values, self._objective, smiles[index], seconds)
+                for chunk, future in _as_completed(submit, chunks, self._num_workers):
+                    try:
+                        columns, seconds = future.result()
+                    except TaskFailed as failure:
+                        if len(chunk) > 1 and self._retry_singly:
+                            chunks.extend([index] for index in chunk)
+                        else:
+                            for index in chunk:
+                                yield index, Answer(error=str(failure), seconds=failure.seconds / len(chunk))
+                        continue
+                    for row, index in enumerate(chunk):
+                        values = {name: column[row] for name, column in columns.items()}
+                        yield index, make_answer(values, self._objective, smiles[index], seconds)
             finally:
                 cancelled.set()  # if whoever asked has left
-                executor.shutdown(cancel_futures=True)
 
     def _run(self, smiles: Sequence[str], cancelled: threading.Event) -> tuple[dict[str, list[float]], float]:
         """Names to numbers, one for each molecule, and the seconds that each took: of one run, an equal share."""
@@ -411,6 +416,24 @@ def _missing_properties(objective: Objective, values: Mapping[str, float], smile
     if molecule is None:
         raise InputError(reason)
     return compute(molecule, names)
+
+
+def _as_completed(
+    submit: Callable[[Key], Future[Value]], waiting: deque[Key], in_flight: int
+) -> Iterator[tuple[Key, Future[Value]]]:
+    """Submit tasks and yield their futures as they complete; more tasks may be appended meanwhile.
+
+    The next task begins only when the last future has been dealt with: so a run that is killed has lost no more
+    answers than were in flight, whatever they cost.
+    """
+    running: dict[Future[Value], Key] = {}
+    while waiting or running:
+        while waiting and len(running) < max(1, in_flight):
+            key = waiting.popleft()
+            running[submit(key)] = key
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        for future in [future for future in running if future in done]:
+            yield running.pop(future), future
 
 
 def _answer(call: Callable[[], tuple[Mapping[str, float], float]], objective: Objective | None, smiles: str) -> Answer:

@@ -168,6 +168,7 @@ def test_scores_from_a_laboratory(store: CampaignStore) -> None:
     assert table["cached"].tolist() == [False, False, True, False]
     assert oracle.calls_left == 0
     assert oracle.tell(["CC"], [1.0], "latent", 1)["call"].tolist() == [3]  # measured is measured
+    assert oracle.tell(["CO", "CS"], [1e300, -math.inf], "latent", 1)["status"].tolist() == ["failed", "failed"]
     assert oracle.tell(["CF"], [math.nan], "latent", 1, errors=["dropped the vial"])["error"].tolist() == [
         "dropped the vial"
     ]
