@@ -1,25 +1,33 @@
 """Configuration: TOML in, a frozen and validated model out.
 
-An unknown key is an error that names the nearest known one, so that a misspelt setting never passes silently.
+An unknown key is an error that names the nearest known one, so that a misspelt setting never passes silently. Every
+number has a lower and an upper bound, so that a slip of the pen does not ask for more memory or time than there is.
 """
 
 import difflib
-import stat
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from molvae.errors import ConfigError, abbreviate
 
-_LARGEST_FILE = 1_000_000  # bytes
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""A number of things."""
+Step = Annotated[int, Field(ge=0, le=1_000_000_000)]
+"""A step of a training run, or a number of steps."""
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+"""Weight of a term of an objective."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
+_MAX_BYTES = 1_000_000  # of a TOML file
 
 
 class Config(BaseModel):
-    """Base of every configuration: immutable, and it refuses keys that it does not know."""
+    """Base of every configuration: immutable, and it refuses keys that it does not know, NaN and infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def create(cls, values: dict[str, Any] | None = None, /, **overrides: Any) -> Self:
@@ -44,26 +52,25 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     """Parse a TOML file.
 
     Raises:
-        ConfigError: the file is missing, is not a file of at most 1 MB, or is not TOML; names file and line.
+        ConfigError: the file is missing, not a regular file, larger than a megabyte, or not TOML; names file and line.
     """
     path = Path(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
-            raise ConfigError(f"{path} is not a file but a folder, a pipe or a device: settings come from a TOML file")
-        if status.st_size > _LARGEST_FILE:
-            raise ConfigError(f"{path} has {status.st_size:,} bytes; a file of settings has at most {_LARGEST_FILE:,}")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is a folder or a device: give a regular file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than a megabyte: it is not a recipe")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no such file: {path}") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
     except ConfigError:
         raise
-    except RecursionError:
-        raise ConfigError(f"{path} is not a file of settings: its values are nested too deeply") from None
-    except ValueError as error:  # TOML and UTF-8 that cannot be decoded, and integers of more than 4300 digits
+    except ValueError as error:  # of TOML, of UTF-8, or a number with thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:
@@ -72,14 +79,22 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             known = sorted(_fields_at(cls, item["loc"][:-1]))
-            near = difflib.get_close_matches(str(item["loc"][-1])[:100], known, n=1)
+            near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}"
-            lines.append(f"unknown setting {abbreviate(where)!r}{hint}")
+            lines.append(f"unknown setting {where!r}{hint}")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            given = abbreviate(repr(item["input"]), 200)
-            lines.append(f"setting {where!r}: {message} (got {given})" if where else message)
+            # of a whole table, the message says what is wrong in it
+            got = "" if isinstance(item["input"], dict) else f" (got {_shown(item['input'])})"
+            lines.append(f"setting {where!r}: {message}{got}" if where else message)
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return abbreviate(repr(value), 200)
+    except (RecursionError, ValueError):
+        return "something too large to be shown"
 
 
 def _fields_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -15,9 +15,9 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
         if device.type == "meta":
-            raise RuntimeError("it knows the shapes of tensors, but no numbers")
+            raise RuntimeError("tensors there have a shape and no content")
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"device {name!r} cannot be used: {reason}; use --device auto or cpu") from None

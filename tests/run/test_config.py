@@ -53,8 +53,7 @@ def test_toml_file(tmp_path):
         (None, "no such file"),
         (b"rate = " + b"[" * 10_000, "nested too deeply"),
         (b"rate = " + b"9" * 10_000, "not valid TOML: Exceeds the limit"),
-        (b"#" * 1_000_001, "has 1,000,001 bytes; a file of settings has at most 1,000,000"),
-        (b"x" * 900_000 + b" = 1", "unknown setting 'xxxx"),
+        (b"#" * 1_000_001, "is larger than a megabyte"),
         (b"rate = [" + b"1," * 400_000 + b"]", "setting 'rate'"),
     ],
 )
@@ -70,5 +69,5 @@ def test_bad_file_is_an_error_of_ours(tmp_path, content, message):
 def test_what_is_not_a_file_is_not_even_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")  # whoever opened it would wait for a writer
     for path in (tmp_path, tmp_path / "pipe.toml", "/dev/null", "/dev/zero"):
-        with pytest.raises(ConfigError, match="is not a file but a folder, a pipe or a device"):
+        with pytest.raises(ConfigError, match="is a folder or a device: give a regular file"):
             Outer.from_toml(path)
