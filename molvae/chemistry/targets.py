@@ -172,7 +172,7 @@ def target_function(kind: str, argument: str) -> Function:
     """
     if not (argument.isascii() and argument.isprintable() and len(argument) <= _LONGEST):
         raise ConfigError(
-            f"{abbreviate(argument)!r} is not a {TARGETS[kind].argument}: that is plain ASCII of at most "
+            f"{abbreviate(argument)!r} is not a valid {TARGETS[kind].argument}: that is plain ASCII of at most "
             f"{_LONGEST} characters"
         )
     return TARGETS[kind].make(argument)

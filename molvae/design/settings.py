@@ -70,7 +70,8 @@ class CampaignConfig(Config):
     search: SearchConfig = SearchConfig()
     """The Gaussian process search."""
     num_workers: int = Field(1, ge=0)
-    """Processes for scoring; 0: in this process, where a molecule that crashes RDKit ends the run."""
+    """Processes for scoring, or runs of a command, side by side; 0: RDKit's properties are computed in this process,
+    where a molecule that crashes RDKit ends the run."""
     seed: int = 0
     """Of everything random."""
 
