@@ -511,8 +511,8 @@ def validate(
 
     from molvae.chemistry.domain import MOLECULES
     from molvae.chemistry.filters import FilterConfig, Filters
-    from molvae.core.training_set import known_molecules
     from molvae.design.validation import Validator
+    from molvae.molecules.known import known_molecules
 
     chosen = FilterConfig.create({}, require=require or None, forbid=forbid or None, lipinski=lipinski or None)
     table = _read(input, smiles_column).reset_index(drop=True)

@@ -5,11 +5,13 @@ A file comes from anywhere: it may be empty, binary, cut short or ragged. What c
 parses it can say what became of it, and the good rows go on.
 """
 
+import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -18,14 +20,16 @@ import pandas as pd
 from rdkit import Chem, rdBase
 
 from molvae.chemistry.molecule import parse_smiles
-from molvae.errors import InputError, MissingDependencyError
+from molvae.errors import InputError, MissingDependencyError, abbreviate
 from molvae.run.files import atomic_path
 
 SMILES_COLUMNS = ("smiles", "SMILES", "canonical_smiles", "Drug")
 ID_COLUMNS = ("id", "ID", "name", "Name", "zinc_id", "title")
 SUFFIXES = (".smi", ".txt", ".csv", ".tsv", ".sdf", ".parquet")
 _HEADERS = ("smiles", "canonical_smiles", "smile", "structure")  # first words of a .smi file that name a column
-_MAX_FIELD = 1_000_000
+_MAX_FIELD = 1_000_000  # characters
+_MAX_HEADER = 1_000_000  # characters of a table's first line
+_MAX_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def read_molecules(path: Path | str, smiles_column: str | None = None) -> Molecu
         if smiles_column is None and _is_headerless(text, delimiter):
             return MoleculeTable(_read_smi(text, path), path, None)
         frame = _read_csv(text, path, delimiter)
-    column = _find_column(frame, smiles_column, path)
+    column = _find_column([str(name) for name in frame.columns if name != "line"], smiles_column, path)
     frame = (
         frame.rename(columns={column: "smiles"})
         if "smiles" not in frame.columns or column == "smiles"
@@ -95,23 +99,25 @@ def stream_smiles(path: Path | str, smiles_column: str | None = None) -> Iterato
         return
     with path.open("rb") as raw:
         head = raw.read(2)
-    opener = gzip.open if head == b"\x1f\x8b" else open
+    opener = gzip.open if _is_gzipped(head, path) else open
     try:
         # the first lines decide how the rest is read, and say what is wrong with a file that is no text
         with opener(path, "rb") as binary:
-            start = binary.read(1 << 16)
+            start = binary.read(_MAX_HEADER + 1)
         _check_text(start, path)
         first = start[: start.rfind(b"\n") + 1 or None].decode("utf-8-sig", "replace")
         delimiter = "\t" if kind == ".tsv" else ","
         plain = kind in (".smi", ".txt") or (smiles_column is None and _is_headerless(first, delimiter))
-        place = None
+        position = None
         if not plain:
-            frame = _read_csv(first, path, delimiter)
-            place = [name for name in frame.columns if name != "line"].index(_find_column(frame, smiles_column, path))
+            names = _header(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), first, path)
+            position = names.index(_find_column(names, smiles_column, path))
         with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as text:
-            yield from _stream_plain(text) if place is None else _stream_column(text, delimiter, place)
+            yield from _stream_plain(text) if position is None else _stream_column(text, delimiter, position)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged or cut gzip file ({error}): get it again") from None
+    except csv.Error as error:
+        raise InputError(f"{path}, line 1: {error}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
@@ -123,8 +129,7 @@ def _stream_plain(text: TextIO) -> Iterator[tuple[int, str]]:
             yield number, smiles
 
 
-def _stream_column(text: TextIO, delimiter: str, place: int) -> Iterator[tuple[int, str]]:
-    csv.field_size_limit(_MAX_FIELD)
+def _stream_column(text: TextIO, delimiter: str, position: int) -> Iterator[tuple[int, str]]:
     reader = csv.reader(text, delimiter=delimiter)
     next(reader)
     before = reader.line_num
@@ -137,7 +142,7 @@ def _stream_column(text: TextIO, delimiter: str, place: int) -> Iterator[tuple[i
             row = []
         line, before = before + 1, reader.line_num
         if any(cell.strip() for cell in row):
-            yield line, row[place].strip() if place < len(row) else ""
+            yield line, row[position].strip() if position < len(row) else ""
 
 
 def _first_word(line: str, number: int) -> str:
@@ -216,10 +221,8 @@ def read_text(path: Path) -> str:
     """
     try:
         data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
+        if _is_gzipped(data, path):
             data = gzip.decompress(data)
-        elif path.name.lower().endswith(".gz"):
-            raise InputError(f"{path} is named .gz but is not gzipped: rename it or get it again")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged or cut gzip file ({error}): get it again") from None
     except OSError as error:
@@ -231,8 +234,15 @@ def read_text(path: Path) -> str:
         return data.decode("latin-1")  # names in an old encoding; SMILES are ASCII and survive
 
 
+def _is_gzipped(data: bytes, path: Path) -> bool:
+    gzipped = data.startswith(b"\x1f\x8b")
+    if not gzipped and path.name.lower().endswith(".gz"):
+        raise InputError(f"{path} is named .gz but is not gzipped: rename it or get it again")
+    return gzipped
+
+
 def _check_text(data: bytes, path: Path) -> None:
-    if not data.strip():
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise InputError(f"{path} is empty: it holds no molecule")
     if b"\x00" in data:
         line = data[: data.index(b"\x00")].count(b"\n") + 1
@@ -241,7 +251,7 @@ def _check_text(data: bytes, path: Path) -> None:
 
 def _is_headerless(text: str, delimiter: str) -> bool:
     """Whether the first line is one SMILES and nothing else, as in ZINC250k's own files."""
-    first = text.lstrip("\r\n").splitlines()[0].strip()
+    first = next(iter(text.lstrip("\r\n").splitlines()), "").strip()
     if delimiter in first or first in SMILES_COLUMNS or not first:
         return False
     mol, _ = parse_smiles(first)
@@ -263,33 +273,47 @@ def _read_smi(text: str, path: Path) -> pd.DataFrame:
 
 def _read_csv(text: str, path: Path, delimiter: str) -> pd.DataFrame:
     """All cells as text, so that nothing is lost on the way through; numbers stay as they were written."""
-    csv.field_size_limit(_MAX_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows: list[list[str]] = []
     lines: list[int] = []
+    header = _header(reader, text, path)
     try:
-        header = next(reader)
         before = reader.line_num
         for row in reader:
             line, before = before + 1, reader.line_num
             if any(cell.strip() for cell in row):
                 # ragged rows are kept: missing cells are empty, surplus ones are cut off
-                rows.append((row + [""] * len(header))[: len(header)])
+                rows.append((row + [""] * (len(header) - len(row)))[: len(header)])
                 lines.append(line)
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    names = [name.strip() for name in header]
-    if len(set(names)) != len(names):
-        names = [name if names.index(name) == place else f"{name}.{place}" for place, name in enumerate(names)]
-    frame = pd.DataFrame(rows, columns=names, dtype=object)
+    frame = pd.DataFrame(rows, columns=header, dtype=object)
     frame = frame.drop(columns="line", errors="ignore")
     frame.insert(0, "line", lines)
     return frame
 
 
-def _find_column(frame: pd.DataFrame, wanted: str | None, path: Path) -> str:
-    columns = [str(name) for name in frame.columns if name != "line"]
-    shown = ", ".join(columns[:20]) or "none"
+def _header(reader: Iterator[list[str]], text: str, path: Path) -> list[str]:
+    """Names of the columns from the first line of a table, a repeated one with its position behind it.
+
+    Raises:
+        InputError: the line is too long or has too many columns to be that of a table of molecules.
+    """
+    csv.field_size_limit(_MAX_FIELD)
+    if len(text) > _MAX_HEADER and not re.search("[\r\n]", text[:_MAX_HEADER]):
+        raise InputError(f"{path}: its first line is longer than {_MAX_HEADER:,} characters: is it a table?")
+    try:
+        names = [name.strip() for name in next(reader)]
+    except csv.Error as error:
+        raise InputError(f"{path}, line 1: {error}") from None
+    if len(names) > _MAX_COLUMNS:
+        raise InputError(f"{path} has {len(names):,} columns; a table of molecules has at most {_MAX_COLUMNS:,}")
+    first = {name: position for position, name in reversed([*enumerate(names)])}
+    return [name if first[name] == position else f"{name}.{position}" for position, name in enumerate(names)]
+
+
+def _find_column(columns: Sequence[str], wanted: str | None, path: Path) -> str:
+    shown = abbreviate(", ".join(columns[:20]), 500) or "none"
     if wanted is not None:
         if wanted in columns:
             return wanted

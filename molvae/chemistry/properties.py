@@ -150,7 +150,7 @@ def _target(name: str) -> tuple[str, str] | None:
     match = re.fullmatch(r"(\w+)\((.+)\)", name, re.DOTALL)
     try:
         argument = ast.literal_eval(match[2]) if match else None
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     return (match[1], argument) if match and isinstance(argument, str) else None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rdkit import Chem, DataStructs
+from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.molecule import parse_smiles
@@ -39,6 +39,7 @@ MOLECULES: dict[str, str] = {
 }
 """Drugs that may be named instead of spelt, without stereochemistry."""
 
+_LONGEST = 1000  # characters of an argument
 Function = Callable[[Chem.Mol], float]
 
 
@@ -97,16 +98,11 @@ def isomer(text: str) -> Function:
     Raises:
         ConfigError: no molecular formula.
     """
-    if not re.fullmatch(r"([A-Z][a-z]?\d*)+", text):
+    if not re.fullmatch(r"([A-Z][a-z]?\d{0,6})+", text):
         raise ConfigError(f"{text!r} is not a molecular formula such as C9H10N2O2")
     wanted: Counter[str] = Counter()
-    table = Chem.GetPeriodicTable()
-    for element, number in re.findall(r"([A-Z][a-z]?)(\d*)", text):
-        try:
-            table.GetAtomicNumber(element)
-        except RuntimeError:
-            raise ConfigError(f"{text!r}: there is no element {element!r}") from None
-        wanted[element] += int(number or 1)
+    for symbol, number in re.findall(r"([A-Z][a-z]?)(\d*)", text):
+        wanted[_symbol(symbol)] += int(number or 1)
     total = sum(wanted.values())
 
     def closeness(mol: Chem.Mol) -> float:
@@ -130,11 +126,17 @@ def element(text: str) -> Function:
     Raises:
         ConfigError: no element.
     """
+    symbol = _symbol(text)
+    return lambda mol: float(_elements(mol)[symbol])
+
+
+def _symbol(text: str) -> str:
     try:
-        Chem.GetPeriodicTable().GetAtomicNumber(text)
+        with rdBase.BlockLogs():  # RDKit would show its C++ stack
+            Chem.GetPeriodicTable().GetAtomicNumber(text)
     except RuntimeError:
         raise ConfigError(f"there is no element {text!r}") from None
-    return lambda mol: float(_elements(mol)[text])
+    return text
 
 
 def substructure(text: str) -> Function:
@@ -143,7 +145,8 @@ def substructure(text: str) -> Function:
     Raises:
         ConfigError: no SMARTS.
     """
-    pattern = Chem.MolFromSmarts(text)
+    with rdBase.BlockLogs():
+        pattern = Chem.MolFromSmarts(text)
     if pattern is None or not pattern.GetNumAtoms():
         raise ConfigError(f"{text!r} is not a valid SMARTS pattern")
     return lambda mol: float(mol.HasSubstructMatch(pattern))
@@ -167,6 +170,9 @@ def target_function(kind: str, argument: str) -> Function:
     Raises:
         ConfigError: the argument is not what this kind takes.
     """
-    if not argument.isascii() or len(argument) > 1000:
-        raise ConfigError(f"{kind} takes plain ASCII of at most 1000 characters, not {abbreviate(argument)!r}")
+    if not (argument.isascii() and argument.isprintable() and len(argument) <= _LONGEST):
+        raise ConfigError(
+            f"{abbreviate(argument)!r} is not a valid {TARGETS[kind].argument}: that is plain ASCII of at most "
+            f"{_LONGEST} characters"
+        )
     return TARGETS[kind].make(argument)

@@ -65,7 +65,8 @@ class CampaignConfig(Config):
     search: SearchConfig = SearchConfig()
     """The Gaussian process search."""
     num_workers: int = Field(1, ge=0, le=1024)
-    """Processes for scoring; 0: in this process, where a candidate that crashes it ends the run."""
+    """Processes for scoring, or runs of a command, side by side; 0: properties are computed in this process, where a
+    candidate that crashes it ends the run."""
     seed: int = Field(0, ge=0, le=2**32)
     """Of everything random."""
 

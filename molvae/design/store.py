@@ -9,12 +9,12 @@ all that it has paid for. The file uses SQLite's rollback journal, not WAL, with
   reader of a WAL database must be able to write beside it;
 - the price, a few milliseconds for each answer, is small beside any oracle.
 
-One process at a time may write. It holds a POSIX lock on ``campaign.sqlite.lock``, which the kernel drops with the
-process, however that ends; forked children do not inherit it. Reading is possible at any time.
+One process at a time may write. It holds a lock on ``campaign.sqlite.lock``, which the kernel drops with the process,
+however that ends; forked children do not keep it. Reading is possible at any time.
 """
 
 import contextlib
-import fcntl
+import errno
 import json
 import math
 import os
@@ -22,10 +22,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from molvae.errors import RunFolderError
 
@@ -348,41 +349,33 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _lock(path: Path) -> IO[str]:
+def _lock(path: Path) -> FileLock:
     """Take the writer's lock, on a file beside ``path`` that is removed again by :func:`_unlock`."""
-    name = path.with_name(path.name + ".lock")
+    file = path.with_name(path.name + ".lock")
+    # without the fall-back to a file that merely exists, which would outlive a killed process
+    lock = FileLock(file, timeout=0, thread_local=False, fallback_to_soft=False)
     try:
-        while True:
-            handle = open(name, "a+", encoding="utf-8")  # noqa: SIM115 - held open as long as the lock
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                handle.seek(0)
-                owner = handle.read(100).strip()
-                handle.close()
-                raise RunFolderError(
-                    f"{path} is being written by another process ({owner or 'unknown'}); wait for it, or end it"
-                ) from None
-            # the previous owner may have removed the file between our open and our lock
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle.fileno()), name.stat()):
-                    break
-            handle.close()
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {os.uname().nodename}\n")
-        handle.flush()
-    except RunFolderError:
-        raise
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        lock.acquire()
+        file.write_text(f"process {os.getpid()} on {os.uname().nodename}\n", encoding="utf-8")
+    except Timeout:
+        owner = ""
+        with contextlib.suppress(OSError):
+            owner = file.read_bytes()[:100].decode("utf-8", "replace").strip()
+        raise RunFolderError(
+            f"{path} is being written by another process ({owner or 'unknown'}); wait for it, or end it"
+        ) from None
     except OSError as error:
         raise RunFolderError(f"cannot write in {path.parent}: {error.strerror}") from None
-    return handle
+    return lock
 
 
-def _unlock(handle: IO[str] | None) -> None:
-    if handle is not None and not handle.closed:
+def _unlock(lock: FileLock | None) -> None:
+    if lock is not None and lock.is_locked:
         with contextlib.suppress(OSError):
-            os.unlink(handle.name)  # while the lock is held: see _lock
-        handle.close()
+            os.unlink(lock.lock_file)  # while it is held: whoever waits for the old file then opens a new one
+        lock.release()
 
 
 def _quoted(name: str) -> str:

@@ -25,13 +25,13 @@ from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.io import read_molecules
 from molvae.chemistry.molecule import Molecule
-from molvae.core.training_set import known_molecules
 from molvae.design.campaign import Campaign
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
 from molvae.design.objective import Objective
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.errors import ConfigError
 from molvae.experiments.formulas import formula_values
+from molvae.molecules.known import known_molecules
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
 from molvae.run.panels import Panel

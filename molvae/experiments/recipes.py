@@ -17,7 +17,7 @@ from molvae.chemistry.metrics import generated_quality
 from molvae.chemistry.molecule import canonical
 from molvae.chemistry.prepare import PreparedData, prepare
 from molvae.chemistry.zinc250k import ZINC250K
-from molvae.core.training_set import KNOWN, TrainingSet, known_molecules
+from molvae.core.training_set import TrainingSet
 from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, InputError, RunFolderError
@@ -41,6 +41,7 @@ from molvae.images.training import (
 from molvae.images.vae import ImageVAE
 from molvae.molecules.card import model_card
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, pictures
+from molvae.molecules.known import KNOWN, known_molecules
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, read_toml

@@ -24,12 +24,12 @@ from molvae.core.checkpoint import load_model_folder, save_model_folder
 from molvae.core.distributions import Posterior, StandardNormal
 from molvae.core.flows import CouplingFlow, FlowPosterior
 from molvae.core.sampling import fitted_gaussian, interpolate
-from molvae.core.training_set import known_molecules
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning, abbreviate
 from molvae.molecules.config import MoleculeVAEConfig
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoding import generate, generate_until_complete
+from molvae.molecules.known import known_molecules
 from molvae.molecules.masks import constraint
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.registries import DECODERS, ENCODERS

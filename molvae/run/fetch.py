@@ -1,6 +1,8 @@
 """Data sets from their upstream, or from a folder that mirrors it; every file is checked against its SHA-256.
 
-Nothing here touches the network unless it is called. A file is whole and right, or it is not there.
+Nothing here touches the network unless it is called. A file is whole and right, or it is not there. pooch does the
+download and knows the platform's cache folder; its registry has one URL and one checksum for each file as served, so
+several upstreams that compress differently, and a folder in place of an upstream, are dealt with here.
 """
 
 import gzip

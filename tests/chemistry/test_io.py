@@ -58,6 +58,17 @@ def test_line_numbers_are_those_of_the_file(tmp_path):
     assert list(stream_smiles(path)) == [(2, "CCO"), (5, "CCN")]
 
 
+def test_a_column_called_line_shifts_nothing(tmp_path):
+    path = write(tmp_path, "x.csv", "line,smiles\n7,CCO\n")
+    assert list(stream_smiles(path)) == [(2, "CCO")]
+    assert read_molecules(path).frame[["line", "smiles"]].values.tolist() == [[2, "CCO"]]
+
+
+def test_repeated_columns_get_names_of_their_own(tmp_path):
+    frame = read_molecules(write(tmp_path, "x.csv", "smiles,x,x,smiles\nCCO,1,2,C\n")).frame
+    assert list(frame.columns) == ["line", "smiles", "x", "x.2", "smiles.3"]
+
+
 def test_ragged_rows_are_kept(tmp_path):
     frame = read_molecules(write(tmp_path, "x.csv", "id,smiles\n1,CCO\n2\n3,CCN,9,9\n")).frame
     assert frame["smiles"].tolist() == ["CCO", "", "CCN"]
@@ -86,6 +97,11 @@ def test_a_bad_sdf_record_stays_in_its_place(tmp_path):
     [
         ("empty.smi", b"", "is empty"),
         ("blank.csv", b"\n \n", "is empty"),
+        *[(f"mark.{kind}", b"\xef\xbb\xbf", "is empty") for kind in ("csv", "tsv", "smi", "sdf")],
+        ("mark.tsv", b"\xef\xbb\xbf\n\n", "is empty"),
+        ("long.csv", b"smiles," + b"x" * 10_000_000 + b"\nCCO,1\n", "first line is longer than 1,000,000 characters"),
+        ("wide.csv", b"smiles" + b",x" * 20_000 + b"\nCCO\n", "has 20,001 columns"),
+        ("unclosed.csv", b'smiles,"' + b"x\n" * 1_000_000, "line 1: field larger than field limit"),
         ("binary.csv", b"smiles\nCCO\n\x00\x01", "line 3: binary data"),
         ("only-header.csv", b"price\n", "no SMILES column"),
         ("plain.csv.gz", None, "not gzipped"),
@@ -95,9 +111,10 @@ def test_a_bad_sdf_record_stays_in_its_place(tmp_path):
 def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(b"smiles\nCCO\n" if content is None else content)
-    with pytest.raises(InputError, match=message) as caught:
-        read_molecules(path)
-    assert name in str(caught.value)
+    for read in (read_molecules, lambda path: list(stream_smiles(path))):
+        with pytest.raises(InputError, match=message) as caught:
+            read(path)
+        assert name in str(caught.value) and len(str(caught.value)) < 1000
 
 
 def test_missing_files_folders_and_cut_archives(tmp_path):
@@ -121,4 +138,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_a_table_need_not_hold_molecules(tmp_path):
+    with pytest.raises(InputError, match="is empty"):
+        read_table(write(tmp_path, "mark.csv", b"\xef\xbb\xbf"))
     assert read_table(write(tmp_path, "z.csv", "z0,z1\n1,2\n")).to_dict("list") == {"z0": ["1"], "z1": ["2"]}

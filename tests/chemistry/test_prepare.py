@@ -57,6 +57,12 @@ def test_nothing_usable_is_an_error_that_shows_the_first_reason(tmp_path):
     assert not any((tmp_path / "cache" / "prepared").iterdir())
 
 
+def test_a_file_that_is_only_a_byte_order_mark(tmp_path):
+    (tmp_path / "mark.csv").write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(InputError, match="is empty: it holds no molecule"):
+        prepare(tmp_path / "mark.csv", cache_dir=tmp_path / "cache", progress=silent)
+
+
 def test_processes_give_the_same_as_one(tmp_path):
     lines = [f"{'C' * (1 + n % 40)}{'O' * (n % 3)}" for n in range(1500)]
     (tmp_path / "many.smi").write_text("\n".join(lines))

@@ -73,8 +73,14 @@ def test_they_stand_wherever_a_property_stands():
         ("element('Xx')", "no element"),
         ("substructure('[')", "not a valid SMARTS"),
         ("nonsense('x')", "no property"),
+        *[(f"{kind}('\\ud800')", r"'\\ud800' is not a valid .*: that is plain ASCII") for kind in TARGETS],
+        ("substructure('C\\x00')", "plain ASCII"),
+        (f"similarity('{'C' * 2000}')", "at most 1000 characters"),
+        (f"isomer('C{'9' * 900}')", "not a molecular formula"),
+        (f"element({'(' * 5000}'C'{')' * 5000})", "no property"),
     ],
 )
-def test_a_wrong_target_is_refused(name, message):
+def test_a_wrong_target_is_refused(name, message, capfd):
     with pytest.raises(ConfigError, match=message):
         check_names([name])
+    assert capfd.readouterr().err == ""  # RDKit's own stack stays out of sight

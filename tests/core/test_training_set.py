@@ -52,7 +52,7 @@ def test_damage_is_reported(tmp_path: Path) -> None:
             TrainingSet.load(path)
     for wrong in (np.zeros(3), np.zeros((2, 2), dtype="<u8")):
         np.save(path, wrong)
-        with pytest.raises(CheckpointError, match="not a set of known molecules"):
+        with pytest.raises(CheckpointError, match="not a training set"):
             TrainingSet.load(path)
 
 
@@ -61,7 +61,7 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     with path.open("wb") as file:  # the header of an array of objects, whose content numpy would unpickle
         np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": (1,)})
         file.write(bytes(64))
-    with pytest.raises(CheckpointError, match="damaged or not a set"):
+    with pytest.raises(CheckpointError, match="damaged or not a training set"):
         TrainingSet.load(path)
 
 

@@ -1,5 +1,7 @@
 """The store: what was written comes back, and no damage goes unnoticed."""
 
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -305,6 +307,34 @@ def test_only_one_process_may_write_but_any_may_read(path: Path) -> None:
         holder.kill()  # the kernel drops the lock of a process that is killed
     with CampaignStore(path) as store:
         assert len(store.answers()) == 50
+
+
+def test_the_same_process_may_not_open_it_twice_either(path: Path) -> None:
+    with CampaignStore(path):
+        with pytest.raises(RunFolderError, match=f"written by another process .process {os.getpid()} on"):
+            CampaignStore(path)
+        with pytest.raises(RunFolderError, match="written by another process"):  # the refusal has dropped no lock
+            CampaignStore(path)
+    CampaignStore(path).close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+FORK = """
+import os, sys, time
+from molvae.design.store import CampaignStore
+store = CampaignStore(sys.argv[1])
+if os.fork() == 0:
+    time.sleep(60)
+print("open", flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_forked_child_does_not_keep_the_lock(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", FORK, str(path)], stdout=subprocess.PIPE, process_group=0) as parent:
+        parent.wait()
+        CampaignStore(path).close()
+        os.killpg(parent.pid, signal.SIGKILL)  # the child
 
 
 WRITE_FOREVER = """

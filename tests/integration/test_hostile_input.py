@@ -28,6 +28,9 @@ def refused(done, *words: str) -> bool:
     [
         ("empty.smi", b"", ["empty.smi"]),
         ("empty.csv", b"", ["empty.csv"]),
+        ("mark.csv", b"\xef\xbb\xbf", ["mark.csv is empty"]),
+        ("mark.tsv", b"\xef\xbb\xbf", ["mark.tsv is empty"]),
+        ("header.csv", b"smiles," + b"x" * 10_000_000 + b"\nCCO,1\n", ["header.csv", "first line is longer"]),
         ("binary.csv", bytes(range(256)) * 40, ["binary.csv"]),
         ("binary.smi", b"\x00\x01\x02" * 500, ["binary.smi"]),
         ("no-smiles.csv", b"name,price\naspirin,3\n", ["name", "--smiles-column"]),

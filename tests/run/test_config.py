@@ -1,5 +1,7 @@
 """Settings come from TOML, are validated, and a misspelt one never passes silently."""
 
+import os
+
 import pytest
 from pydantic import Field
 
@@ -45,11 +47,27 @@ def test_toml_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"rate = = 1", "not valid TOML"), (b"\x00\xff\xfe", "not valid TOML"), (None, "no such file")],
+    [
+        (b"rate = = 1", "not valid TOML"),
+        (b"\x00\xff\xfe", "not valid TOML"),
+        (None, "no such file"),
+        (b"rate = " + b"[" * 10_000, "nested too deeply"),
+        (b"rate = " + b"9" * 10_000, "not valid TOML: Exceeds the limit"),
+        (b"#" * 1_000_001, "is larger than a megabyte"),
+        (b"rate = [" + b"1," * 400_000 + b"]", "setting 'rate'"),
+    ],
 )
 def test_bad_file_is_an_error_of_ours(tmp_path, content, message):
     path = tmp_path / "recipe.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as caught:
         Outer.from_toml(path)
+    assert len(str(caught.value)) < 1000
+
+
+def test_what_is_not_a_file_is_not_even_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")  # whoever opened it would wait for a writer
+    for path in (tmp_path, tmp_path / "pipe.toml", "/dev/null", "/dev/zero"):
+        with pytest.raises(ConfigError, match="is a folder or a device: give a regular file"):
+            Outer.from_toml(path)

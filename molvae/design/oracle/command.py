@@ -8,26 +8,47 @@ import contextlib
 import json
 import math
 import os
-import signal
+import select
+import selectors
 import subprocess
+import threading
+import time
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from molvae.design.oracle.workers import describe_exception, describe_exit, tail
+from molvae.design.oracle.failures import (
+    TaskFailed,
+    clean,
+    describe_exception,
+    describe_exit,
+    keep_tail,
+    kill_group,
+    tail,
+)
+from molvae.errors import abbreviate
+
+_LARGEST_ANSWER = 1 << 26  # bytes
 
 
-class CommandFailed(Exception):
-    """One run of a command gave no usable answer; the message says why."""
-
-    seconds = 0.0
-
-
-def run_command(arguments: Sequence[str], text: str, timeout: float | None) -> bytes:
+def run_command(
+    arguments: Sequence[str], text: str, timeout: float | None = None, cancelled: threading.Event | None = None
+) -> bytes:
     """Run a command without a shell; its standard output.
 
-    On a timeout, and on Ctrl-C, the whole process group is killed, so that nothing it started lives on.
+    On a timeout, when it prints more than 64 MiB, and when it is cancelled, the whole process group is killed, so
+    that nothing it started lives on.
+
+    Args:
+        arguments: program and arguments.
+        text: what it reads on its standard input.
+        timeout: seconds that it may take, or ``None``.
+        cancelled: ends the command when it is set by another thread.
+
+    Raises:
+        TaskFailed: it cannot be started, was ended, or failed.
     """
+    started = time.monotonic()
     try:
         process = subprocess.Popen(
             arguments,
@@ -37,55 +58,110 @@ def run_command(arguments: Sequence[str], text: str, timeout: float | None) -> b
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise CommandFailed(f"the command cannot be started: {describe_exception(error)}") from None
+        raise TaskFailed(f"the command cannot be started: {describe_exception(error)}") from None
     with process:
         try:
-            output, errors = process.communicate(text.encode("utf-8", "replace"), timeout)
-        except subprocess.TimeoutExpired:
-            _kill_group(process)
-            errors = b""
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                errors = process.communicate(timeout=1.0)[1]
-            raise CommandFailed(f"the command gave no answer within {timeout:.3g} s{tail(errors)}") from None
+            output, errors, problem = _communicate(process, text.encode("utf-8", "replace"), timeout, cancelled)
         except BaseException:
-            _kill_group(process)
+            kill_group(process)
             raise
-    if process.returncode != 0:
-        raise CommandFailed(f"the command {describe_exit(process.returncode)}{tail(errors)}")
+        if problem:
+            kill_group(process)
+        elif process.returncode:
+            problem = describe_exit(process.returncode)
+    if problem:
+        raise TaskFailed(f"the command {problem}{tail(errors)}", time.monotonic() - started)
     return output
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _communicate(
+    process: "subprocess.Popen[bytes]", text: bytes, timeout: float | None, cancelled: threading.Event | None
+) -> tuple[bytes, bytes, str]:
+    """All output of a process, the end of its errors, and why it must be broken off, if it must.
+
+    ``Popen.communicate`` would keep whatever is printed, and cannot be told to stop by another thread.
+    """
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    unsent = memoryview(text)
+    output, errors = bytearray(), b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        while selector.get_map() or process.poll() is None:
+            if not selector.get_map():  # it has closed its output and may be about to end
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.1)
+            for key, _ in selector.select(0.1) if selector.get_map() else ():
+                if key.fileobj is process.stdin:
+                    try:
+                        # of a pipe that is ready for writing, PIPE_BUF bytes are always taken
+                        unsent = unsent[os.write(key.fd, unsent[: select.PIPE_BUF]) :]
+                    except BrokenPipeError:
+                        unsent = unsent[:0]
+                    if not unsent:
+                        selector.unregister(process.stdin)
+                        process.stdin.close()
+                elif not (chunk := os.read(key.fd, 1 << 16)):
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    output += chunk
+                else:
+                    errors = keep_tail(errors, chunk)
+            if len(output) > _LARGEST_ANSWER:
+                return b"", errors, f"printed more than {_LARGEST_ANSWER >> 20} MiB; an answer is a line of JSON"
+            if time.monotonic() > deadline:
+                return b"", errors, f"gave no answer within {timeout:.3g} s"
+            if cancelled is not None and cancelled.is_set():
+                return b"", errors, "was cancelled"
+    return bytes(output), errors, ""
 
 
-def parse_payload(output: bytes, count: int) -> dict[str, list[float]]:
-    """Read REINVENT4's external-process JSON: name to ``count`` numbers, NaN for null."""
+def parse_payload(output: bytes, count: int, seconds: float = 0.0) -> dict[str, list[float]]:
+    """Read REINVENT4's external-process JSON: name to ``count`` numbers, NaN for null.
+
+    Args:
+        output: of the command.
+        count: molecules that it was asked for.
+        seconds: what it took, for the failure.
+
+    Raises:
+        TaskFailed: it is of another form.
+    """
     try:
         answer = json.loads(output)
         payload = answer["payload"]
         if answer.get("version") != 1:
-            raise CommandFailed(f"the command answered with version {answer.get('version')!r} of the format, not 1")
+            version = abbreviate(repr(answer.get("version")))
+            raise TaskFailed(f"the command answered with version {version} of the format, not 1", seconds)
         columns = {
-            name: [as_number(value, f"{name!r} holds a") for value in column] for name, column in payload.items()
+            as_name(name): [as_number(value, f"{as_name(name)!r} holds a") for value in column]
+            for name, column in payload.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         start = output[:80].decode("utf-8", "replace")
-        raise CommandFailed(
+        raise TaskFailed(
             'the command did not answer with JSON of the form {"version": 1, "payload": {"name": [number, ...]}}: '
-            f"{describe_exception(error)}; it wrote {start!r}"
+            f"{describe_exception(error)}; it wrote {start!r}",
+            seconds,
         ) from None
     if not columns:
-        raise CommandFailed("the command answered with an empty payload")
+        raise TaskFailed("the command answered with an empty payload", seconds)
     for name, column in columns.items():
         if len(column) != count:
-            raise CommandFailed(f"the command answered with {len(column)} numbers for {name!r}, but {count} were due")
+            message = f"the command answered with {len(column)} numbers for {name!r}, but {count} were due"
+            raise TaskFailed(message, seconds)
     return columns
 
 
+def as_name(key: Any) -> str:
+    """A name that an oracle gave, as any table and file can hold it."""
+    return abbreviate(clean(str(key)))
+
+
 def as_number(value: Any, what: str) -> float:
-    """A number that an oracle gave, as a float; NaN for ``None``.
+    """A number that an oracle gave, as a float; NaN for ``None``, infinity for an integer that is too large.
 
     Raises:
         TypeError: it is not a number; the message starts with ``what``.
@@ -95,4 +171,7 @@ def as_number(value: Any, what: str) -> float:
         return math.nan
     if isinstance(value, bool | str | bytes) or not (isinstance(value, Real) or hasattr(value, "__float__")):
         raise TypeError(f"{what} {type(value).__name__}, not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

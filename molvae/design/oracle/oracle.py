@@ -4,18 +4,17 @@ Every score that a campaign uses comes through :meth:`Oracle.evaluate`. It pays 
 to the store before anyone sees it, and is the only place that knows whether more is better.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from molvae.core.candidates import Item
-from molvae.design.oracle.scorers import Answer, Scorer
+from molvae.design.oracle.scorers import Answer, Scorer, is_score
 from molvae.design.store import CampaignStore, Evaluation
 from molvae.errors import BudgetExhausted, ConfigError, OracleError
 from molvae.run.progress import Progress, silent, track
-
-_LARGEST = 1e100  # a score beyond cannot be squared often, and is a mistake
 
 
 class Oracle:
@@ -123,7 +122,7 @@ class Oracle:
             What is remembered of the item.
         """
         if item not in self:
-            failed = score is None or not np.isfinite(score)
+            failed = score is None or not is_score(score)
             answer = Answer(error=error or "no score was given") if failed else Answer(float(score or 0.0))
             self._remember(item.identity, answer, self._free_calls(1)[0], origin, step)
         return self._memory[item.identity]
@@ -131,21 +130,23 @@ class Oracle:
     def _pay(self, identities: list[str], origin: str, step: int) -> None:
         numbers = self._free_calls(len(identities))
         due = dict(enumerate(identities))
-        answers = self.scorer.stream(identities) if identities else iter(())
-        for index, answer in track(answers, "scoring", total=len(identities), progress=self._progress):
-            self._remember(due.pop(index), answer, numbers[index], origin, step)
+        if not identities:
+            return
+        # closed at once if something breaks off here, so that no task runs on for nobody
+        with contextlib.closing(self.scorer.stream(identities)) as answers:
+            for index, answer in track(answers, "scoring", total=len(identities), progress=self._progress):
+                self._remember(due.pop(index), answer, numbers[index], origin, step)
         if due:
             raise OracleError(f"the scorer gave no answer for {len(due)} of {len(identities)} candidates")
 
     def _remember(self, identity: str, answer: Answer, call: int, origin: str, step: int) -> None:
-        ok = answer.ok and abs(answer.score) <= _LARGEST  # a scorer of the user may break its contract; NaN is not <=
-        beyond = f", beyond {_LARGEST:g}" if np.isfinite(answer.score) else ""
+        ok = answer.ok and is_score(answer.score)  # a scorer of the user may break its contract
         evaluation = Evaluation(
             call=call,
             identity=identity,
             score=float(answer.score) if ok else None,
             properties={name: float(value) for name, value in answer.properties.items()},
-            error=None if ok else answer.error or f"the score is {answer.score}{beyond}",
+            error=None if ok else answer.error or f"the score is {answer.score}",
             seconds=answer.seconds,
             origin=origin,
             step=step,

@@ -4,25 +4,33 @@ A scorer gets the candidates' texts, since it may be another process or program.
 memory; those belong to the oracle. It never raises because of one candidate: what goes wrong is written on its answer.
 """
 
+import functools
 import math
 import os
 import re
 import shlex
 import shutil
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from molvae.design.objective import Objective
-from molvae.design.oracle.command import CommandFailed, as_number, parse_payload, run_command
-from molvae.design.oracle.workers import Reply, WorkerPool, describe_exception, load
+from molvae.design.oracle.command import as_name, as_number, parse_payload, run_command
+from molvae.design.oracle.failures import TaskFailed, describe_exception
+from molvae.design.oracle.workers import WorkerPool, load
 from molvae.errors import ConfigError, InputError, OracleError
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
+LARGEST_SCORE = 1e30  # beyond, squares and sums of scores overflow in single precision
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,17 @@ class Answer:
         return self.error is None
 
 
+Answers = Generator[tuple[int, Answer], None, None]
+
+
 class Scorer(ABC):
     """The contract: SMILES in, one answer for each out."""
 
     @abstractmethod
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, smiles: Sequence[str]) -> Answers:
         """Yield ``(index, answer)`` exactly once for each molecule, as soon as it is known, in any order.
+
+        It is a generator: whoever leaves early closes it, which ends what is under way.
 
         Raises:
             OracleError: no molecule at all can be scored (any more).
@@ -73,7 +86,56 @@ class Scorer(ABC):
         self.close()
 
 
-class PropertyScorer(Scorer):
+class _FunctionScorer(Scorer):
+    """Calls a function on each molecule: in this process, or as tasks of an executor."""
+
+    def __init__(
+        self,
+        function: Callable[[str], dict[str, float]],
+        objective: Objective | None = None,
+        open_executor: Callable[[], Executor] | None = None,
+        in_flight: int = 1,
+    ) -> None:
+        """Set up.
+
+        Args:
+            function: SMILES to named numbers; it can be pickled if there is an executor.
+            objective: optional formula over those names.
+            open_executor: makes the executor; called again if one had to be shut down with tasks under way.
+            in_flight: tasks that the executor is given at a time.
+        """
+        self._function = function
+        self._objective = objective
+        self._open_executor = open_executor
+        self._in_flight = in_flight
+        self._executor = None if open_executor is None else open_executor()
+
+    def stream(self, smiles: Sequence[str]) -> Answers:
+        if self._open_executor is None:
+            for index, molecule in enumerate(smiles):
+                yield index, _answer(functools.partial(_timed, self._function, molecule), self._objective, molecule)
+            return
+        if self._executor is None:
+            self._executor = self._open_executor()
+        executor = self._executor
+
+        def submit(index: int) -> Future[tuple[dict[str, float], float]]:
+            return executor.submit(_timed, self._function, smiles[index])
+
+        try:
+            for index, future in _as_completed(submit, deque(range(len(smiles))), self._in_flight):
+                yield index, _answer(future.result, self._objective, smiles[index])
+        except BaseException:  # also GeneratorExit: whoever asked has left
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+
+class PropertyScorer(_FunctionScorer):
     """An objective over the properties of its domain."""
 
     def __init__(
@@ -87,43 +149,36 @@ class PropertyScorer(Scorer):
             num_workers: processes. With 0 the work is done in this process: it starts at once, but a candidate that
                 crashes it ends everything.
             timeout: seconds for one molecule, if there are processes.
+
+        Raises:
+            ConfigError: an unknown property.
         """
-        self._pool = self._here = None
-        if num_workers == 0:
-            self._here = _property_function(objective, also)
-        else:
-            domain = type(objective.domain)
-            arguments = {
-                "objective": str(objective),
-                "direction": objective.direction,
-                "also": list(also),
-                "domain": f"{domain.__module__}:{domain.__qualname__}",
-            }
-            self._pool = WorkerPool(f"{__name__}:property_function", arguments, num_workers, timeout)
-
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
-        if self._pool is not None:
-            return _answers(self._pool.map(smiles), objective=None)
-        assert self._here is not None
-        return _call_here(self._here, smiles, objective=None)
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
+        domain = objective.domain
+        assert domain is not None, "parse the objective with a domain"
+        unknown = [name for name in also if not domain.is_property(name)]
+        if unknown:
+            raise ConfigError(f"no property {unknown[0]!r}: there are {', '.join(domain.properties)}")
+        names = tuple(dict.fromkeys((*objective.properties, *also)))
+        prepare = functools.partial(str, objective)  # imports the domain before the first task's time is taken
+        super().__init__(
+            functools.partial(property_values, objective, names),
+            open_executor=functools.partial(WorkerPool, num_workers, timeout, prepare) if num_workers else None,
+            in_flight=num_workers,
+        )
 
 
 class LaboratoryScorer(Scorer):
     """No function at all: the scores come from elsewhere, through ``molvae tell`` or :meth:`Campaign.tell`."""
 
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, smiles: Sequence[str]) -> Answers:
         if smiles:
             raise OracleError(
                 "the scores of this campaign come from a laboratory: 'molvae suggest' asks, 'molvae tell' answers"
             )
-        return iter(())
+        yield from ()
 
 
-class FunctionScorer(Scorer):
+class FunctionScorer(_FunctionScorer):
     """A Python function of the user, given as ``module:function`` and run in worker processes.
 
     The function takes one canonical SMILES and returns a number, or a dict of numbers: ``score`` is the score, the
@@ -146,31 +201,26 @@ class FunctionScorer(Scorer):
         Raises:
             OracleError: the function cannot be imported.
         """
-        self._objective = objective
-        arguments = {"target": target, "folder": os.getcwd()}
+        where = (target, os.getcwd())
+        prepare = functools.partial(user_function, *where)
         try:
-            self._pool = WorkerPool(f"{__name__}:user_function", arguments, num_workers, timeout)
+            super().__init__(
+                functools.partial(user_values, *where),
+                objective,
+                functools.partial(WorkerPool, num_workers, timeout, prepare),
+                num_workers,
+            )
         except OracleError as error:
             raise OracleError(f"oracle {target!r}: {error}") from None
 
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
-        return _answers(self._pool.map(smiles), self._objective, smiles)
 
-    def close(self) -> None:
-        self._pool.close()
-
-
-class CallableScorer(Scorer):
+class CallableScorer(_FunctionScorer):
     """A Python function at hand, as in a notebook; called in this process, so it must neither crash nor hang."""
 
     def __init__(
         self, function: Callable[[str], float | Mapping[str, float]], objective: Objective | None = None
     ) -> None:
-        self._function = function
-        self._objective = objective
-
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
-        return _call_here(lambda molecule: as_values(self._function(molecule)), smiles, self._objective)
+        super().__init__(lambda smiles: as_values(function(smiles)), objective)
 
 
 class CommandScorer(Scorer):
@@ -185,6 +235,7 @@ class CommandScorer(Scorer):
         self,
         arguments: Sequence[str],
         objective: Objective | None = None,
+        num_workers: int = 1,
         timeout: float | None = 600.0,
         chunk_size: int | None = None,
         retry_singly: bool = True,
@@ -194,8 +245,10 @@ class CommandScorer(Scorer):
         Args:
             arguments: program and arguments.
             objective: optional formula over the names in the answer.
+            num_workers: runs of the command side by side.
             timeout: seconds that one run of the command may take, or ``None``.
-            chunk_size: molecules for one run of the command; all that are asked for if ``None``.
+            chunk_size: molecules for one run of the command; if ``None``, all that are asked for in equal parts for
+                the workers.
             retry_singly: when a run over several molecules fails, run each by itself, so that only the molecule at
                 fault fails.
 
@@ -206,50 +259,52 @@ class CommandScorer(Scorer):
             raise OracleError(f"oracle command not found: {arguments[0] if arguments else '(empty)'!r}")
         self._arguments = list(arguments)
         self._objective = objective
+        self._num_workers = max(1, num_workers)
         self._timeout = timeout
         self._chunk_size = chunk_size
         self._retry_singly = retry_singly
 
-    def stream(self, smiles: Sequence[str]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, smiles: Sequence[str]) -> Answers:
         # a line break inside would shift every answer behind it
         for index, molecule in enumerate(smiles):
             if molecule.split() != [molecule]:
                 yield index, Answer(error="not sent to the command: empty, or holds white space")
         indices = [index for index, molecule in enumerate(smiles) if molecule.split() == [molecule]]
-        size = self._chunk_size or max(1, len(indices))
-        for start in range(0, len(indices), size):
-            chunk = indices[start : start + size]
+        size = self._chunk_size or max(1, math.ceil(len(indices) / self._num_workers))
+        chunks = deque(indices[start : start + size] for start in range(0, len(indices), size))
+        cancelled = threading.Event()
+        with ThreadPoolExecutor(self._num_workers) as executor:
+
+            def submit(chunk: list[int]) -> Future[tuple[dict[str, list[float]], float]]:
+                return executor.submit(self._run, [smiles[index] for index in chunk], cancelled)
+
             try:
-                yield from zip(chunk, self._run([smiles[index] for index in chunk]), strict=True)
-            except CommandFailed as failure:
-                if len(chunk) > 1 and self._retry_singly:
-                    for index in chunk:
-                        yield index, self._run_one(smiles[index])
-                else:
-                    for index in chunk:
-                        yield index, Answer(error=str(failure), seconds=failure.seconds / len(chunk))
+                for chunk, future in _as_completed(submit, chunks, self._num_workers):
+                    try:
+                        columns, seconds = future.result()
+                    except TaskFailed as failure:
+                        if len(chunk) > 1 and self._retry_singly:
+                            chunks.extend([index] for index in chunk)
+                        else:
+                            for index in chunk:
+                                yield index, Answer(error=str(failure), seconds=failure.seconds / len(chunk))
+                        continue
+                    for row, index in enumerate(chunk):
+                        values = {name: column[row] for name, column in columns.items()}
+                        yield index, make_answer(values, self._objective, smiles[index], seconds)
+            finally:
+                cancelled.set()  # if whoever asked has left
 
-    def _run_one(self, molecule: str) -> Answer:
-        try:
-            return self._run([molecule])[0]
-        except CommandFailed as failure:
-            return Answer(error=str(failure), seconds=failure.seconds)
-
-    def _run(self, smiles: Sequence[str]) -> list[Answer]:
+    def _run(self, smiles: Sequence[str], cancelled: threading.Event) -> tuple[dict[str, list[float]], float]:
+        """Names to numbers, one for each molecule, and the seconds that each took: of one run, an equal share."""
         started = time.monotonic()
-        try:
-            output = run_command(self._arguments, "".join(f"{line}\n" for line in smiles), self._timeout)
-            columns = parse_payload(output, len(smiles))
-        except CommandFailed as failure:
-            failure.seconds = time.monotonic() - started
-            raise
-        seconds = (time.monotonic() - started) / len(smiles)  # of one run for all, an equal share
+        text = "".join(f"{line}\n" for line in smiles)
+        output = run_command(self._arguments, text, self._timeout, cancelled)
+        seconds = time.monotonic() - started
+        columns = parse_payload(output, len(smiles), seconds)
         if len(columns) == 1 and self._objective is None:
             columns = {SCORE: next(iter(columns.values()))}
-        rows = [{name: column[row] for name, column in columns.items()} for row in range(len(smiles))]
-        return [
-            make_answer(row, self._objective, molecule, seconds) for row, molecule in zip(rows, smiles, strict=True)
-        ]
+        return columns, seconds / len(smiles)
 
 
 def parse_oracle(
@@ -265,7 +320,7 @@ def parse_oracle(
         text: ``"module:function"``, ``"command: program argument ..."`` (quoted as for a shell, but no shell
             runs it), or ``"laboratory"``.
         objective: optional formula over the names in the oracle's answers.
-        num_workers: for a function, molecules scored side by side.
+        num_workers: molecules (function) or runs of the command side by side.
         timeout: seconds for one molecule (function) or one run (command).
         chunk_size: for a command, molecules for one run.
 
@@ -281,7 +336,7 @@ def parse_oracle(
             arguments = shlex.split(text.removeprefix("command:"))
         except ValueError as error:
             raise ConfigError(f"cannot split the oracle {text!r} into arguments: {error}") from None
-        return CommandScorer(arguments, objective, timeout=timeout, chunk_size=chunk_size)
+        return CommandScorer(arguments, objective, num_workers, timeout, chunk_size)
     if re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
         return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
     raise ConfigError(
@@ -290,34 +345,27 @@ def parse_oracle(
     )
 
 
-def property_function(
-    objective: str, direction: str, also: Sequence[str], domain: str
-) -> Callable[[str], dict[str, float]]:
-    """The function that a worker of :class:`PropertyScorer` runs; ``domain`` is the ``module:class`` of a domain."""
-    return _property_function(Objective.parse(objective, direction, load(domain)()), also)
-
-
-def _property_function(objective: Objective, also: Sequence[str]) -> Callable[[str], dict[str, float]]:
-    """Text -> properties and ``score``."""
+def property_values(objective: Objective, names: Sequence[str], text: str) -> dict[str, float]:
+    """Properties of one candidate, and the objective over them as ``score``."""
     domain = objective.domain
     assert domain is not None, "parse the objective with a domain"
-    names = tuple(dict.fromkeys((*objective.properties, *also)))
-
-    def evaluate(text: str) -> dict[str, float]:
-        item, reason = domain.parse(text)
-        if item is None:
-            raise InputError(reason)
-        values = domain.compute(item, names)
-        return {**values, SCORE: objective.evaluate(values)}
-
-    return evaluate
+    item, reason = domain.parse(text)
+    if item is None:
+        raise InputError(reason)
+    values = domain.compute(item, names)
+    return {**values, SCORE: objective.evaluate(values)}
 
 
-def user_function(target: str, folder: str) -> Callable[[str], dict[str, float]]:
-    """The function that a worker of :class:`FunctionScorer` runs; modules of ``folder`` come first, as in a script."""
+def user_values(target: str, folder: str, smiles: str) -> dict[str, float]:
+    """What the user's function says of one molecule."""
+    return as_values(user_function(target, folder)(smiles))
+
+
+@functools.cache
+def user_function(target: str, folder: str) -> Callable[[str], Any]:
+    """Import the user's function; modules of ``folder`` come first, as in a script."""
     sys.path.insert(0, folder)
-    function = load(target)
-    return lambda smiles: as_values(function(smiles))
+    return load(target)
 
 
 def as_values(result: Any) -> dict[str, float]:
@@ -327,8 +375,13 @@ def as_values(result: Any) -> dict[str, float]:
         TypeError: it is neither a number nor a dict of numbers.
     """
     if isinstance(result, Mapping):
-        return {str(name): as_number(value, f"{name!r} is") for name, value in result.items()}
+        return {as_name(name): as_number(value, f"{as_name(name)!r} is") for name, value in result.items()}
     return {SCORE: as_number(result, "the result is")}
+
+
+def is_score(value: float) -> bool:
+    """Whether a number can be worked with: neither NaN nor infinite nor absurdly large."""
+    return abs(value) <= LARGEST_SCORE
 
 
 def make_answer(values: Mapping[str, float], objective: Objective | None, smiles: str, seconds: float) -> Answer:
@@ -347,8 +400,9 @@ def make_answer(values: Mapping[str, float], objective: Objective | None, smiles
             return Answer(math.nan, properties, f"no 'score' among {given}: name one so, or give an objective", seconds)
     except Exception as error:
         return Answer(math.nan, properties, describe_exception(error), seconds)
-    if not math.isfinite(score):
-        return Answer(math.nan, properties, f"{what} {score}, which is not a score", seconds)
+    if not is_score(score):
+        why = f"too large to compute with (at most {LARGEST_SCORE:g})" if math.isfinite(score) else "not a score"
+        return Answer(math.nan, properties, f"{what} {score:.4g}, which is {why}", seconds)
     return Answer(score, properties, None, seconds)
 
 
@@ -364,24 +418,37 @@ def _missing_properties(objective: Objective, values: Mapping[str, float], text:
     )
 
 
-def _answers(
-    replies: Iterator[tuple[int, Reply]], objective: Objective | None, smiles: Sequence[str] = ()
-) -> Iterator[tuple[int, Answer]]:
-    for index, (values, error, seconds) in replies:
-        if error is not None:
-            yield index, Answer(error=error, seconds=seconds)
-        else:
-            yield index, make_answer(values, objective, smiles[index] if smiles else "", seconds)
+def _as_completed(
+    submit: Callable[[Key], Future[Value]], waiting: deque[Key], in_flight: int
+) -> Iterator[tuple[Key, Future[Value]]]:
+    """Submit tasks and yield their futures as they complete; more tasks may be appended meanwhile.
+
+    The next task begins only when the last future has been dealt with: so a run that is killed has lost no more
+    answers than were in flight, whatever they cost.
+    """
+    running: dict[Future[Value], Key] = {}
+    while waiting or running:
+        while waiting and len(running) < max(1, in_flight):
+            key = waiting.popleft()
+            running[submit(key)] = key
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        for future in [future for future in running if future in done]:
+            yield running.pop(future), future
 
 
-def _call_here(
-    function: Callable[[str], dict[str, float]], smiles: Sequence[str], objective: Objective | None
-) -> Iterator[tuple[int, Answer]]:
-    for index, molecule in enumerate(smiles):
-        started = time.perf_counter()
-        try:
-            values = function(molecule)
-        except Exception as error:
-            yield index, Answer(error=describe_exception(error), seconds=time.perf_counter() - started)
-        else:
-            yield index, make_answer(values, objective, molecule, time.perf_counter() - started)
+def _answer(call: Callable[[], tuple[Mapping[str, float], float]], objective: Objective | None, smiles: str) -> Answer:
+    """The answer of a call that gives named numbers and the seconds that it took, or fails."""
+    try:
+        values, seconds = call()
+    except TaskFailed as failure:
+        return Answer(error=str(failure), seconds=failure.seconds)
+    return make_answer(values, objective, smiles, seconds)
+
+
+def _timed(function: Callable[[str], dict[str, float]], smiles: str) -> tuple[dict[str, float], float]:
+    started = time.perf_counter()
+    try:
+        values = function(smiles)
+    except Exception as error:
+        raise TaskFailed(describe_exception(error), time.perf_counter() - started) from None
+    return values, time.perf_counter() - started

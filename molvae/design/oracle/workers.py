@@ -1,12 +1,15 @@
-"""Worker processes for work that may crash or hang: one task at a time, over a pipe.
+"""Worker processes for work that may crash or hang, as a :class:`concurrent.futures.Executor`.
 
-A ``ProcessPoolExecutor`` breaks as a whole when a task kills its process, cannot say which task did it, and cannot
-stop a task that hangs. Here each worker holds exactly one task, so that a crash or a timeout is the failure of that
-task alone; the worker is replaced and all other tasks go on.
+Each worker holds one task and a pipe of its own, so that a crash, a timeout or a result that cannot be sent is the
+failure of that task alone; the worker is replaced and all other tasks go on. A worker is a fresh interpreter, not a
+fork: forking a process that runs torch threads can deadlock. Nothing of the parent's ``__main__`` is run again. When
+the parent dies, by whatever signal, its end of the pipe closes and the worker ends, together with all that its task
+has started.
 
-Parent and worker speak JSON lines. A worker is a fresh interpreter, not a fork: forking a process that runs torch
-threads can deadlock, and nothing of the parent's ``__main__`` is run again. When the parent dies, by whatever
-signal, its end of the pipe closes and the worker ends with it, together with all that its task has started.
+Why not a library: a ``ProcessPoolExecutor`` breaks as a whole when a task kills its process, and cannot stop one that
+hangs. pebble (5.2) can, but it leaves running what a task has started, and workers whose parent was killed; it runs
+the user's script again in each worker; one result that cannot be unpickled stops its pool; and why an initializer
+failed is only logged.
 """
 
 import contextlib
@@ -14,223 +17,169 @@ import importlib
 import json
 import operator
 import os
+import pickle
 import queue
-import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
 
-from molvae.errors import MolvaeError, OracleError
+from molvae.design.oracle.failures import OutputTail, TaskFailed, describe_exception, describe_exit, kill_group, tail
+from molvae.errors import OracleError
 
 _BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from molvae.design.oracle.workers import serve; serve()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from molvae.design.oracle.workers import serve; serve(int(sys.argv[2]))"
 )
+_LARGEST_RESULT = 1 << 26  # bytes
 
 
-class Reply(NamedTuple):
-    """The result of one task: ``value`` (anything JSON can hold), or ``error`` if there is none."""
+class WorkerPool(Executor):
+    """An executor whose tasks run in processes of their own.
 
-    value: Any
-    error: str | None
-    seconds: float
-
-
-class WorkerPool:
-    """A few worker processes that all run the same function on one string at a time."""
+    A thread waits for each task under way. What a task does wrong (an exception, a crash, a timeout) is a
+    :class:`~molvae.design.oracle.failures.TaskFailed` of its future.
+    """
 
     def __init__(
         self,
-        factory: str,
-        arguments: Mapping[str, Any],
-        num_workers: int = 1,
+        max_workers: int = 1,
         timeout: float | None = None,
+        initializer: Callable[[], object] | None = None,
         startup_timeout: float = 120.0,
     ) -> None:
         """Start the first worker, so that what can never work is reported at once.
 
         Args:
-            factory: ``"module:function"``; each worker calls it once with ``arguments`` and gets the function
-                (of one string, with a result that JSON can hold) that it runs on each task.
-            arguments: keyword arguments of the factory, of types that JSON can hold.
-            num_workers: how many tasks run side by side.
+            max_workers: how many tasks run side by side.
             timeout: seconds that one task may take, or ``None``.
-            startup_timeout: seconds that the factory may take.
+            initializer: what each new worker does first, such as a slow import; it can be pickled.
+            startup_timeout: seconds that a worker may take to start and to run the initializer.
 
         Raises:
             OracleError: the worker cannot be set up.
         """
-        self._setup = {"factory": factory, "arguments": dict(arguments)}
-        self._num_workers = max(1, num_workers)
+        self._threads = ThreadPoolExecutor(max(1, max_workers))
+        self._initializer = pickle.dumps((_prepare, (initializer,), {}))
         self._timeout = timeout
         self._startup_timeout = startup_timeout
+        self._cancelled = threading.Event()
         self._idle: list[_Worker] = []
         self._finalizer = weakref.finalize(self, _stop_all, self._idle)
-        worker = self._start()
-        try:
-            while not worker.ready:
-                _wait([worker])
-                worker.collect()
-        except BaseException:
-            worker.stop()
-            raise
-        self._idle.append(worker)
+        self._idle.append(self._start())
 
-    def map(self, tasks: Sequence[str]) -> Iterator[tuple[int, Reply]]:
-        """Run all tasks; yields ``(index, reply)`` for each as soon as it is done, in the order of completion.
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn(*args, **kwargs)`` in a worker; function, arguments and result can be pickled.
 
-        Raises:
-            OracleError: a worker that had to be replaced cannot be set up again.
+        The future may also raise :class:`~molvae.errors.OracleError`: a worker that had to be replaced cannot be set
+        up again.
         """
-        waiting = deque(range(len(tasks)))
-        running: dict[_Worker, int] = {}
-        try:
-            while waiting or running:
-                while waiting and len(running) < self._num_workers:
-                    worker = self._take()
-                    running[worker] = waiting.popleft()
-                    worker.begin(tasks[running[worker]], self._timeout)
-                for worker in _wait(list(running)):
-                    reply = worker.collect()
-                    if reply is None:
-                        continue
-                    index = running.pop(worker)
-                    if not worker.stopped:
-                        self._idle.append(worker)
-                    yield index, reply
-        finally:
-            for worker in running:
-                worker.stop()
+        return self._threads.submit(self._run, pickle.dumps((fn, args, kwargs)))
 
-    def close(self) -> None:
-        """End all workers. The pool can be used again; it starts new ones."""
-        _stop_all(self._idle)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers; with ``cancel_futures`` the tasks under way are ended too, with all they have started."""
+        if cancel_futures:
+            self._cancelled.set()
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            self._finalizer()
+
+    def _run(self, message: bytes) -> Any:
+        worker = self._take()
+        try:
+            return worker.run(message, self._timeout)
+        finally:
+            if not worker.stopped:
+                self._idle.append(worker)
 
     def _take(self) -> "_Worker":
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.process.poll() is None:
-                return worker
-            worker.stop()  # it died between two tasks: nobody's fault, nothing lost
+        with contextlib.suppress(IndexError):
+            while True:
+                worker = self._idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                worker.stop()  # it died between two tasks: nobody's fault, nothing lost
         return self._start()
 
     def _start(self) -> "_Worker":
-        return _Worker(self._setup, self._startup_timeout)
+        worker = _Worker(self._cancelled)
+        try:
+            worker.run(self._initializer, self._startup_timeout)
+        except TaskFailed as failure:
+            words = "" if worker.stopped else worker.stop()
+            raise OracleError(f"the oracle cannot be set up: {failure}{words}") from None
+        except BaseException:
+            worker.stop()
+            raise
+        return worker
 
 
 class _Worker:
     """The parent's side of one worker process."""
 
-    def __init__(self, setup: Mapping[str, Any], startup_timeout: float) -> None:
-        self.ready = False
+    def __init__(self, cancelled: threading.Event) -> None:
         self.stopped = False
-        self._buffer = b""
-        self._started = time.monotonic()
-        self._timeout: float | None = None
-        self.deadline: float | None = self._started + startup_timeout
-        # what the task prints is kept for the message that explains a crash; a pipe would fill up and block
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, json.dumps([entry for entry in sys.path if isinstance(entry, str)])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,  # a group of its own, so that a timeout also ends what the task has started
-        )
-        self._send(setup)
+        self._cancelled = cancelled
+        self._pipe, theirs = Pipe()
+        with theirs:
+            path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT, path, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a group of its own, so that a timeout also ends what the task has started
+            )
+        self._output = OutputTail(self.process)
 
-    def begin(self, task: str, timeout: float | None) -> None:
-        self._timeout = timeout
-        if self.ready:
-            self._start_clock()
-        self._send(task)
+    def run(self, message: bytes, timeout: float | None) -> Any:
+        """Have one task done.
 
-    def collect(self) -> Reply | None:
-        """Take in what has arrived; a reply if the task is over, one way or the other."""
-        if not _readable([self], timeout=0):
-            if self.deadline is None or time.monotonic() < self.deadline:
-                return None
-            return self._give_up(f"no answer within {self.deadline - self._started:.3g} s")
-        assert self.process.stdout is not None
-        chunk = os.read(self.process.stdout.fileno(), 1 << 16)
-        if not chunk:
+        Raises:
+            TaskFailed: it gave no result; unless it raised an exception of its own, the process is over.
+        """
+        started = time.monotonic()
+        try:
+            self._pipe.send_bytes(message)
+            while not self._pipe.poll(0.1):
+                if self._cancelled.is_set():
+                    raise self._give_up("it was cancelled", started)
+                if timeout is not None and time.monotonic() - started > timeout:
+                    raise self._give_up(f"no answer within {timeout:.3g} s", started)
+                if self.process.poll() is not None and not self._pipe.poll():
+                    raise EOFError  # it has ended, though something that it started holds the pipe open
+            answer = self._pipe.recv_bytes(_LARGEST_RESULT)
+        except (EOFError, ConnectionError):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=1.0)
-            return self._give_up(f"the process {describe_exit(self.process.returncode)}")
-        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
-        for line in lines:
-            try:
-                message = json.loads(line)
-                if "value" in message:
-                    return Reply(message["value"], None, float(message["seconds"]))
-                if "error" in message and self.ready:
-                    return Reply(None, str(message["error"]), float(message["seconds"]))
-            except (ValueError, TypeError, KeyError):
-                return self._give_up("the answer was garbled")
-            if "error" in message:
-                raise OracleError(f"the oracle cannot be set up: {message['error']}{self._last_words()}")
-            self.ready = True
-            self._start_clock()
-        return None
+            raise self._give_up(f"the process {describe_exit(self.process.returncode)}", started) from None
+        except OSError:
+            raise self._give_up("the answer was garbled, or too large", started) from None
+        try:
+            result, error, seconds = pickle.loads(answer)
+        except Exception as problem:
+            raise TaskFailed(describe_exception(problem), time.monotonic() - started) from None
+        if error is not None:
+            raise TaskFailed(error, seconds)
+        return result
 
-    def stop(self) -> None:
-        """End the process and everything in its group."""
-        if self.stopped:
-            return
+    def stop(self) -> str:
+        """End the process and everything in its group; what it wrote last."""
         self.stopped = True
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        kill_group(self.process)
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self._log):
-            assert stream is not None
-            with contextlib.suppress(BrokenPipeError):
-                stream.close()
+        self._pipe.close()
+        return tail(self._output.read())
 
-    def _start_clock(self) -> None:
-        self._started = time.monotonic()
-        self.deadline = None if self._timeout is None else self._started + self._timeout
-
-    def _send(self, message: Any) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the worker has died: the next read says so, with the reason
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def _give_up(self, reason: str) -> Reply:
-        reason += self._last_words()
-        self.stop()
-        if not self.ready:
-            raise OracleError(f"the oracle cannot be set up: {reason}")
-        return Reply(None, reason, time.monotonic() - self._started)
-
-    def _last_words(self) -> str:
-        size = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, size - 4096))
-        return tail(self._log.read())
-
-
-def _readable(workers: Sequence[_Worker], timeout: float | None) -> list[_Worker]:
-    with selectors.DefaultSelector() as selector:
-        for worker in workers:
-            assert worker.process.stdout is not None
-            selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
-        return [key.data for key, _ in selector.select(timeout)]
-
-
-def _wait(workers: Sequence[_Worker]) -> list[_Worker]:
-    """Sleep until a worker has news or is past its deadline; those workers."""
-    deadlines = [worker.deadline for worker in workers if worker.deadline is not None]
-    timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-    readable = _readable(workers, timeout)
-    now = time.monotonic()
-    return readable + [w for w in workers if w not in readable and w.deadline is not None and now >= w.deadline]
+    def _give_up(self, reason: str, started: float) -> TaskFailed:
+        return TaskFailed(reason + self.stop(), time.monotonic() - started)
 
 
 def _stop_all(workers: list[_Worker]) -> None:
@@ -238,28 +187,10 @@ def _stop_all(workers: list[_Worker]) -> None:
         workers.pop().stop()
 
 
-def describe_exit(status: int | None) -> str:
-    """In words, how a process ended, from its return code (negative: the signal that killed it)."""
-    if status is None:
-        return "closed its output"
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with exit status {status}"
-
-
-def tail(output: bytes, lines: int = 5, characters: int = 500) -> str:
-    """The last lines of what a process wrote to stderr, to be put behind an error message."""
-    text = "\n".join(output.decode("utf-8", "replace").strip().splitlines()[-lines:])[-characters:]
-    return f"; it last wrote:\n{text}" if text else ""
-
-
-def describe_exception(error: BaseException) -> str:
-    """Type and text of an exception, on one line and of bounded length; of our own errors the text alone."""
-    text = " ".join(str(error).split())
-    if isinstance(error, MolvaeError):
-        return text[:500]
-    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+def _prepare(initializer: Callable[[], object] | None) -> None:
+    """What a worker does first; nothing is sent back."""
+    if initializer is not None:
+        initializer()
 
 
 def load(target: str) -> Callable[..., Any]:
@@ -275,38 +206,25 @@ def load(target: str) -> Callable[..., Any]:
     return function
 
 
-def serve() -> None:
-    """The worker's side: set up, then answer one task after the other until the parent is gone."""
-    # what the task prints must not mix with the answers, and what it reads must not be our tasks
-    tasks_in, answers_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-
-    def send(message: dict[str, Any]) -> None:
-        answers_out.write(json.dumps(message).encode() + b"\n")
-        answers_out.flush()
+def serve(descriptor: int) -> None:
+    """The worker's side: answer one task after the other until the parent is gone."""
+    os.set_inheritable(descriptor, False)
+    pipe = Connection(descriptor)
+    messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
-        for line in tasks_in:
-            tasks.put(json.loads(line))
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                messages.put(pipe.recv_bytes())
         os.killpg(os.getpgrp(), signal.SIGKILL)  # the parent is gone
 
-    tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
-    setup = tasks.get()
-    try:
-        work = load(setup["factory"])(**setup["arguments"])
-    except BaseException as error:  # also SystemExit: whatever the user's module does, the parent is told
-        send({"error": describe_exception(error)})
-        return
-    send({"ready": True})
     while True:
-        task = tasks.get()
+        message = messages.get()
         started = time.perf_counter()
         try:
-            answer = {"value": work(task)}
-            json.dumps(answer)
-        except BaseException as error:
-            answer = {"error": describe_exception(error)}
-        send(answer | {"seconds": time.perf_counter() - started})
+            function, args, kwargs = pickle.loads(message)
+            answer = pickle.dumps((function(*args, **kwargs), None, time.perf_counter() - started))
+        except BaseException as error:  # also SystemExit: whatever a task does, the parent is told
+            answer = pickle.dumps((None, describe_exception(error), time.perf_counter() - started))
+        pipe.send_bytes(answer)

@@ -73,6 +73,26 @@ def test_without_a_domain_only_the_names_of_the_oracle_count() -> None:
     assert "needs 'MW'; only 'dock' is known" in str(alone.score([ETHANOL])[0].error)
 
 
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_unknown_property_is_reported_at_once(num_workers: int) -> None:
+    with pytest.raises(ConfigError, match="no property 'Weight'"):
+        PropertyScorer(parse("QED"), also=["Weight"], num_workers=num_workers)
+
+
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        ("1e300*MW", r"the score is 4\.607e\+301, which is too large to compute with \(at most 1e\+30\)"),
+        ("-1e300*MW", r"the score is -4\.607e\+301, which is too large"),
+        ("1e300*MW*1e300", "the score is inf, which is not a score"),
+    ],
+)
+def test_a_formula_beyond_all_measure(formula: str, message: str) -> None:
+    [answer] = PropertyScorer(parse(formula), num_workers=0).score([ETHANOL])
+    assert not answer.ok
+    assert re.match(message, str(answer.error)), answer.error
+
+
 # --- functions ------------------------------------------------------------------------------------------------------
 
 USER_MODULE = """
@@ -106,6 +126,16 @@ def troubled(smiles):
         return {"score": True}
     if smiles == "NNNN":
         return {"dock": 1.0}
+    if smiles == "F":
+        return 10**400
+    if smiles == "Cl":
+        return -(10**400)
+    if smiles == "Br":
+        return {"score": 1e200}
+    if smiles == "I":
+        return lambda: 1.0
+    if smiles == "S":
+        raise ValueError("\\ud800")
     return 1.0
 
 broken = 3
@@ -153,6 +183,11 @@ def test_every_kind_of_trouble_stays_with_its_molecule(user_module: Path, num_wo
         "NN": "the score is nan, which is not a score",
         "NNN": "TypeError: 'score' is bool, not a number",
         "NNNN": "no 'score' among 'dock': name one so, or give an objective",
+        "F": "the score is inf, which is not a score",
+        "Cl": "the score is -inf, which is not a score",
+        "Br": "the score is 1e+200, which is too large to compute with (at most 1e+30)",
+        "I": "TypeError: the result is function, not a number",
+        "S": "ValueError: ?",
     }
     molecules = [molecule for bad in expected for molecule in (bad, "O")]
     with FunctionScorer("oracle_of_a_user:troubled", timeout=1.5, num_workers=num_workers) as scorer:
@@ -160,6 +195,24 @@ def test_every_kind_of_trouble_stays_with_its_molecule(user_module: Path, num_wo
     for molecule, answer in zip(molecules, answers, strict=True):
         assert answer.error == expected.get(molecule)
         assert answer.ok == math.isfinite(answer.score) == (molecule == "O")
+
+
+def test_names_that_no_file_could_hold(user_module: Path) -> None:
+    (user_module / "odd_names.py").write_text(
+        "def score(smiles): return {'score': 1, 'a\\ud800': 2, 'x' * 1000: 3, 5: 4}"
+    )
+    with FunctionScorer("odd_names:score") as scorer:
+        [answer] = scorer.score([ETHANOL])
+    assert [*answer.properties.values()] == [2.0, 3.0, 4.0]
+    assert [len(name.encode()) for name in answer.properties] == [2, 80, 1]
+
+
+def test_whoever_leaves_early_ends_the_tasks_under_way(user_module: Path) -> None:
+    with FunctionScorer("oracle_of_a_user:troubled", num_workers=2) as scorer:
+        answers = scorer.stream(["O", "CCC", "CCC"])
+        assert next(answers)[0] == 0
+        answers.close()
+        assert scorer.score(["OO"])[0].score == 1.0  # with new processes
 
 
 def test_answers_stream_as_they_are_ready(user_module: Path) -> None:
@@ -268,6 +321,56 @@ def test_one_bad_molecule_does_not_cost_the_others_their_answers(folder: Path) -
     assert not any(answer.ok for answer in answers)
     answers = command(folder, body, retry_singly=False, chunk_size=1).score(["C", "CC", "CCC"])
     assert [answer.ok for answer in answers] == [True, False, True]
+
+
+MEET = """
+open(smiles[0], "w").close()
+while len([name for name in os.listdir() if name.startswith("C")]) < 3:
+    time.sleep(0.01)
+answer(x=[len(s) for s in smiles])
+"""
+
+
+@pytest.mark.parametrize("chunk_size", [None, 2])
+def test_commands_run_side_by_side(folder: Path, chunk_size: int | None) -> None:
+    # each run waits until all three are there
+    scorer = command(folder, MEET, num_workers=3, chunk_size=chunk_size, timeout=30.0)
+    answers = scorer.score(["C" * n for n in range(1, 7)])
+    assert [answer.score for answer in answers] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert sorted(path.name for path in folder.glob("C*")) == ["C", "CCC", "CCCCC"]
+
+
+def test_answers_of_a_command_stream_as_they_are_ready(folder: Path) -> None:
+    body = "while 'C' in smiles and not os.path.exists('go'): time.sleep(0.01)\nanswer(x=[len(s) for s in smiles])"
+    answers = command(folder, body, num_workers=2, timeout=30.0).stream(["C", "CC"])
+    assert next(answers)[0] == 1
+    (folder / "go").touch()
+    assert next(answers)[0] == 0
+
+
+def test_leaving_early_ends_the_commands_under_way(folder: Path) -> None:
+    body = "if 'C' in smiles: open('pid', 'w').write(str(os.getpid())); time.sleep(600)\nanswer(x=[1])"
+    answers = command(folder, body, num_workers=2, chunk_size=1).stream(["C", "CC"])
+    assert next(answers)[0] == 1
+    while not (folder / "pid").exists() or not (folder / "pid").read_text():
+        time.sleep(0.01)
+    answers.close()
+    assert not Path(f"/proc/{(folder / 'pid').read_text()}").exists()
+
+
+def test_a_command_may_print_so_much_and_no_more(folder: Path) -> None:
+    [answer] = CommandScorer(["yes"], timeout=60.0).score([ETHANOL])
+    assert answer.error == "the command printed more than 64 MiB; an answer is a line of JSON"
+    # of its messages only the end is kept, so they may be long
+    [answer] = command(folder, "for _ in range(100): sys.stderr.write('x' * 1_000_000)\nanswer(x=[1])").score([ETHANOL])
+    assert answer.ok
+
+
+def test_numbers_and_names_of_a_command_that_no_table_could_hold(folder: Path) -> None:
+    body = """print('{"version": 1, "payload": {"score": [1' + '0' * 400 + ', 2], "a\\\\ud800": [3, 4]}}')"""
+    first, second = command(folder, body).score(["C", "CC"])
+    assert first.error == "the score is inf, which is not a score"
+    assert (second.score, second.properties) == (2.0, {"a?": 4.0})
 
 
 def test_a_smiles_that_would_break_the_lines_is_not_sent(folder: Path) -> None:

@@ -1,26 +1,31 @@
 """A task may do to its process what it likes; the other tasks are answered all the same."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from molvae.design.oracle.workers import WorkerPool, describe_exit, load, tail
+from molvae.design.oracle.failures import TaskFailed
+from molvae.design.oracle.workers import WorkerPool, load
 from molvae.errors import OracleError
 
 MODULE = """
 import ctypes, os, pathlib, signal, subprocess, sys, time
 
-def factory(name):
-    return globals()[name]
-
 def double(task):
     return 2 * task
+
+class Unreadable:
+    def __reduce__(self):
+        return by_name, ("raise",)
 
 def by_name(task):
     if task == "raise":
@@ -39,8 +44,13 @@ def by_name(task):
     if task == "hang, deaf to signals":
         signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
         time.sleep(600)
-    if task == "set":
-        return {1, 2}
+    if task == "lambda":
+        return lambda: 1
+    if task == "unreadable":
+        return Unreadable()
+    if task == "orphan":
+        os.system("sleep 600 &")
+        os._exit(9)
     if task == "print":
         print('{"value": "forged"}')
         os.system("echo forged")
@@ -53,6 +63,8 @@ def by_name(task):
         by_name(task)
     if task == "big":
         return "x" * 3_000_000
+    if task == "too big":
+        return b"x" * 70_000_000
     return task
 
 def grandchild(task):
@@ -60,32 +72,53 @@ def grandchild(task):
     pathlib.Path(task).write_text(f"{os.getpid()} {child.pid}")
     time.sleep(600)
 
-def cannot(): pass
+def fails(text):
+    print("looking for a licence", file=sys.stderr, flush=True)
+    raise RuntimeError(text)
 """
 
 
-@pytest.fixture
-def make_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., WorkerPool]]:
+@pytest.fixture(autouse=True)
+def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "tasks_of_a_user.py").write_text(textwrap.dedent(MODULE))
     monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("tasks_of_a_user", None)
+    gc.collect()  # a worker that a test forgot would warn here, and a warning is an error
+
+
+@pytest.fixture
+def make_pool() -> Iterator[Callable[..., WorkerPool]]:
     pools = []
 
-    def make(name: str = "by_name", **options: float) -> WorkerPool:
-        pools.append(WorkerPool("tasks_of_a_user:factory", {"name": name}, **options))  # type: ignore[arg-type]
+    def make(*args: object, **options: object) -> WorkerPool:
+        pools.append(WorkerPool(*args, **options))  # type: ignore[arg-type]
         return pools[-1]
 
     yield make
     for pool in pools:
-        pool.close()
+        pool.shutdown(cancel_futures=True)
 
 
-def test_each_task_is_answered_once(make_pool: Callable[..., WorkerPool]) -> None:
-    tasks = [str(number) for number in range(30)]
-    pool = make_pool("double", num_workers=2)
-    assert {index: reply.value for index, reply in pool.map(tasks)} == {i: 2 * t for i, t in enumerate(tasks)}
-    assert list(pool.map([])) == []
-    pool.close()
-    assert [reply.value for _, reply in pool.map(["a"])] == ["aa"]  # a closed pool starts again
+def outcomes(pool: WorkerPool, tasks: list[str]) -> dict[str, object]:
+    """What became of each task: its result, or the message of its failure."""
+    futures = {task: pool.submit(load("tasks_of_a_user:by_name"), task) for task in tasks}
+    return {
+        task: future.result() if future.exception() is None else f"failed: {future.exception()}"
+        for task, future in futures.items()
+    }
+
+
+def test_it_is_an_executor(make_pool: Callable[..., WorkerPool]) -> None:
+    pool = make_pool(2)
+    assert list(pool.map(load("tasks_of_a_user:double"), range(30))) == [2 * n for n in range(30)]
+    assert list(pool.map(load("tasks_of_a_user:double"), [])) == []
+    assert pool.submit(sorted, [2, 1], reverse=True).result() == [2, 1]
+    with pool:
+        future = pool.submit(time.sleep, 0.1)
+    assert future.done()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(len, "")
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
@@ -96,50 +129,55 @@ def test_whatever_a_task_does_it_does_to_itself(make_pool: Callable[..., WorkerP
         "_exit": "the process ended with exit status 7; it last wrote:\nlast words",
         "suicide": "the process was killed by SIGKILL",
         "segfault": "the process was killed by SIGSEGV",
+        "orphan": "the process ended with exit status 9",
         "hang": "no answer within 1.5 s",
         "hang, deaf to signals": "no answer within 1.5 s",
-        "set": "TypeError: Object of type set is not JSON serializable",
+        "lambda": "AttributeError: Can't pickle local object",
+        "unreadable": "ValueError: no ring here",
+        "too big": "the answer was garbled, or too large",
         "recurse": "RecursionError: maximum recursion depth exceeded",
         "close": "the process",
     }
     tasks = [task for bad in expected for task in (bad, f"good after {bad}")]
-    pool = make_pool(num_workers=num_workers, timeout=1.5)
-    replies = {tasks[index]: reply for index, reply in pool.map(tasks)}
-    assert len(replies) == len(tasks)
+    replies = outcomes(make_pool(num_workers, timeout=1.5), tasks)
     for bad, error in expected.items():
-        assert replies[bad].value is None
-        assert str(replies[bad].error).startswith(error)
-        assert replies[f"good after {bad}"].value == f"good after {bad}"
+        assert str(replies[bad]).startswith(f"failed: {error}")
+        assert replies[f"good after {bad}"] == f"good after {bad}"
+
+
+def test_a_failure_knows_what_it_took(make_pool: Callable[..., WorkerPool]) -> None:
+    failure = make_pool(timeout=0.3).submit(load("tasks_of_a_user:by_name"), "hang").exception()
+    assert isinstance(failure, TaskFailed) and 0.3 <= failure.seconds < 5
 
 
 def test_what_a_task_prints_or_reads_does_not_reach_the_answers(make_pool: Callable[..., WorkerPool]) -> None:
-    pool = make_pool()
-    replies = dict(pool.map(["print", "read", "big", "plain"]))
-    assert [replies[index].value for index in range(4)] == ["print", "", "x" * 3_000_000, "plain"]
+    replies = outcomes(make_pool(), ["print", "read", "big", "plain"])
+    assert list(replies.values()) == ["print", "", "x" * 3_000_000, "plain"]
 
 
 def test_a_timeout_ends_what_the_task_has_started(make_pool: Callable[..., WorkerPool], tmp_path: Path) -> None:
-    pool = make_pool("grandchild", timeout=1.0)
-    [(_, reply)] = pool.map([str(tmp_path / "pids")])
-    assert reply.error == "no answer within 1 s"
+    future = make_pool(timeout=1.0).submit(load("tasks_of_a_user:grandchild"), str(tmp_path / "pids"))
+    assert str(future.exception()) == "no answer within 1 s"
     for pid in (tmp_path / "pids").read_text().split():
         assert ends(int(pid))
 
 
-def test_leaving_early_ends_the_tasks_under_way(make_pool: Callable[..., WorkerPool]) -> None:
-    pool = make_pool(num_workers=2)
-    replies = pool.map(["plain", "hang", "hang"])
-    assert next(replies)[1].value == "plain"
-    replies.close()  # type: ignore[attr-defined]
-    assert dict(pool.map(["again"]))[0].value == "again"
+def test_a_shutdown_ends_the_tasks_under_way(make_pool: Callable[..., WorkerPool], tmp_path: Path) -> None:
+    pool = make_pool(2)
+    work = load("tasks_of_a_user:by_name")
+    futures = [pool.submit(work, task) for task in ("plain", "hang", "hang", "hang")]
+    assert next(as_completed(futures)).result() == "plain"
+    pool.shutdown(cancel_futures=True)
+    assert all(future.done() for future in futures)
 
 
-def test_workers_end_with_a_parent_that_is_killed(make_pool: Callable[..., WorkerPool], tmp_path: Path) -> None:
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     script = f"""
 import sys
 from molvae.design.oracle.workers import WorkerPool
 sys.path.insert(0, {str(tmp_path)!r})
-list(WorkerPool("tasks_of_a_user:factory", {{"name": "grandchild"}}).map([{str(tmp_path / "pids")!r}]))
+from tasks_of_a_user import grandchild
+WorkerPool().submit(grandchild, {str(tmp_path / "pids")!r}).result()
 """
     with subprocess.Popen([sys.executable, "-c", script]) as parent:
         deadline = time.monotonic() + 30
@@ -151,37 +189,49 @@ list(WorkerPool("tasks_of_a_user:factory", {{"name": "grandchild"}}).map([{str(t
         assert ends(int(pid))
 
 
+def test_the_script_of_a_user_runs_once_even_without_a_guard(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+from molvae.design.oracle.workers import WorkerPool
+print("top of the script")
+with WorkerPool(2) as pool:
+    print(pool.submit(len, "CCO").result())
+""")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("top of the script\n3\n", "")
+
+
 @pytest.mark.parametrize(
-    ("factory", "arguments", "message"),
+    ("target", "arguments", "message"),
     [
-        ("no_such_module:f", {}, "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("tasks_of_a_user:missing", {}, "AttributeError: .* has no attribute 'missing'"),
-        ("tasks_of_a_user:time", {}, "TypeError: tasks_of_a_user:time is a module, not a function"),
-        ("tasks_of_a_user:cannot", {"x": 1}, "TypeError: cannot.* got an unexpected keyword"),
-        ("os:_exit", {"status": 5}, "the process ended with exit status 5"),
-        ("sys:exit", {}, "SystemExit"),
+        ("tasks_of_a_user:fails", ["no licence"], "RuntimeError: no licence; it last wrote:\nlooking for a licence"),
+        ("importlib:import_module", ["no_such_module"], "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("os:_exit", [5], "the process ended with exit status 5"),
+        ("sys:exit", [], "SystemExit"),
+        ("time:sleep", [600], "no answer within 0.5 s"),
     ],
 )
-def test_what_can_never_work_is_reported_at_once(
-    make_pool: Callable[..., WorkerPool], factory: str, arguments: dict[str, int], message: str
+def test_what_can_never_work_is_reported_at_once(target: str, arguments: list[object], message: str) -> None:
+    with pytest.raises(OracleError) as caught:
+        WorkerPool(initializer=partial(load(target), *arguments), startup_timeout=0.5)
+    assert str(caught.value) == f"the oracle cannot be set up: {message}"
+
+
+def test_a_worker_that_cannot_be_replaced_is_an_error_of_the_whole(
+    make_pool: Callable[..., WorkerPool], tmp_path: Path
 ) -> None:
-    with pytest.raises(OracleError, match=f"the oracle cannot be set up: .*{message}"):
-        WorkerPool(factory, arguments)
+    (tmp_path / "key").touch()
+    pool = make_pool(initializer=partial(os.stat, str(tmp_path / "key")))
+    (tmp_path / "key").unlink()
+    work = load("tasks_of_a_user:by_name")
+    assert isinstance(pool.submit(work, "suicide").exception(), TaskFailed)
+    with pytest.raises(OracleError, match="cannot be set up: FileNotFoundError"):
+        pool.submit(work, "plain").result()
 
 
-def test_a_set_up_that_hangs_is_given_up(make_pool: Callable[..., WorkerPool]) -> None:
-    with pytest.raises(OracleError, match=r"cannot be set up: no answer within 0\.3 s"):
-        WorkerPool("tasks_of_a_user:by_name", {"task": "hang"}, startup_timeout=0.3)
-
-
-def test_words_for_messages() -> None:
-    assert describe_exit(-9) == "was killed by SIGKILL"
-    assert describe_exit(-99) == "ended with exit status -99"
-    assert describe_exit(None) == "closed its output"
-    assert tail(b"") == ""
-    assert tail(b"1\n2\n3\n\xff\n\n", lines=2) == "; it last wrote:\n3\n�"
-    assert len(tail(b"x" * 10_000)) < 600
+def test_targets_are_imported_by_name() -> None:
     assert load("os.path:join") is os.path.join
+    with pytest.raises(TypeError, match="os:path is a module, not a function"):
+        load("os:path")
 
 
 def ends(pid: int) -> bool:
