@@ -71,8 +71,8 @@ class TrainingSet:
         if not isinstance(smiles, str):
             return False
         key = np.uint64(_hash(smiles))
-        place = int(np.searchsorted(self._hashes, key))
-        return place < len(self._hashes) and bool(self._hashes[place] == key)
+        index = int(np.searchsorted(self._hashes, key))
+        return index < len(self._hashes) and bool(self._hashes[index] == key)
 
     def __len__(self) -> int:
         return len(self._hashes)

@@ -82,7 +82,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path):
     """The whole chain from SMILES to greedy decoding, overfitted on ten molecules."""
     from molvae.chemistry.properties import compute_many
     from molvae.core.fit import FitConfig
-    from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
+    from molvae.molecules.training import MoleculeData, MoleculeObjectiveConfig, TrainConfig, ValidationConfig, train
     from molvae.molecules.vae import MoleculeVAEConfig
 
     table = compute_many(MOLECULES, ["QED", "SAS", "logP"], progress=silent)
@@ -90,7 +90,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path):
     config = TrainConfig(
         batch_size=10,
         model=MoleculeVAEConfig(latent_size=16, channels=32, dense_size=64, hidden_size=128, dilations=(1,)),
-        objective=ObjectiveConfig(beta=((0, 0.001),)),
+        objective=MoleculeObjectiveConfig(beta=0.001),
         fit=FitConfig(epochs=250, learning_rate=5e-3, warmup_steps=10, validate_every=250, precision="float32"),
         validation=ValidationConfig(molecules=10, prior_samples=5),
     )

@@ -13,7 +13,7 @@ def test_auto_takes_what_there_is():
     assert choose_device("cpu") == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["abacus", "cuda:99"])
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta"])
 def test_a_device_that_is_not_there_is_refused(name):
     with pytest.raises(ConfigError, match="--device auto or cpu"):
         choose_device(name)
