@@ -1,6 +1,8 @@
 """Named shapes of tensors: the glossary of the code, and what the tests check at run time.
 
     S  samples of z            B  examples in a batch      D  latent dimensions
+    F  independent parts of a code (dimensions, variables)
+    N  variables of a discrete code, each with C classes; D = N C
     *K leading axes of a condition (the classes that M2 sums over), usually none
     T  points on a path        n, m any number of points
 
@@ -19,6 +21,10 @@ Codes = Float[Tensor, "*K B D"]
 """One latent point for each example: a posterior's parameters."""
 Samples = Float[Tensor, "S *K B D"]
 """Samples of z."""
+PerFactor = Float[Tensor, "*K B F"]
+"""One number for each independent part of each code, in nats."""
+Classes = Float[Tensor, "*K B N C"]
+"""Log probabilities of the classes of each variable."""
 Point = Float[Tensor, " D"]
 """One latent point."""
 Points = Float[Tensor, "n D"]

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from molvae.chemistry.domain import nci_molecules
 from molvae.chemistry.io import read_molecules
 from molvae.core.nn.convolution import SequenceConvolution
-from molvae.core.objectives import joint
+from molvae.core.objectives import elbo
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.decoder import RecurrentDecoder
 from molvae.molecules.decoding import generate
@@ -130,7 +130,8 @@ def train_epoch(
         for number, batch in enumerate(batches):
             generator = torch.Generator().manual_seed(number)
             with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                values = joint(model.terms(batch, 1, generator), 0.05, {"properties": 1.0})
+                terms = model.terms(batch, 1, generator)
+                values = elbo(terms, 0.05) + terms.aux["properties"]
             optimizer.zero_grad(set_to_none=True)
             (-values.mean()).backward()
             nn.utils.clip_grad_norm_([*model.parameters(), *extra], 5.0)

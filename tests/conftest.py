@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-# Every call into these modules is held against its shape annotations (molvae/shapes.py); before molvae is imported.
-_CHECKED = ("distributions", "objectives", "sampling", "terms")
-install_import_hook([f"molvae.core.{name}" for name in _CHECKED], "beartype.beartype")
+# Every call into the modules that name shapes (molvae/shapes.py) is held against them; before molvae is imported.
+_PACKAGE = Path(__file__).resolve().parents[1] / "molvae"
+SHAPED = [
+    ".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts)
+    for path in sorted(_PACKAGE.rglob("*.py"))
+    if "from molvae.shapes import" in path.read_text(encoding="utf-8")
+]
+install_import_hook(SHAPED, "beartype.beartype")
 
 # Real data is used where it lies: set MOLVAE_TEST_DATA, or keep a folder `shared/data` beside the checkout.
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"

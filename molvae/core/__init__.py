@@ -4,9 +4,14 @@ Every formula of the house, where its code is, and its source. [AEVB] is Kingma 
 variational Bayes", arXiv 1312.6114; all quantities are nats per example.
 
     distributions   z = mu + sigma eps, eps ~ N(0, I)                                 [AEVB] eq. 10
-                    KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
-                    KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
+                    z = mu + L eps                                                    Kingma & Welling 2019, 2.5.1
                     Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
+    categorical     one-hot argmax(log pi + g), g ~ Gumbel(0, 1)                      Maddison et al. 2014
+                    z = softmax((log pi + g) / tau), or straight through              Jang 2016; Maddison 2016
+    priors          KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
+                    KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
+                    KL of two Gaussians, for a prior that is learned or p(z|x)        Sohn et al. 2015
+                    KL(pi || uniform) = sum_n (log C + sum_c pi_nc log pi_nc)         Jang et al. 2016
     flows           u = f(z): log q(u) = log q(z) - log |det du/dz|                   Dinh et al. 2017; Chen et al. 2017
     objectives      ELBO = E_q[log p(x|z)] - beta KL                                  [AEVB] eq. 3, 7; Higgins 2017
                     ELBO = E_q[log p(x|z) + log p(z) - log q(z|x)]                    [AEVB] eq. 2, 6
@@ -18,8 +23,11 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     log p(x) = log E_p(z)[p(x|z)], naively                            [AEVB] section 2.1
                     active units: Var_x(E_q[z_j]) > 0.01                              Burda et al. 2016, section 5.2
     schedules       beta rising once, or in cycles                                    Bowman et al. 2016; Fu et al. 2019
+                    tau = max(floor, exp(-rate step))                                 Jang et al. 2016
+    fit             mean of the weights, decay min(d, (1 + t) / (10 + t))             Polyak & Juditsky 1992
+    training        bound + sum_k w_k log p_k(y|z), y the properties                  Gomez-Bombarelli et al. 2018
     sampling        great circle between two points                                   Shoemake 1985; White 2016
                     the plane through the inverse Gaussian CDF                        [AEVB] appendix A
     images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9
-    molecules       ELBO + w log p(y|z), y the properties                             Gomez-Bombarelli et al. 2018
+    molecules       z' = sqrt(1 - a^2) z + a e, e ~ p(z), before decoding             our own
 """

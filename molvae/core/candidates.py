@@ -69,7 +69,7 @@ class Prediction:
     def to_frame(self) -> pd.DataFrame:
         """One row a point: each property, and its uncertainty as ``<name>_std``."""
         columns = {}
-        for place, name in enumerate(self.names):
-            columns[name] = self.mean[:, place].detach().cpu().numpy()
-            columns[f"{name}_std"] = self.std[:, place].detach().cpu().numpy()
+        for column, name in enumerate(self.names):
+            columns[name] = self.mean[:, column].detach().cpu().numpy()
+            columns[f"{name}_std"] = self.std[:, column].detach().cpu().numpy()
         return pd.DataFrame(columns)

@@ -108,6 +108,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
         version = settings.pop("format")
     except (ValueError, KeyError, AttributeError):
         raise CheckpointError(f"{path} is damaged: get the model folder again") from None
+    if "settings" in settings:
+        raise CheckpointError(f"{folder} is a run folder without a trained model: it has no model/ in it")
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version}; this molvae reads format {FORMAT}: upgrade molvae")
     return settings

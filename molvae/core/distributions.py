@@ -1,11 +1,15 @@
-"""Posteriors, priors and likelihoods as objects.
+"""Posteriors, priors and likelihoods as objects: the three protocols, Gaussians and pixels.
 
 Every ``log_prob`` is in nats per example: summed over all dimensions of one example, normalising constants
 included. Shape letters: S samples, B examples, D latent dimensions. Randomness is an argument: pass a
-``torch.Generator`` to repeat a draw.
+``torch.Generator`` to repeat a draw; it is made where the generator lives, and moved to where it is needed.
 
-To add one: write a class with the methods of :class:`Posterior`, :class:`Prior` or :class:`Likelihood`, and the line in
-:mod:`molvae.core.heads` that makes it out of a network's outputs.
+A code may be more than a vector: N categories of C classes, a grid, a set of slots. Outside it is flat, (S, B, D), so
+that objectives, evaluators and samplers need not know; its ``event_shape``, with D elements, is for those who do.
+
+Discrete posteriors are in :mod:`molvae.core.categorical`, priors in :mod:`molvae.core.priors`. To add a distribution:
+write a class with the methods of :class:`Posterior`, :class:`Prior` or :class:`Likelihood`, and the line in the
+registry that makes it: a head in :mod:`molvae.core.heads`, or ``PRIORS``.
 """
 
 import math
@@ -16,7 +20,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import InputError
-from molvae.shapes import Codes, PerExample, PerSample, Samples
+from molvae.shapes import Codes, PerSample, Samples
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -26,31 +30,43 @@ class Posterior(Protocol):
     """q(z|x) for a batch of B examples."""
 
     @property
+    def event_shape(self) -> tuple[int, ...]:
+        """What the D numbers of one code are, ``(D,)`` for a vector."""
+
+    @property
     def mean(self) -> Codes:
         """(B, D)"""
 
     def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
-        """(S, B, D), differentiable in the parameters of q."""
+        """(S, B, D), differentiable in the parameters of q where q has such draws."""
 
     def log_prob(self, z: Samples) -> PerSample:
         """(S, B, D) -> (S, B)"""
 
-    def kl_to_standard_normal(self) -> PerExample | None:
-        """KL(q || N(0, I)) of each example (B,) in closed form, or None where there is none."""
-
 
 @runtime_checkable
 class Prior(Protocol):
-    """p(z)."""
+    """p(z), or p(z|x) with parameters for each of B examples. It decides what its divergence from a posterior is."""
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """What the D numbers of one code are, ``(D,)`` for a vector."""
 
     def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        """(*shape, D)"""
+        """(*shape, D), or (*shape, B, D) if every example has its own prior."""
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(S, B, D) -> (S, B)"""
 
-    def kl_from(self, posterior: Posterior) -> Tensor | None:
-        """KL(q || p) of each example (B,) in closed form, or None where there is none."""
+    def kl_per_factor(self, q: Posterior) -> Tensor | None:
+        """KL(q || p) of each independent part of the code, (B, F): a dimension, a category; None if it has no such
+        parts or no closed form.
+        """
+
+    def kl_from(self, q: Posterior) -> Tensor | None:
+        """KL(q || p) of each example (B,) in closed form, or None where there is none: it is then estimated from the
+        samples of the bound.
+        """
 
 
 class Likelihood(Protocol):
@@ -73,6 +89,12 @@ def standard_normal_like(reference: Tensor, shape: tuple[int, ...], generator: t
     return torch.randn(shape, generator=generator, device=device, dtype=reference.dtype).to(reference.device)
 
 
+def uniform_like(reference: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    """Uniform numbers in [0, 1), otherwise as :func:`standard_normal_like`."""
+    device = generator.device if generator is not None else reference.device
+    return torch.rand(shape, generator=generator, device=device, dtype=reference.dtype).to(reference.device)
+
+
 @dataclass(frozen=True)
 class DiagonalGaussian:
     """N(mu, diag(sigma^2)), the posterior of Kingma & Welling 2013, section 3.
@@ -80,10 +102,16 @@ class DiagonalGaussian:
     Attributes:
         mu: (B, D)
         log_var: (B, D), log sigma^2
+        shape: event shape of a code that is more than a vector, such as K slots of D / K numbers.
     """
 
     mu: Codes
     log_var: Codes
+    shape: tuple[int, ...] = ()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.shape or (self.mu.shape[-1],)
 
     @property
     def mean(self) -> Codes:
@@ -96,9 +124,6 @@ class DiagonalGaussian:
 
     def log_prob(self, z: Samples) -> PerSample:
         return -0.5 * (LOG_2PI + self.log_var + (z - self.mu) ** 2 * torch.exp(-self.log_var)).sum(-1)
-
-    def kl_to_standard_normal(self) -> PerExample:
-        return kl_per_dimension(self).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,10 @@ class FullGaussian:
     factor: Tensor
 
     @property
+    def event_shape(self) -> tuple[int, ...]:
+        return (self.mu.shape[-1],)
+
+    @property
     def mean(self) -> Codes:
         return self.mu
 
@@ -127,15 +156,11 @@ class FullGaussian:
     def log_prob(self, z: Samples) -> PerSample:
         residual = (z - self.mu).unsqueeze(-1)
         eps = torch.linalg.solve_triangular(self.factor.expand(*z.shape, -1), residual, upper=False).squeeze(-1)
-        return -0.5 * (LOG_2PI + eps**2).sum(-1) - self._log_det
-
-    def kl_to_standard_normal(self) -> PerExample:
-        # 1/2 (tr(L L^T) + mu^T mu - D) - log det L
-        squares = (self.factor**2).sum((-2, -1)) + (self.mu**2 - 1).sum(-1)
-        return 0.5 * squares - self._log_det
+        return -0.5 * (LOG_2PI + eps**2).sum(-1) - self.log_det
 
     @property
-    def _log_det(self) -> Tensor:
+    def log_det(self) -> Tensor:
+        """log det L of each example, (B,)."""
         return self.factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
@@ -143,10 +168,20 @@ class FullGaussian:
 class PointMass:
     """All of q at one point: the code of a plain autoencoder. No density, so no bound: train it on reconstruction.
 
-    ``log_prob`` is zero by convention, which makes sampled bounds of a point mass the MAP objective log p(x, z).
+    ``log_prob`` is zero by convention, so that what stands for the KL is -log p(z): no divergence, and no evaluator
+    reports it as one.
+
+    Attributes:
+        mu: (B, D)
+        shape: event shape of a code that is more than a vector.
     """
 
     mu: Codes
+    shape: tuple[int, ...] = ()
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.shape or (self.mu.shape[-1],)
 
     @property
     def mean(self) -> Codes:
@@ -157,31 +192,6 @@ class PointMass:
 
     def log_prob(self, z: Samples) -> PerSample:
         return torch.zeros_like(z[..., 0])
-
-    def kl_to_standard_normal(self) -> None:
-        return None
-
-
-@dataclass(frozen=True)
-class StandardNormal:
-    """p(z) = N(0, I) in D dimensions."""
-
-    dimension: int
-
-    def sample(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
-        return torch.randn((*shape, self.dimension), generator=generator)
-
-    def log_prob(self, z: Samples) -> PerSample:
-        return -0.5 * (LOG_2PI + z**2).sum(-1)
-
-    def kl_from(self, posterior: Posterior) -> PerExample | None:
-        return posterior.kl_to_standard_normal()
-
-
-def kl_per_dimension(posterior: DiagonalGaussian) -> Codes:
-    """KL(N(mu, sigma^2) || N(0, 1)) of each example and dimension, (B, D), AEVB appendix B."""
-    mu, log_var = posterior.mu, posterior.log_var
-    return -0.5 * (1 + log_var - mu**2 - log_var.exp())
 
 
 def _sum_event(log_density: Tensor, x: Tensor) -> Tensor:
@@ -211,8 +221,7 @@ class Bernoulli:
         return _sum_event(x * self.logits - torch.nn.functional.softplus(self.logits), x)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        device = generator.device if generator is not None else self.logits.device
-        uniform = torch.rand(self.logits.shape, generator=generator, device=device).to(self.logits.device)
+        uniform = uniform_like(self.logits, tuple(self.logits.shape), generator)
         return (uniform < self.logits.sigmoid()).to(self.logits.dtype)
 
     @property

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from molvae.core.distributions import PointMass
 from molvae.core.objectives import elbo, iwae
+from molvae.core.terms import Terms
 from molvae.core.vae import VAE
+from molvae.errors import ConfigError
 from molvae.run.progress import Progress, silent, track
 
 
@@ -23,15 +25,23 @@ def active_units(means: Tensor, threshold: float = 0.01) -> int:
     return int((means.var(0) > threshold).sum())
 
 
+def parts_of_bound(terms: Terms) -> dict[str, Tensor]:
+    """Reconstruction and KL of each example, (B,) each; a point mass has no density, so no KL from any prior."""
+    parts = {"reconstruction": terms.log_px.mean(0)}
+    return parts if isinstance(terms.q, PointMass) else {**parts, "kl": terms.kl}
+
+
 @torch.no_grad()
 def evaluate_bounds(
     model: VAE, batches: Iterable[Any], samples: int = 1, seed: int = 0, active_threshold: float = 0.01
 ) -> dict[str, float]:
     """Reconstruction, KL, ELBO and active units over a data set; with ``samples`` > 1 also the importance-weighted NLL.
 
+    A plain autoencoder has no bound: of it only reconstruction and active units are told.
+
     Args:
         model: in eval mode.
-        batches: each an input of the model with a length, on the model's device.
+        batches: each an input of the model with a length; moved to the model's device.
         samples: S samples of z for each example.
         seed: of the samples.
         active_threshold: of the variance of the posterior mean.
@@ -40,12 +50,12 @@ def evaluate_bounds(
     sums: dict[str, float] = {}
     means, count = [], 0
     for batch in batches:
-        terms = model.terms(batch, samples, generator)
-        values = {"reconstruction": terms.log_px.mean(0), "elbo": elbo(terms)}
-        if not isinstance(terms.q, PointMass):  # which has no density
-            values["kl"] = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
-        if samples > 1:
-            values["nll"] = -iwae(terms)
+        terms = model.terms(batch.to(model.device), samples, generator)
+        values = parts_of_bound(terms)
+        if "kl" in values:
+            values["elbo"] = elbo(terms)
+            if samples > 1:
+                values["nll"] = -iwae(terms)
         for name, value in values.items():
             sums[name] = sums.get(name, 0.0) + float(value.sum())
         means.append(terms.q.mean.cpu())
@@ -85,16 +95,22 @@ def importance_log_likelihood(
 
     Args:
         model: in eval mode.
-        batches: each an input of the model with a length, on the model's device.
+        batches: each an input of the model with a length; moved to the model's device.
         samples: S draws of z for each example; 5,000 is the custom of the literature.
         seed: of the draws.
         chunk: draws at a time; memory grows with it, the result does not depend on it but through the noise.
         progress: told how far it has come.
+
+    Raises:
+        ConfigError: the posterior has no density, so there are no importance weights.
     """
     generator = torch.Generator().manual_seed(seed)
     values = []
-    for batch in track(batches, f"log-likelihood, {samples} samples", progress=progress):
+    for given in track(batches, f"log-likelihood, {samples} samples", progress=progress):
+        batch = given.to(model.device)
         q = model.posterior(batch)
+        if isinstance(q, PointMass):
+            raise ConfigError("a plain autoencoder has no density q(z|x), so its log p(x) cannot be estimated")
         total = torch.full((len(batch),), -math.inf)
         for begin in range(0, samples, chunk):
             terms = model.terms(batch, min(chunk, samples - begin), generator, q=q)
@@ -115,7 +131,7 @@ def prior_log_likelihood(
 
     Args:
         model: in eval mode.
-        batch: B examples.
+        batch: B examples; moved to the model's device.
         samples: the largest S.
         marks: rising numbers of samples, at most ``samples``.
         seed: of the draws.
@@ -123,12 +139,14 @@ def prior_log_likelihood(
     """
     generator = torch.Generator().manual_seed(seed)
     total, drawn, rows = torch.full((len(batch),), -math.inf), 0, []
-    device = next(model.parameters()).device
+    batch = batch.to(model.device)
+    prior, target = model.prior_for(batch), model.target(batch)
     for mark in marks:
         while drawn < min(mark, samples):
             number = min(chunk, mark - drawn)
-            z = model.prior.sample((number, 1), generator).to(device)  # the same z serve every example
-            log_px = model.likelihood(z, batch).log_prob(model.target(batch))
+            z = prior.sample((number,), generator).to(model.device)
+            # the same z serve every example, unless each has its own prior
+            log_px = model.likelihood(z.unsqueeze(1) if z.dim() == 2 else z, batch).log_prob(target)
             total = torch.logaddexp(total, log_px.logsumexp(0).cpu())
             drawn += number
         rows.append(total - math.log(drawn))

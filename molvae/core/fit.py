@@ -8,15 +8,15 @@ weights of an uninterrupted one.
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from molvae.core.schedules import warmup_cosine
@@ -102,12 +102,12 @@ def fit(
     Raises:
         MolvaeError: the objective became NaN or infinite.
     """
-    place = choose_device(device)
-    model.to(place)
+    target = choose_device(device)
+    model.to(target)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    average = _Average(model, config.average)
+    average = _averaged(model, config.average) if config.average else None
     total = config.epochs * len(batches)
     state, pending = _State(), None
     if (folder / LAST).is_file():
@@ -116,7 +116,7 @@ def fit(
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
     interval = config.validate_every or len(batches)
-    use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(place))
+    use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(target))
     generator = torch.Generator()
 
     while state.step < total and not state.stopped:
@@ -126,8 +126,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = warmup_cosine(state.step, config.learning_rate, config.warmup_steps, total)
             generator.manual_seed(config.seed * 1_000_003 + state.step)
-            with torch.autocast(place.type, torch.bfloat16) if use_bfloat16 else nullcontext():
-                values, logged = objective(model, batch.to(place), state.step, generator)
+            with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
+                values, logged = objective(model, batch.to(target), state.step, generator)
             loss = -values.mean()
             if not math.isfinite(loss.item()):
                 raise MolvaeError(
@@ -138,7 +138,8 @@ def fit(
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
             optimizer.step()
-            average.update(model)
+            if average is not None:
+                average.update_parameters(model)
             state.step += 1
             log.add(state.step, {"objective": values, **logged, "gradient_norm": norm}, len(values))
 
@@ -146,10 +147,10 @@ def fit(
             if state.step % interval == 0 or at_end:
                 row = log.means(state.step, state.step / len(batches), optimizer.param_groups[0]["lr"])
                 if validate is not None:
-                    model.eval()
-                    with torch.no_grad(), average.in_place(model):
-                        row |= {f"valid_{name}": value for name, value in validate(model, state.step).items()}
-                        _judge(state, row[f"valid_{config.monitor}"], model, folder, config.patience)
+                    weights = (model if average is None else average.module).eval()
+                    with torch.no_grad():
+                        row |= {f"valid_{name}": value for name, value in validate(weights, state.step).items()}
+                    _keep_if_best(state, row[f"valid_{config.monitor}"], weights, folder, config.patience)
                 log.write(row)
                 _save(folder, model, optimizer, average, state)
             elif state.step % config.checkpoint_every == 0:
@@ -158,48 +159,22 @@ def fit(
                 break
     if validate is not None and (folder / BEST).is_file():
         model.load_state_dict(load_tensors(folder / BEST)[0])
-    else:
-        average.give_to(model)
+    elif average is not None:
+        model.load_state_dict(average.module.state_dict())
     model.eval()
 
 
-class _Average:
-    """Exponential running mean of the trainable weights (Polyak & Juditsky 1992); with decay 0 it is not kept at
-    all.
-    """
+def _averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the model with an exponential running mean of its weights (Polyak & Juditsky 1992)."""
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
-        self.weights = {name: value.detach().clone() for name, value in trained} if decay else {}
-        self.updates = 0
+    def update(means: Sequence[Tensor], latest: Sequence[Tensor], updates: Tensor | int) -> None:
+        # early on the mean is young: a shorter memory forgets the initial weights
+        young = (1 + int(updates)) / (10 + int(updates))
+        get_ema_multi_avg_fn(min(decay, young))(list(means), list(latest), updates)
 
-    def update(self, model: nn.Module) -> None:
-        if self.weights:
-            self.updates += 1
-            # early on the mean is young: a shorter memory forgets the initial weights
-            decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-            current = dict(model.named_parameters())
-            latest = [current[name].detach() for name in self.weights]
-            get_ema_multi_avg_fn(decay)(list(self.weights.values()), latest, 0)
-
-    def restore(self, weights: dict[str, Tensor], updates: int) -> None:
-        """Take up the mean where a checkpoint left it."""
-        self.weights = {name: value.to(self.weights[name].device) for name, value in weights.items()}
-        self.updates = updates
-
-    @contextmanager
-    def in_place(self, model: nn.Module) -> Iterator[None]:
-        """The model has the averaged weights inside this block."""
-        own = {name: value.detach().clone() for name, value in model.named_parameters() if name in self.weights}
-        self.give_to(model)
-        try:
-            yield
-        finally:
-            model.load_state_dict(own, strict=False)
-
-    def give_to(self, model: nn.Module) -> None:
-        model.load_state_dict(self.weights, strict=False)
+    average = AveragedModel(model, multi_avg_fn=update)
+    average.n_averaged.fill_(1)  # the initial weights are the first that it has seen
+    return average
 
 
 class _State:
@@ -209,7 +184,7 @@ class _State:
         self.step, self.best, self.worse, self.stopped = step, best, worse, stopped
 
 
-def _judge(state: _State, value: float, model: nn.Module, folder: Path, patience: int) -> None:
+def _keep_if_best(state: _State, value: float, model: nn.Module, folder: Path, patience: int) -> None:
     if state.best is None or value > state.best:
         state.best, state.worse = value, 0
         save_tensors(folder / BEST, model.state_dict(), {"step": state.step, "value": value})
@@ -222,23 +197,25 @@ def _save(
     folder: Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    average: _Average,
+    average: AveragedModel | None,
     state: _State,
     pending: dict[str, Any] | None = None,
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.weights.items()}
-    save_tensors(folder / LAST, tensors, {**vars(state), "pending": pending, "averaged": average.updates})
+    if average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    save_tensors(folder / LAST, tensors, {**vars(state), "pending": pending})
 
 
 def _resume(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: _Average
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None
 ) -> tuple[_State, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))
-    average.restore(_part(tensors, "average."), header.pop("averaged", 0))
+    if average is not None:
+        average.load_state_dict(_part(tensors, "average."))
     pending = header.pop("pending")
     return _State(**header), pending
 

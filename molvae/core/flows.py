@@ -75,7 +75,7 @@ class CouplingFlow(nn.Module):
 
 @dataclass(frozen=True)
 class FlowPosterior:
-    """The distribution of u = f(z) with z ~ ``base``.
+    """The distribution of u = f(z) with z ~ ``base``. Its KL from a prior has no closed form: it is sampled.
 
     Attributes:
         base: q(z|x).
@@ -85,6 +85,10 @@ class FlowPosterior:
     base: Posterior
     flow: CouplingFlow
     _drawn: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.base.event_shape
 
     @property
     def mean(self) -> Codes:
@@ -102,7 +106,3 @@ class FlowPosterior:
         known = self._drawn and self._drawn[0][0] is z
         code, log_det = self._drawn[0][1:] if known else self.flow.inverse(z)
         return self.base.log_prob(code) - log_det
-
-    def kl_to_standard_normal(self) -> None:
-        """None: there is no closed form; objectives estimate it from the samples."""
-        return None

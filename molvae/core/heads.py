@@ -1,8 +1,10 @@
 """From a network's raw outputs to a distribution: the registries of posteriors and likelihoods.
 
-A head is a small module with a size (how many outputs it needs) and a ``forward`` that returns the distribution. To add
-a posterior or a likelihood: write its class in :mod:`molvae.core.distributions`, its head here, and one line in the
-registry at the end; configuration, models and the shared property tests then know it by name.
+A head is a small module with a size (how many outputs it needs) and a ``forward`` that returns the distribution. Heads
+of posteriors are made from the event shape of the code: ``(D,)`` for a vector, ``(N, C)`` for N variables of C classes.
+To add a posterior or a likelihood: write its class in :mod:`molvae.core.distributions`, its head here, and one line in
+the registry at the end; configuration, models and the shared property tests then know it by name. Priors have their own
+registry, :data:`molvae.core.priors.PRIORS`.
 """
 
 import math
@@ -11,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from molvae.core.categorical import Categorical
 from molvae.core.distributions import Bernoulli, DiagonalGaussian, FullGaussian, Gaussian, PointMass
 
 MIN_LOG_VAR, MAX_LOG_VAR = -14.0, 10.0
@@ -20,13 +23,13 @@ MIN_LOG_VAR, MAX_LOG_VAR = -14.0, 10.0
 class DiagonalGaussianHead(nn.Module):
     """(..., 2 D) -> N(mu, diag(sigma^2))."""
 
-    def __init__(self, latent_size: int) -> None:
+    def __init__(self, *event_shape: int) -> None:
         super().__init__()
-        self.outputs = 2 * latent_size
+        self.event_shape, self.outputs = event_shape, 2 * math.prod(event_shape)
 
     def forward(self, raw: Tensor) -> DiagonalGaussian:
         mu, log_var = raw.float().chunk(2, -1)
-        return DiagonalGaussian(mu, log_var.clamp(MIN_LOG_VAR, MAX_LOG_VAR))
+        return DiagonalGaussian(mu, log_var.clamp(MIN_LOG_VAR, MAX_LOG_VAR), self.event_shape)
 
 
 class FullGaussianHead(nn.Module):
@@ -36,13 +39,13 @@ class FullGaussianHead(nn.Module):
         super().__init__()
         self.latent_size = latent_size
         self.outputs = latent_size + latent_size * (latent_size + 1) // 2
-        self.register_buffer("places", torch.tril_indices(latent_size, latent_size), persistent=False)
+        self.register_buffer("triangle", torch.tril_indices(latent_size, latent_size), persistent=False)
 
     def forward(self, raw: Tensor) -> FullGaussian:
         raw = raw.float()
         mu, entries = raw[..., : self.latent_size], raw[..., self.latent_size :]
         lower = raw.new_zeros(*mu.shape, self.latent_size)
-        rows, columns = self.get_buffer("places")
+        rows, columns = self.get_buffer("triangle")
         lower[..., rows, columns] = entries
         diagonal = lower.diagonal(dim1=-2, dim2=-1)
         # the diagonal holds log sigma, as in the diagonal Gaussian it grew from
@@ -53,12 +56,23 @@ class FullGaussianHead(nn.Module):
 class PointMassHead(nn.Module):
     """(..., D) -> the point itself."""
 
-    def __init__(self, latent_size: int) -> None:
+    def __init__(self, *event_shape: int) -> None:
         super().__init__()
-        self.outputs = latent_size
+        self.event_shape, self.outputs = event_shape, math.prod(event_shape)
 
     def forward(self, raw: Tensor) -> PointMass:
-        return PointMass(raw.float())
+        return PointMass(raw.float(), self.event_shape)
+
+
+class CategoricalHead(nn.Module):
+    """(..., N C) -> N independent variables of C classes."""
+
+    def __init__(self, variables: int, classes: int) -> None:
+        super().__init__()
+        self.event_shape, self.outputs = (variables, classes), variables * classes
+
+    def forward(self, raw: Tensor) -> Categorical:
+        return Categorical(torch.log_softmax(raw.float().unflatten(-1, self.event_shape), -1))
 
 
 class BernoulliHead(nn.Module):
@@ -113,11 +127,13 @@ class FixedSigmaHead(nn.Module):
         return Gaussian(raw.float(), self.get_buffer("log_var"))
 
 
-POSTERIORS: dict[str, Callable[[int], nn.Module]] = {
+POSTERIORS: dict[str, Callable[..., nn.Module]] = {
     "diagonal_gaussian": DiagonalGaussianHead,
     "full_gaussian": FullGaussianHead,
     "point_mass": PointMassHead,
+    "categorical": CategoricalHead,
 }
+"""Name -> event shape, such as (D,) or (N, C) -> head."""
 
 LIKELIHOODS: dict[str, Callable[[float], nn.Module]] = {
     "bernoulli": BernoulliHead,

@@ -6,7 +6,8 @@
     IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
     score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
 
-To add one: a function of the terms and beta, and a line in ``OBJECTIVES``.
+To add one: a function of the terms and beta, and a line in ``OBJECTIVES``. Auxiliary terms, schedules and all that
+depends on the step are added by :func:`molvae.core.training.vae_objective`, to every one of them.
 """
 
 import math
@@ -15,7 +16,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from molvae.core.distributions import DiagonalGaussian, kl_per_dimension
 from molvae.core.terms import Terms
 from molvae.errors import ConfigError
 from molvae.shapes import PerExample, PerSample
@@ -24,12 +24,9 @@ from molvae.shapes import PerExample, PerSample
 def elbo(terms: Terms, beta: float = 1.0) -> PerExample:
     """Evidence lower bound of each example, (B,).
 
-    Kingma & Welling 2013, eq. 3 (closed-form KL where the posterior has one, else its sampled estimate, eq. 2);
-    ``beta`` weighs the KL term (Higgins et al. 2017; annealed as in Bowman et al. 2016).
+    Kingma & Welling 2013, eq. 3; ``beta`` weighs the KL term (Higgins et al. 2017; annealed as in Bowman et al. 2016).
     """
-    reconstruction = terms.log_px.mean(0)
-    kl = terms.kl if terms.kl is not None else (terms.log_qz - terms.log_pz).mean(0)
-    return reconstruction - beta * kl
+    return terms.log_px.mean(0) - beta * terms.kl
 
 
 def sampled_elbo(terms: Terms, beta: float = 1.0) -> PerExample:
@@ -41,18 +38,18 @@ def sampled_elbo(terms: Terms, beta: float = 1.0) -> PerExample:
 
 
 def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> PerExample:
-    """ELBO in which a latent dimension may use ``floor`` nats for nothing, (B,).
+    """ELBO in which each independent part of the code may use ``floor`` nats for nothing, (B,).
 
     Kingma et al. 2016 ("Improved variational inference with inverse autoregressive flow"), eq. 15: below the floor, on
     average over the batch, a dimension feels no pull towards the prior, so it cannot collapse.
 
     Raises:
-        ConfigError: the posterior has no KL of single dimensions.
+        ConfigError: this pair of posterior and prior has no KL of single parts.
     """
-    if not isinstance(terms.q, DiagonalGaussian):
+    parts = terms.p.kl_per_factor(terms.q)
+    if parts is None:
         raise ConfigError("free bits need a posterior with independent dimensions: use diagonal_gaussian")
-    kl = kl_per_dimension(terms.q).flatten(0, -2).mean(0).clamp(min=floor).sum()
-    return terms.log_px.mean(0) - beta * kl
+    return terms.log_px.mean(0) - beta * parts.flatten(0, -2).mean(0).clamp(min=floor).sum()
 
 
 def iwae(terms: Terms, beta: float = 1.0) -> PerExample:
@@ -70,33 +67,25 @@ def reconstruction(terms: Terms, beta: float = 0.0) -> PerExample:
     return terms.log_px.mean(0)
 
 
-OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
-    "elbo": elbo,
-    "sampled_elbo": sampled_elbo,
-    "free_bits": free_bits,
-    "iwae": iwae,
-    "reconstruction": reconstruction,
-}
-
-
-def score_function(terms: Terms, baseline: PerSample | float = 0.0) -> PerExample:
+def score_function(terms: Terms, baseline: PerSample | float = 0.0, beta: float = 1.0) -> PerExample:
     """Surrogate whose gradient is the score-function estimate of the gradient of the ELBO, (B,).
 
     Its value is the sampled ELBO. For the parameters of q, grad E_q[f] = E_q[(f - b) grad log q(z|x)] with
-    f = log p(x, z) - log q(z|x) (Mnih & Gregor 2014, eq. 5 to 8); those of p get their usual gradient.
+    f = log p(x|z) + beta (log p(z) - log q(z|x)) (Mnih & Gregor 2014, eq. 5 to 8); those of p get their usual gradient.
 
     Args:
         terms: made with ``reparameterised=False``.
         baseline: b, (S, B) or a number that does not depend on the sample it is subtracted from.
+        beta: weight of the KL term.
     """
-    f = terms.log_px + terms.log_pz - terms.log_qz
+    f = terms.log_px + beta * (terms.log_pz - terms.log_qz)
     score = (f.detach() - baseline) * terms.log_qz
     # log p(x, z) carries the gradient of p; E_q[grad log q] = 0, so the f of the value carries none of q
     value = f.detach() + (score - score.detach()) + (terms.log_px - terms.log_px.detach())
-    return (value + (terms.log_pz - terms.log_pz.detach())).mean(0)
+    return (value + beta * (terms.log_pz - terms.log_pz.detach())).mean(0)
 
 
-def leave_one_out(terms: Terms) -> PerSample:
+def leave_one_out(terms: Terms, beta: float = 1.0) -> PerSample:
     """Baseline of each sample: the mean of f over the other samples of its example, (S, B).
 
     Mnih & Rezende 2016, eq. 7 (with the arithmetic mean); Kool et al. 2019.
@@ -104,18 +93,22 @@ def leave_one_out(terms: Terms) -> PerSample:
     Raises:
         ConfigError: there is only one sample.
     """
-    f = (terms.log_px + terms.log_pz - terms.log_qz).detach()
+    f = (terms.log_px + beta * (terms.log_pz - terms.log_qz)).detach()
     if len(f) < 2:
         raise ConfigError("a leave-one-out baseline needs at least two samples of z")
     return (f.sum(0) - f) / (len(f) - 1)
 
 
-def joint(terms: Terms, beta: float, weights: dict[str, float]) -> PerExample:
-    """The ELBO plus weighted auxiliary log-likelihoods, (B,): sum_k w_k log p_k(y|z).
+def _score_function(terms: Terms, beta: float = 1.0) -> PerExample:
+    """The score function with the leave-one-out baseline where there are several samples."""
+    return score_function(terms, leave_one_out(terms, beta) if len(terms.z) > 1 else 0.0, beta)
 
-    Gomez-Bombarelli et al. 2018, "Joint property prediction": the property predictor shares the latent space.
-    """
-    total = elbo(terms, beta)
-    for name, weight in weights.items():
-        total = total + weight * terms.aux[name]
-    return total
+
+OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
+    "elbo": elbo,
+    "sampled_elbo": sampled_elbo,
+    "free_bits": free_bits,
+    "iwae": iwae,
+    "reconstruction": reconstruction,
+    "score_function": _score_function,
+}

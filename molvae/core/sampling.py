@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molvae.core.distributions import standard_normal_like
 from molvae.errors import ConfigError
 from molvae.shapes import Drawn, Fractions, Path, Point, Points
 
@@ -56,8 +57,9 @@ def fitted_gaussian(
     """
     centred = encodings - encodings.mean(0)
     covariance = centred.t() @ centred / max(1, len(encodings) - 1)
-    factor = torch.linalg.cholesky(covariance + jitter * torch.eye(covariance.shape[0]))
-    return encodings.mean(0) + torch.randn(number, encodings.shape[1], generator=generator) @ factor.t()
+    factor = torch.linalg.cholesky(covariance + jitter * torch.eye(covariance.shape[0], device=encodings.device))
+    noise = standard_normal_like(encodings, (number, encodings.shape[1]), generator)
+    return encodings.mean(0) + noise @ factor.t()
 
 
 def fitted_mixture(encodings: Points, number: int, components: int = 5, seed: int = 0) -> Drawn:
@@ -73,9 +75,9 @@ def fitted_mixture(encodings: Points, number: int, components: int = 5, seed: in
     if len(encodings) < components:
         raise ConfigError(f"a mixture of {components} Gaussians needs as many encodings, not {len(encodings)}")
     # the ridge keeps the covariance of a small component positive definite in many dimensions
-    mixture = GaussianMixture(components, reg_covar=1e-3, random_state=seed).fit(encodings.double().numpy())
+    mixture = GaussianMixture(components, reg_covar=1e-3, random_state=seed).fit(encodings.double().cpu().numpy())
     points, _ = mixture.sample(number)
-    return torch.from_numpy(np.random.default_rng(seed).permutation(points)).to(encodings.dtype)
+    return torch.from_numpy(np.random.default_rng(seed).permutation(points)).to(encodings)
 
 
 def analogy(a: Tensor, b: Tensor, c: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
-"""KL weight and learning rate as functions of the training step; a schedule belongs to the step, never to the model."""
+"""Numbers that change with the training step: the weight of the KL term, a temperature, the learning rate.
+
+A schedule belongs to the step, never to the model: a model that is evaluated does not know how it was annealed.
+"""
 
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
 from molvae.run.config import Config
 
@@ -34,20 +37,93 @@ def warmup_cosine(step: int, value: float, warmup: int, total: int, floor: float
     return value * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-class KLSchedule(Config):
-    """Weight of the KL term over the steps of a run."""
+_SETTINGS = {
+    "constant": ("value",),
+    "linear": ("value", "steps"),
+    "cyclical": ("value", "steps"),
+    "exponential": ("value", "rate", "floor"),
+    "knots": ("knots",),
+}
+"""What each kind of schedule is made of."""
 
-    kind: Literal["constant", "linear", "cyclical"] = "constant"
-    """``linear`` rises once from zero (Bowman et al. 2016), ``cyclical`` again and again (Fu et al. 2019)."""
-    weight: float = Field(1.0, ge=0)
-    """beta in the end; 1 is the bound itself (Higgins et al. 2017 for others)."""
+
+class Schedule(Config):
+    """A number as a function of the training step; never negative.
+
+    In a recipe a number is a constant, a list holds the knots of a piecewise linear schedule, and a table names its
+    kind::
+
+        beta = 0.1
+        beta = [[0, 0.0], [8000, 0.05]]
+        beta = { kind = "linear", value = 1.0, steps = 5000 }
+        beta = { kind = "cyclical", value = 1.0, steps = 5000 }
+        temperature = { kind = "exponential", value = 1.0, rate = 3e-5, floor = 0.5 }
+    """
+
+    kind: Literal["constant", "linear", "cyclical", "exponential", "knots"] = "constant"
+    """``linear`` rises once from zero (Bowman et al. 2016), ``cyclical`` again and again (Fu et al. 2019),
+    ``exponential`` falls as max(floor, value exp(-rate step)) (Jang et al. 2016), ``knots`` are joined by lines.
+    """
+    value: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """At all steps (constant), in the end (linear), at the top (cyclical), or to begin with (exponential)."""
     steps: int = Field(1000, ge=1)
     """Length of the rise, or of one cycle."""
+    rate: float = Field(1e-4, gt=0, allow_inf_nan=False)
+    """Of the exponential decay, per step."""
+    floor: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Where the exponential decay ends."""
+    knots: tuple[tuple[int, float], ...] = ()
+    """(step, value), steps rising; constant before the first and after the last."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            return {"value": given}
+        if isinstance(given, (list, tuple)):
+            return {"kind": "knots", "knots": given}
+        if not isinstance(given, (dict, Schedule)):
+            raise ValueError("a schedule is a number, a list of knots [[step, value], ...], or a table with its kind")
+        return given
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Schedule":
+        if other := self.model_fields_set - {"kind", *_SETTINGS[self.kind]}:
+            raise ValueError(
+                f"a schedule of kind {self.kind!r} is made of {' and '.join(_SETTINGS[self.kind])}, "
+                f"not of {' and '.join(sorted(other))}"
+            )
+        if self.kind == "knots":
+            steps = [step for step, _ in self.knots]
+            if not steps or steps != sorted(set(steps)) or not all(0 <= value < math.inf for _, value in self.knots):
+                raise ValueError("at least one knot [step, value] is needed, steps rising and values not negative")
+        if self.kind == "exponential" and self.floor > self.value:
+            raise ValueError(f"an exponential decay begins above its floor {self.floor:g}, not at {self.value:g}")
+        return self
+
+    @model_serializer
+    def _shortest_form(self) -> Any:
+        if self.kind == "constant":
+            return self.value
+        if self.kind == "knots":
+            return [list(knot) for knot in self.knots]
+        return {"kind": self.kind, **{name: getattr(self, name) for name in _SETTINGS[self.kind]}}
 
     def at(self, step: int) -> float:
-        """beta at a step."""
+        """The number at a step."""
         if self.kind == "linear":
-            return piecewise_linear(step, ((0, 0.0), (self.steps, self.weight)))
+            return piecewise_linear(step, ((0, 0.0), (self.steps, self.value)))
         if self.kind == "cyclical":
-            return cyclical(step, self.weight, self.steps)
-        return self.weight
+            return cyclical(step, self.value, self.steps)
+        if self.kind == "exponential":
+            return max(self.floor, self.value * math.exp(-self.rate * step))
+        if self.kind == "knots":
+            return piecewise_linear(step, self.knots)
+        return self.value
+
+    @property
+    def final(self) -> float:
+        """What it comes to in the end, by which trained weights are judged."""
+        if self.kind == "knots":
+            return self.knots[-1][1]
+        return self.floor if self.kind == "exponential" else self.value

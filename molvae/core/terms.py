@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from molvae.core.distributions import Posterior
+from molvae.core.distributions import Posterior, Prior
 from molvae.shapes import PerExample, PerSample, Samples
 
 
@@ -17,18 +17,20 @@ class Terms:
         log_px: (S, B) log p(x|z)
         log_pz: (S, B) log p(z)
         log_qz: (S, B) log q(z|x)
-        kl: (B,) KL(q(z|x) || p(z)) in closed form, or None
+        kl: (B,) KL(q(z|x) || p(z)): in closed form if this pair has one, else estimated from the samples
         q: the posterior
+        p: the prior
         px: the likelihood
         z: (S, B, D)
-        aux: further terms of the joint objective by name, each (B,) in nats per example
+        aux: further log-likelihoods by name, which an objective may weigh and add, each (B,) in nats per example
     """
 
     log_px: PerSample
     log_pz: PerSample
     log_qz: PerSample
-    kl: PerExample | None
+    kl: PerExample
     q: Posterior
+    p: Prior
     px: Any  # a Likelihood: to check that at run time would ask for its mode, which decodes
     z: Samples
     aux: dict[str, Tensor] = field(default_factory=dict)

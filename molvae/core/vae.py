@@ -1,12 +1,14 @@
 """The variational autoencoder: an encoder, a prior and a decoder, and the terms that every objective is made of.
 
     q  = encoder(x)        posterior    rsample, log_prob, mean
-    p  = prior             p(z)         sample, log_prob
+    p  = prior             p(z)         sample, log_prob, kl_from(q)
     px = decoder(z)        likelihood   log_prob(x), sample, mode
 
-What x is (pixels, a batch of token sequences) is between encoder and decoder; nothing here looks inside.
+What x is (pixels, a batch of token sequences) is between encoder and decoder; nothing here looks inside. All of it is
+hard and final: what anneals during training (a temperature) is applied by the objective, at its step.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +24,7 @@ class VAE(nn.Module):
 
     Args:
         encoder: module, x -> :class:`~molvae.core.distributions.Posterior`
-        prior: p(z)
+        prior: p(z), in what the code's event shape is; learned if it is a module with parameters.
         decoder: module, z (S, B, D) -> :class:`~molvae.core.distributions.Likelihood`
     """
 
@@ -32,10 +34,24 @@ class VAE(nn.Module):
         self.prior = prior
         self.decoder = decoder
 
+    @property
+    def latent_size(self) -> int:
+        """D"""
+        return math.prod(self.prior.event_shape)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((weight.device for weight in self.parameters()), torch.device("cpu"))
+
     def posterior(self, x: Any) -> Posterior:
         """q(z|x); a model whose input carries more than the data (labels) takes it apart here."""
         q: Posterior = self.encoder(x)
         return q
+
+    def prior_for(self, x: Any) -> Prior:
+        """p(z); a conditional model returns p(z|x) of what x holds beside the data (Sohn et al. 2015)."""
+        return self.prior
 
     def likelihood(self, z: Tensor, x: Any) -> Likelihood:
         """p(x|z) at points z (S, B, D); ``x`` may hold what else the decoder needs (labels)."""
@@ -61,7 +77,8 @@ class VAE(nn.Module):
             x: a batch of B examples.
             samples: S.
             generator: randomness of z.
-            q: posterior to use instead of the encoder's (inference that is not amortised, or an encoding kept).
+            q: posterior to use instead of the encoder's (inference that is not amortised, an encoding kept, or one that
+                is relaxed for this step).
             reparameterised: let the gradient flow through z (AEVB section 2.4); without it z is a constant, as the
                 score-function estimator wants it.
             perturb: z (S, B, D) -> what is decoded in its place; every other term is of z itself.
@@ -71,17 +88,20 @@ class VAE(nn.Module):
         if not reparameterised:
             z = z.detach()
         px = self.likelihood(z if perturb is None else perturb(z), x)
+        p = self.prior_for(x)
+        log_px, log_pz, log_qz, kl = px.log_prob(self.target(x)), p.log_prob(z), q.log_prob(z), p.kl_from(q)
         return Terms(
-            log_px=px.log_prob(self.target(x)),
-            log_pz=self.prior.log_prob(z),
-            log_qz=q.log_prob(z),
-            kl=self.prior.kl_from(q),
+            log_px=log_px,
+            log_pz=log_pz,
+            log_qz=log_qz,
+            kl=(log_qz - log_pz).mean(0) if kl is None else kl,
             q=q,
+            p=p,
             px=px,
             z=z,
             aux=self.auxiliary(x, z),
         )
 
     def auxiliary(self, x: Any, z: Tensor) -> dict[str, Tensor]:
-        """Further log-likelihood terms of the joint objective, each (B,); a plain VAE has none."""
+        """Further log-likelihoods that an objective may weigh and add, each (B,); a plain VAE has none."""
         return {}

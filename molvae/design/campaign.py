@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from molvae.design.domains import MODELS
+from molvae.core.pretrained import load_model
 from molvae.design.latent_space import LatentSpace
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
@@ -102,11 +102,13 @@ class Campaign:
         record = read_run(folder, "design")
         try:
             config = CampaignConfig.create(record.settings["campaign"])
-            name, domain = str(record.settings["model"]), str(record.facts["domain"])
+            name = str(record.settings["model"])
         except (KeyError, TypeError, ConfigError) as error:
             raise RunFolderError(f"{folder}/{CONFIG} cannot be used: {error}") from None
         self = cls.__new__(cls)
-        loaded: Model = MODELS[domain].from_pretrained(name) if model is None else model
+        loaded = load_model(name) if model is None else model
+        if not isinstance(loaded, Model):
+            raise RunFolderError(f"{folder} names {name!r}, a model without candidates: nothing can be searched")
         self._enter(folder, loaded, config, None, oracle, progress)
         return self
 

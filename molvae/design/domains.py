@@ -1,6 +1,4 @@
-"""Domains and their models by name, so that a run folder is read, and its campaign resumed, from its names alone."""
-
-from typing import Any
+"""Domains by name, so that the report of a run folder can draw what the campaign found."""
 
 from molvae.design.protocols import Domain
 from molvae.run.registry import Registry
@@ -8,8 +6,3 @@ from molvae.run.registry import Registry
 DOMAINS: Registry[Domain] = Registry(
     "domain", {"molecules": ("molvae.chemistry.domain:MOLECULES", "small molecules, written as SMILES")}
 )
-
-MODELS: Registry[type[Any]] = Registry(
-    "model", {"molecules": ("molvae.molecules.vae:MoleculeVAE", "autoencoder of SMILES")}
-)
-"""By the domain that they decode to; each has ``from_pretrained(name)``."""

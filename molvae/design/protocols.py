@@ -119,6 +119,7 @@ class Domain(Protocol):
         """Embedded candidates to begin with when the user gives none."""
 
 
+@runtime_checkable
 class Model(Protocol):
     """A latent space with a way in and a way out.
 

@@ -677,5 +677,5 @@ def run_study_recipe(recipe: StudyRecipe, folder: Path | None, mirror: Path | No
         {"study": recipe.study, "data": data.name, "seed": recipe.seed, "settings": settings.model_dump(mode="json")},
         recipe.seed,
     )
-    save_panels(folder, run_study(recipe.study, settings, data, recipe.seed, progress))
+    save_panels(folder, run_study(recipe.study, settings, data, recipe.seed, "auto", progress))
     return folder

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from molvae.core.distributions import uniform_like
 from molvae.errors import ConfigError
 from molvae.images.datasets import ImageSplit
 
@@ -50,7 +51,7 @@ class ImageBatch:
 def binarise(pixels: Tensor, policy: Binarisation, generator: torch.Generator) -> Tensor:
     """Apply a policy to grey values in [0, 1]; the randomness of both draws is the generator's."""
     if policy in ("dynamic", "static"):
-        return (torch.rand(pixels.shape, generator=generator) < pixels).float()
+        return (uniform_like(pixels, tuple(pixels.shape), generator) < pixels).float()
     return (pixels > 0.5).float() if policy == "threshold" else pixels
 
 
@@ -80,12 +81,12 @@ class ImageBatches:
         """The batches of an epoch, from batch ``skip`` on."""
         order = torch.from_numpy(np.random.default_rng((self.seed, number)).permutation(len(self.data)))
         generator = torch.Generator()
-        for place, rows in enumerate(order.split(self.batch_size)):
-            if place < skip:
+        for number_in_epoch, rows in enumerate(order.split(self.batch_size)):
+            if number_in_epoch < skip:
                 continue
             pixels = self.data.pixels[rows]
             if self.binarisation == "dynamic":
-                generator.manual_seed((self.seed * 100_003 + number) * 100_003 + place)
+                generator.manual_seed((self.seed * 100_003 + number) * 100_003 + number_in_epoch)
                 pixels = binarise(pixels, "dynamic", generator)
             labels = None if self.data.labels is None else self.data.labels[rows]
             yield ImageBatch(pixels, labels, rows)

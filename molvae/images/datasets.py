@@ -1,4 +1,4 @@
-"""MNIST, Frey faces, scikit-learn's digits and two half-rings: where they come from, and their splits."""
+"""MNIST, Frey faces, scikit-learn's digits and points of a plane: where they come from, and their splits."""
 
 import gzip
 import struct
@@ -115,7 +115,7 @@ class ImageData:
         return channels, height, width
 
 
-IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings")
+IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle")
 
 
 def load_images(name: str, mirror: Path | None = None, cache: Path | None = None) -> ImageData:
@@ -124,7 +124,8 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``digits``: scikit-learn's 1,797 digits of 8 x 8 pixels; needs no download (1,300 / 197 / 300).
     - ``mnist``: 28 x 28 digits; the last 5,000 of the 60,000 training images are for validation.
     - ``freyfaces``: 1,965 frames of a face, 28 x 20 (1,565 / 200 / 200, shuffled, since neighbours are alike).
-    - ``half_rings``: 2-D points, see :func:`half_rings`.
+    - ``half_rings``, ``shifted_circle``: 2-D points of two classes (4,000 / 1,000 / 1,000), see :func:`half_rings` and
+      :func:`shifted_circle`.
 
     Args:
         name: one of ``IMAGE_DATASETS``.
@@ -137,8 +138,9 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     """
     if name == "digits":
         return _digits()
-    if name == "half_rings":
-        return ImageData(name, half_rings(4000, 0), half_rings(1000, 1), half_rings(1000, 2), classes=2)
+    if name in _PLANES:
+        train, valid, test = (_PLANES[name](number, seed) for seed, number in enumerate((4000, 1000, 1000)))
+        return ImageData(name, train, valid, test, classes=2)
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
@@ -152,17 +154,36 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
 
 
 def half_rings(number: int, seed: int = 0, noise: float = 0.08) -> ImageSplit:
-    """Two half-rings of radius 1, the second turned over and shifted by (1, -0.4): ``number`` points of two values.
+    """Two interleaved half-rings of radius 1, scikit-learn's ``make_moons``: ``number`` points of two values.
 
     A density that no Gaussian fits, in a plane where it can be drawn. A point is an "image" of shape (1, 1, 2).
     """
+    from sklearn.datasets import make_moons
+
+    return _points(*make_moons(number, noise=noise, random_state=seed))
+
+
+def shifted_circle(
+    number: int, seed: int = 0, noise: float = 0.08, shift: tuple[float, float] = (1.0, 0.0)
+) -> ImageSplit:
+    """A circle and the same circle shifted: ``number`` points, half of each class, evenly around the circle.
+
+    Class 0 lies on the unit circle, class 1 on the unit circle around ``shift``, both with Gaussian noise of standard
+    deviation ``noise``. Where the two cross, a point does not tell its class; each has a hole, so its code should be an
+    angle, which a plane under N(0, I) can hold only by tearing it.
+    """
     random = np.random.default_rng(seed)
-    upper = random.integers(0, 2, number)
-    angle = random.uniform(0, np.pi, number)
-    x = np.where(upper == 1, np.cos(angle), 1 - np.cos(angle))
-    y = np.where(upper == 1, np.sin(angle), 0.4 - np.sin(angle))
-    points = np.stack([x, y], -1) + random.normal(0, noise, (number, 2))
-    return ImageSplit(torch.from_numpy(points.astype(np.float32)).view(number, 1, 1, 2), torch.from_numpy(upper))
+    labels = random.permutation(np.arange(number) % 2)
+    angle = random.uniform(0, 2 * np.pi, number)
+    points = np.stack([np.cos(angle), np.sin(angle)], -1) + labels[:, None] * np.array(shift)
+    return _points(points + random.normal(0, noise, (number, 2)), labels)
+
+
+_PLANES = {"half_rings": half_rings, "shifted_circle": shifted_circle}
+
+
+def _points(points: np.ndarray, labels: np.ndarray) -> ImageSplit:
+    return ImageSplit(torch.from_numpy(points.astype(np.float32)).view(-1, 1, 1, 2), torch.from_numpy(labels))
 
 
 def _digits() -> ImageData:

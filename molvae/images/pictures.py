@@ -20,7 +20,7 @@ def grid(images: Tensor, columns: int) -> np.ndarray:
 
 
 def sample_panel(model: ImageVAE, number: int, label: int | None = None, noise: bool = False, seed: int = 0) -> Panel:
-    """Images of z ~ N(0, I), at most ten in a row; ``number`` is rounded up to whole rows.
+    """Images of z ~ p(z), at most ten in a row; ``number`` is rounded up to whole rows.
 
     Raises:
         ConfigError: a class for a model without classes, or one that there is not.
@@ -58,15 +58,22 @@ def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: in
     )
 
 
+def is_plane(model: ImageVAE) -> bool:
+    """Whether one picture shows the latent space: N(0, I) in two dimensions, the same for all classes."""
+    config = model.config
+    return config.latent_size == 2 and config.prior == "standard_normal" and not config.conditional
+
+
 def manifold_panel(model: ImageVAE, side: int = 20) -> Panel:
     """Decoded points of equal probability in the plane.
 
     Raises:
-        ConfigError: the latent space is no plane, or the model is conditional.
+        ConfigError: the latent space is not such a plane.
     """
-    if model.config.latent_size != 2 or model.config.conditional:
+    if not is_plane(model):
         raise ConfigError(
-            f"a manifold is drawn for 2 latent dimensions without classes, not {model.config.latent_size}"
+            "a manifold is drawn for 2 latent dimensions under N(0, I) without classes, not "
+            f"{model.config.latent_size} under {model.config.prior}{' with classes' * model.config.conditional}"
         )
     return Panel(
         "manifold",

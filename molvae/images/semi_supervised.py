@@ -24,6 +24,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from molvae.core.distributions import standard_normal_like
 from molvae.core.fit import FitConfig, Objective
 from molvae.core.objectives import elbo
 from molvae.errors import ConfigError, InputError
@@ -115,8 +116,8 @@ class SemiBatches:
     def epoch(self, number: int, skip: int = 0) -> Iterator[SemiBatch]:
         """The batches of an epoch, from batch ``skip`` on."""
         rounds = len(self.labelled)
-        for place, unlabelled in enumerate(self.unlabelled.epoch(number, skip), start=skip):
-            turn = number * len(self) + place
+        for step, unlabelled in enumerate(self.unlabelled.epoch(number, skip), start=skip):
+            turn = number * len(self) + step
             yield SemiBatch(next(self.labelled.epoch(turn // rounds, turn % rounds)), unlabelled)
 
 
@@ -214,7 +215,7 @@ def adversarial_change(
         def change(step: Tensor) -> Tensor:
             return (here.exp() * (here - log_q_y(pixels + step))).sum(-1)
 
-        direction = _unit(torch.randn(pixels.shape, generator=generator).to(pixels)).requires_grad_()
+        direction = _unit(standard_normal_like(pixels, tuple(pixels.shape), generator)).requires_grad_()
         (gradient,) = torch.autograd.grad(change(radius / 3 * direction).sum(), direction)
         return change(radius * _unit(gradient))
 

@@ -4,24 +4,23 @@ It is :class:`molvae.core.vae.VAE` with pixels for x; bounds, objectives, the tr
 core's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from molvae.core.checkpoint import load_model_folder, save_model_folder
-from molvae.core.distributions import Likelihood, Posterior, StandardNormal
+from molvae.core.distributions import Likelihood, Posterior
 from molvae.core.heads import LIKELIHOODS, POSTERIORS
+from molvae.core.pretrained import Pretrained
+from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
-from molvae.core.vae import VAE
-from molvae.errors import CheckpointError, ConfigError, InputError
+from molvae.errors import ConfigError, InputError
 from molvae.images.batches import ImageBatch
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
 from molvae.run.config import Config
-from molvae.run.device import choose_device
 
 
 class ImageVAEConfig(Config):
@@ -32,6 +31,12 @@ class ImageVAEConfig(Config):
     network: NetworkConfig = NetworkConfig()
     posterior: str = "diagonal_gaussian"
     """A name of ``core.heads.POSTERIORS``."""
+    prior: str = "standard_normal"
+    """A name of ``core.priors.PRIORS``."""
+    categories: int | None = Field(None, ge=2)
+    """Classes of each variable of a discrete code, which has ``latent_size / categories`` variables; with the posterior
+    ``categorical`` and the prior ``uniform_categorical``.
+    """
     likelihood: str = "bernoulli"
     """A name of ``core.heads.LIKELIHOODS``."""
     sigma: float = Field(0.1, gt=0)
@@ -44,10 +49,33 @@ class ImageVAEConfig(Config):
     def _known_posterior(cls, name: str) -> str:
         return _known(name, POSTERIORS)
 
+    @field_validator("prior")
+    @classmethod
+    def _known_prior(cls, name: str) -> str:
+        return _known(name, PRIORS)
+
     @field_validator("likelihood")
     @classmethod
     def _known_likelihood(cls, name: str) -> str:
         return _known(name, LIKELIHOODS)
+
+    @model_validator(mode="after")
+    def _all_or_nothing_discrete(self) -> Self:
+        discrete = (self.posterior == "categorical", self.prior == "uniform_categorical", self.categories is not None)
+        if any(discrete) and not all(discrete):
+            raise ValueError(
+                "a discrete code needs all of posterior = 'categorical', prior = 'uniform_categorical' and categories"
+            )
+        if self.categories is not None and self.latent_size % self.categories:
+            raise ValueError(f"latent_size {self.latent_size} is not a multiple of categories, {self.categories}")
+        return self
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Of a code: (D,), or (N, C) if it is discrete."""
+        return (
+            (self.latent_size,) if self.categories is None else (self.latent_size // self.categories, self.categories)
+        )
 
 
 def _known(name: str, registry: dict[str, Any]) -> str:
@@ -61,7 +89,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.head = POSTERIORS[config.posterior](config.latent_size)
+        self.head = POSTERIORS[config.posterior](*config.event_shape)
         self.network = ENCODERS[config.network.kind](shape, self.head.outputs, config.network, classes)
         self.register_buffer("mean", torch.zeros(shape))
 
@@ -91,7 +119,7 @@ class ImageDecoder(nn.Module):
         return px
 
 
-class ImageVAE(VAE):
+class ImageVAE(Pretrained):
     """A VAE of images.
 
     Args:
@@ -103,12 +131,17 @@ class ImageVAE(VAE):
         ConfigError: a conditional model of data without classes.
     """
 
+    kind: ClassVar[str] = "image-vae"
+    config: ImageVAEConfig
+
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int = 0) -> None:
         if config.conditional and not classes:
             raise ConfigError("a conditional model needs data with classes: set conditional = false")
         given = classes if config.conditional else 0
         super().__init__(
-            ImageEncoder(config, shape, given), StandardNormal(config.latent_size), ImageDecoder(config, shape, given)
+            ImageEncoder(config, shape, given),
+            PRIORS[config.prior](*config.event_shape),
+            ImageDecoder(config, shape, given),
         )
         self.config, self.shape, self.classes = config, shape, classes
 
@@ -131,10 +164,6 @@ class ImageVAE(VAE):
         if labels is None:
             raise InputError("this model is conditional: give the class of every image")
         return nn.functional.one_hot(labels, self.classes).to(self.device, torch.float32)
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
 
     def set_mean(self, pixels: Tensor) -> None:
         """Centre the encoder's input and start the decoder at the mean image of (N, C, H, W)."""
@@ -178,7 +207,7 @@ class ImageVAE(VAE):
     def sample(
         self, number: int, labels: Tensor | None = None, noise: bool = False, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Images of z ~ N(0, I): (number, C, H, W)."""
+        """Images of z ~ p(z): (number, C, H, W)."""
         return self.decode(self.prior.sample((number,), generator), labels, noise, generator)
 
     def reconstruct(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -207,32 +236,10 @@ class ImageVAE(VAE):
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
-    def save_pretrained(self, folder: str | Path, card: str = "", extra_files: Sequence[str] = ()) -> None:
-        """Write a model folder: weights, config, card."""
-        settings = {
-            "kind": "image-vae",
-            "model": self.config.model_dump(mode="json"),
-            "shape": list(self.shape),
-            "classes": self.classes,
-        }
-        save_model_folder(Path(folder), self.state_dict(), settings, {"README.md": card} if card else {}, extra_files)
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "shape": list(self.shape), "classes": self.classes}
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str = "auto") -> "ImageVAE":
-        """Load a model folder; a run folder of ``molvae images train`` will do.
-
-        Raises:
-            CheckpointError: no such model, or its folder is incomplete, damaged or altered.
-        """
-        path = Path(folder)
-        path = path / "model" if (path / "model").is_dir() else path
-        tensors, settings = load_model_folder(path)
-        if settings.get("kind") != "image-vae":
-            raise CheckpointError(f"{path} holds a {settings.get('kind')!r}, not an image-vae")
+    def build(cls, settings: Mapping[str, Any], folder: Path) -> Self:
         channels, height, width = settings["shape"]
-        model = cls(ImageVAEConfig.create(settings["model"]), (channels, height, width), settings["classes"])
-        try:
-            model.load_state_dict(tensors)
-        except RuntimeError:
-            raise CheckpointError(f"the weights in {path} do not fit its config.json: get the folder again") from None
-        return model.to(choose_device(device)).eval()
+        return cls(ImageVAEConfig.create(settings["model"]), (channels, height, width), settings["classes"])

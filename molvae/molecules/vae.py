@@ -5,11 +5,10 @@ z = model.encode(["CCO", "c1ccccc1"])
 table = model.decode(z, n_decodings=50)
 """
 
-import hashlib
 import warnings
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,12 @@ from torch import Tensor
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.molecule import Molecule, parse_smiles
 from molvae.core.candidates import PointCandidates, Prediction
-from molvae.core.checkpoint import load_model_folder, save_model_folder
-from molvae.core.distributions import Posterior, StandardNormal
+from molvae.core.distributions import Posterior
 from molvae.core.flows import CouplingFlow, FlowPosterior
+from molvae.core.pretrained import Pretrained
+from molvae.core.priors import StandardNormal
 from molvae.core.sampling import fitted_gaussian, interpolate
-from molvae.core.vae import VAE
-from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning, abbreviate
+from molvae.errors import ConfigError, InputError, InvalidMoleculeWarning, abbreviate
 from molvae.molecules.config import MoleculeVAEConfig
 from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoding import generate, generate_until_complete
@@ -35,15 +34,14 @@ from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.registries import DECODERS, ENCODERS
 from molvae.molecules.reranking import Choice, decode_points, decode_table
 from molvae.molecules.vocabulary import Vocabulary
-from molvae.run.device import choose_device, gains_from_bfloat16
-from molvae.weights import model_name, weights_folder
+from molvae.run.device import gains_from_bfloat16
 
 __all__ = ["MoleculeVAE", "MoleculeVAEConfig"]
 
 _BATCH = 512  # molecules, or points, at a time
 
 
-class MoleculeVAE(VAE):
+class MoleculeVAE(Pretrained):
     """Encoder and decoder of molecules by name, N(0, I) prior and a property predictor on z.
 
     Follows Gomez-Bombarelli et al. 2018. The joint objective is E[log p(x|z)] - beta KL + w log p(y|z), all in
@@ -58,7 +56,9 @@ class MoleculeVAE(VAE):
         ConfigError: the vocabulary is of another tokenizer than the configuration.
     """
 
+    kind: ClassVar[str] = "molecule-vae"
     domain = MOLECULES
+    config: MoleculeVAEConfig
     prior: StandardNormal
     decoder: Any  # a SequenceDecoder
 
@@ -74,7 +74,6 @@ class MoleculeVAE(VAE):
         self.config = config
         self.vocabulary = vocabulary
         self.card = card
-        self.folder: Path | None = None
 
     def posterior(self, x: TokenBatch) -> Posterior:
         """q(z|x), in the space whose prior is N(0, I)."""
@@ -89,57 +88,13 @@ class MoleculeVAE(VAE):
 
     # --- folders -----------------------------------------------------------------------------------------------
 
+    def texts(self) -> dict[str, str]:
+        return {"vocabulary.json": self.vocabulary.to_json()}
+
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> "MoleculeVAE":
-        """Load a shipped model by name, or any model folder.
-
-        Raises:
-            CheckpointError: no such model, or its folder is incomplete, damaged or altered.
-        """
-        folder = weights_folder(name_or_folder)
-        tensors, settings = load_model_folder(folder)
-        if settings.get("kind") != "molecule-vae":
-            raise CheckpointError(f"{folder} holds a {settings.get('kind')!r}, not a molecule-vae")
+    def build(cls, settings: Mapping[str, Any], folder: Path) -> Self:
         vocabulary = Vocabulary.from_json((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        card = folder / "README.md"
-        model = cls(
-            MoleculeVAEConfig.create(settings["model"]),
-            vocabulary,
-            card.read_text(encoding="utf-8") if card.is_file() else "",
-        )
-        try:
-            model.load_state_dict({key: value.float() for key, value in tensors.items()})
-        except RuntimeError:
-            raise CheckpointError(f"the weights in {folder} do not fit its config.json: get the folder again") from None
-        model.folder = folder
-        return model.to(choose_device(device)).eval()
-
-    def save_pretrained(self, folder: str | Path, half: bool = False, extra_files: Sequence[str] = ()) -> None:
-        """Write a model folder: weights, config, vocabulary, card.
-
-        Args:
-            folder: created if need be.
-            half: store float16 weights.
-            extra_files: files that lie in the folder already and belong to the model; their checksums are kept too.
-        """
-        state = {name: value.half() if half else value for name, value in self.state_dict().items()}
-        settings = {"kind": "molecule-vae", "model": self.config.model_dump(mode="json")}
-        texts = {"vocabulary.json": self.vocabulary.to_json(), "README.md": self.card}
-        save_model_folder(Path(folder), state, settings, texts, extra_files)
-        self.folder = Path(folder)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all weights: two models with the same one are the same."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
-    @property
-    def name(self) -> str:
-        """By which the model is loaded again: a shipped name or its folder; empty if it has none."""
-        return model_name(self.folder) if self.folder is not None else ""
+        return cls(MoleculeVAEConfig.create(settings["model"]), vocabulary)
 
     @property
     def known(self) -> Container[str] | None:
@@ -165,10 +120,6 @@ class MoleculeVAE(VAE):
         """Accepted molecules as what the encoder reads, on the model's device."""
         dataset, _ = MoleculeDataset.build([item.smiles for item in items], self.vocabulary)
         return dataset.batch(np.arange(len(dataset))).to(self.device)
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
 
     @torch.inference_mode()
     def encode(

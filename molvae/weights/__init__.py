@@ -12,12 +12,12 @@ _HERE = Path(__file__).parent
 
 
 def shipped_models() -> list[str]:
-    """Names that :meth:`MoleculeVAE.from_pretrained` knows."""
+    """Names that :func:`molvae.core.pretrained.load_model` knows."""
     return sorted(path.parent.name for path in _HERE.glob("*/config.json"))
 
 
 def weights_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a shipped model, or the folder itself.
+    """The folder of a shipped model, the model in a run folder, or the folder itself.
 
     Raises:
         CheckpointError: neither a shipped name nor a folder.
@@ -25,8 +25,9 @@ def weights_folder(name_or_folder: str | Path) -> Path:
     name = str(name_or_folder)
     if name in shipped_models():
         return _HERE / name
-    if Path(name).is_dir():
-        return Path(name)
+    folder = Path(name)
+    if folder.is_dir():
+        return folder / "model" if (folder / "model").is_dir() else folder
     raise CheckpointError(
         f"no model {name!r}: give a folder, or one of the shipped models: {', '.join(shipped_models())}"
     )

@@ -1,11 +1,11 @@
-"""One property suite for every posterior, prior and likelihood: nats per example, constants included."""
+"""Likelihoods and the diagonal Gaussian against their definitions: nats per example, constants included."""
 
 import math
 
 import pytest
 import torch
 
-from molvae.core.distributions import Bernoulli, DiagonalGaussian, Gaussian, StandardNormal, kl_per_dimension
+from molvae.core.distributions import Bernoulli, DiagonalGaussian, Gaussian
 from molvae.errors import InputError
 
 S, B, D = 3, 4, 2
@@ -82,20 +82,3 @@ def test_posterior_draws_have_its_moments_and_its_gradient():
     torch.testing.assert_close(z.std(0), torch.tensor([1.0, 0.5]), atol=0.03, rtol=0)
     z.sum().backward()
     assert torch.equal(q.mu.grad, torch.full((1, 2), 20_000.0))  # dz/dmu = 1
-
-
-def test_closed_form_kl_agrees_with_torch_and_with_its_sampled_estimate():
-    q, p = posterior(), StandardNormal(D)
-    reference = torch.distributions.kl_divergence(
-        torch.distributions.Normal(q.mu, (0.5 * q.log_var).exp()), torch.distributions.Normal(0.0, 1.0)
-    )
-    torch.testing.assert_close(kl_per_dimension(q), reference)
-    z = q.rsample(50_000, generator())
-    sampled = (q.log_prob(z) - p.log_prob(z)).mean(0)
-    torch.testing.assert_close(p.kl_from(q), sampled, atol=0.05, rtol=0.02)
-
-
-def test_prior_samples_are_standard_normal():
-    z = StandardNormal(3).sample((20_000,), generator())
-    assert z.shape == (20_000, 3)
-    torch.testing.assert_close(torch.cov(z.t()), torch.eye(3), atol=0.05, rtol=0)

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import nn
 
-from molvae.core.distributions import DiagonalGaussian, Gaussian, StandardNormal
+from molvae.core.distributions import DiagonalGaussian, Gaussian
 from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
+from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
 
 NOISE = 0.5

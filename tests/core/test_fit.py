@@ -19,10 +19,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from molvae.core.checkpoint import load_tensors
-from molvae.core.distributions import Bernoulli, DiagonalGaussian, StandardNormal
+from molvae.core.distributions import Bernoulli, DiagonalGaussian
 from molvae.core.evaluate import evaluate_bounds
 from molvae.core.fit import FitConfig, fit
 from molvae.core.objectives import elbo
+from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
 from molvae.errors import MolvaeError
 from molvae.run.progress import silent

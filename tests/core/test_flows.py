@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from molvae.core.distributions import DiagonalGaussian, StandardNormal
+from molvae.core.distributions import DiagonalGaussian
 from molvae.core.flows import CouplingFlow, FlowPosterior
+from molvae.core.priors import StandardNormal
 
 
 def flow(dimension: int = 5, layers: int = 4, spread: float = 0.2) -> CouplingFlow:

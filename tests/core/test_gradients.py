@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from molvae.core.distributions import Bernoulli, DiagonalGaussian, StandardNormal
+from molvae.core.distributions import Bernoulli, DiagonalGaussian
 from molvae.core.gradients import gradient_moments, reparameterised, score
+from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
 
 

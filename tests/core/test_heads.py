@@ -1,5 +1,6 @@
 """One property suite for every registered posterior and likelihood: a new line in the registry is tested at once."""
 
+import math
 import re
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 import torch
 
 from molvae.core import distributions
-from molvae.core.distributions import StandardNormal
 from molvae.core.heads import LIKELIHOODS as REGISTERED
 from molvae.core.heads import POSTERIORS
+from molvae.core.priors import StandardNormal
 
 S, B, D = 4, 3, 2
+SHAPES = {"categorical": (3, 4)}
+"""Event shapes of codes that are no vectors."""
 EVENT = (1, 2, 2)
 
 
@@ -25,16 +28,20 @@ def _with_the_example_of_contributing() -> dict:
 
 
 LIKELIHOODS = _with_the_example_of_contributing()
-DENSITIES = [name for name in POSTERIORS if name != "point_mass"]
+GAUSSIANS = ["diagonal_gaussian", "full_gaussian"]
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def posterior(name: str):
-    head = POSTERIORS[name](D)
-    return head(0.5 * torch.randn(B, head.outputs, generator=generator()))
+def posterior_head(name: str):
+    return POSTERIORS[name](*SHAPES.get(name, (D,)))
+
+
+def posterior(name: str, *leading: int):
+    head = posterior_head(name)
+    return head(0.5 * torch.randn(*leading, B, head.outputs, generator=generator()))
 
 
 def likelihood(name: str, samples: int = S):
@@ -44,24 +51,31 @@ def likelihood(name: str, samples: int = S):
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_posterior_draws_are_differentiable_and_repeat_with_the_seed(name):
-    head = POSTERIORS[name](D)
+def test_posterior_draws_are_flat_and_repeat_with_the_seed(name):
+    q = posterior(name)
+    z = q.rsample(S, generator(1))
+    assert z.shape == (S, B, math.prod(q.event_shape)) and q.event_shape == SHAPES.get(name, (D,))
+    assert torch.equal(z, q.rsample(S, generator(1)))
+
+
+@pytest.mark.parametrize("name", [name for name in POSTERIORS if name != "categorical"])
+def test_posterior_draws_are_differentiable(name):
+    head = posterior_head(name)
     raw = torch.randn(B, head.outputs, generator=generator(), requires_grad=True)
-    z = head(raw).rsample(S, generator(1))
-    assert z.shape == (S, B, D)
-    assert torch.equal(z, head(raw).rsample(S, generator(1)))
-    (gradient,) = torch.autograd.grad(z.square().sum(), raw)
+    (gradient,) = torch.autograd.grad(head(raw).rsample(S, generator(1)).square().sum(), raw)
     assert gradient.abs().sum() > 0
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
-def test_posterior_log_prob_has_one_number_per_sample_and_example(name):
-    q = posterior(name)
-    assert q.mean.shape == (B, D)
-    assert q.log_prob(q.rsample(S, generator())).shape == (S, B)
+@pytest.mark.parametrize("leading", [(), (5,)])
+def test_posterior_log_prob_has_one_number_per_sample_and_example(name, leading):
+    """With the classes that M2 puts in front too."""
+    q = posterior(name, *leading)
+    assert q.mean.shape == (*leading, B, math.prod(q.event_shape))
+    assert q.log_prob(q.rsample(S, generator())).shape == (S, *leading, B)
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", GAUSSIANS)
 def test_posterior_density_integrates_to_one(name):
     q = posterior(name)
     line = torch.linspace(-9, 9, 361)
@@ -70,15 +84,7 @@ def test_posterior_density_integrates_to_one(name):
     torch.testing.assert_close(mass, torch.ones(B), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("name", DENSITIES)
-def test_closed_form_kl_is_the_mean_of_its_samples(name):
-    q, prior = posterior(name), StandardNormal(D)
-    z = q.rsample(40_000, generator())
-    sampled = (q.log_prob(z) - prior.log_prob(z)).mean(0)
-    torch.testing.assert_close(prior.kl_from(q), sampled, atol=0.03, rtol=0)
-
-
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", POSTERIORS)
 def test_samples_have_the_posterior_mean(name):
     q = posterior(name)
     torch.testing.assert_close(q.rsample(40_000, generator()).mean(0), q.mean, atol=0.03, rtol=0)
@@ -91,7 +97,7 @@ def test_a_full_gaussian_without_correlations_is_a_diagonal_one():
     a, b = full(torch.cat([mu, lower], -1)), diagonal(torch.cat([mu, 2 * log_sigma.unsqueeze(0)], -1))
     z = torch.randn(5, 1, 2, generator=generator())
     torch.testing.assert_close(a.log_prob(z), b.log_prob(z))
-    torch.testing.assert_close(a.kl_to_standard_normal(), b.kl_to_standard_normal())
+    torch.testing.assert_close(StandardNormal(2).kl_from(a), StandardNormal(2).kl_from(b))
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

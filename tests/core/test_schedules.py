@@ -2,7 +2,9 @@
 
 import pytest
 
-from molvae.core.schedules import KLSchedule, cyclical, piecewise_linear, warmup_cosine
+from molvae.core.schedules import Schedule, cyclical, piecewise_linear, warmup_cosine
+from molvae.errors import ConfigError
+from molvae.run.config import Config, read_toml
 
 
 def test_piecewise_linear_waits_rises_and_stays():
@@ -22,9 +24,58 @@ def test_learning_rate_rises_then_falls_to_its_floor():
     assert rates[110] == pytest.approx(0.1)
 
 
+class Numbers(Config):
+    """A recipe with a schedule in it."""
+
+    beta: Schedule = Schedule()
+
+
 @pytest.mark.parametrize(
-    ("kind", "values"), [("constant", [2.0, 2.0, 2.0]), ("linear", [0.0, 1.0, 2.0]), ("cyclical", [0.0, 2.0, 0.0])]
+    ("toml", "values", "final"),
+    [
+        ("beta = 2", [2.0, 2.0, 2.0], 2.0),
+        ("beta = [[0, 0.0], [10, 2.0]]", [0.0, 1.0, 2.0], 2.0),
+        ("beta = { value = 2.0 }", [2.0, 2.0, 2.0], 2.0),
+        ('beta = { kind = "linear", value = 2.0, steps = 10 }', [0.0, 1.0, 2.0], 2.0),
+        ('beta = { kind = "cyclical", value = 2.0, steps = 10 }', [0.0, 2.0, 0.0], 2.0),
+        ('beta = { kind = "exponential", rate = 0.1, floor = 0.5 }', [1.0, 0.6065306597, 0.5], 0.5),
+        ('beta = { kind = "knots", knots = [[5, 3.0]] }', [3.0, 3.0, 3.0], 3.0),
+        ("", [1.0, 1.0, 1.0], 1.0),
+    ],
 )
-def test_kl_schedules_by_name(kind, values):
-    schedule = KLSchedule(kind=kind, weight=2.0, steps=10)
-    assert [schedule.at(step) for step in (0, 5, 10)] == values
+def test_one_language_for_every_number_in_a_recipe(tmp_path, toml, values, final):
+    (tmp_path / "recipe.toml").write_text(toml)
+    recipe = Numbers.create(read_toml(tmp_path / "recipe.toml"))
+    assert [recipe.beta.at(step) for step in (0, 5, 10)] == pytest.approx(values)
+    assert recipe.beta.final == final
+    # what a run folder records is the same schedule
+    assert Numbers.create(recipe.model_dump(mode="json")) == recipe
+
+
+def test_the_temperature_of_jang():
+    """tau = max(0.5, exp(-3e-5 t)), in the experiments of Jang et al. 2016."""
+    tau = Schedule(kind="exponential", rate=3e-5, floor=0.5)
+    assert [round(tau.at(step), 3) for step in (0, 10_000, 20_000, 1_000_000)] == [1.0, 0.741, 0.549, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "at least one knot"),
+        ([[5, 0.1], [2, 0.2]], "steps rising"),
+        ([[0, -0.1]], "not negative"),
+        ([[0, float("nan")]], "not negative"),
+        (-1.0, "greater than or equal to 0"),
+        (float("inf"), "finite"),
+        ("high", "a number, a list of knots"),
+        (True, "a number, a list of knots"),
+        ({"kind": "sine"}, "'constant', 'linear'"),
+        ({"kind": "linear", "stpes": 3}, "did you mean 'steps'"),
+        ({"kind": "linear", "rate": 0.1}, "'linear' is made of value and steps, not of rate"),
+        ({"steps": 5}, "'constant' is made of value"),
+        ({"kind": "exponential", "value": 0.1, "floor": 0.5}, "above its floor 0.5"),
+    ],
+)
+def test_a_schedule_that_means_nothing_is_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Numbers.create({"beta": given})

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from molvae.core.candidates import Candidate, PointCandidates, Prediction
-from molvae.core.distributions import StandardNormal
+from molvae.core.priors import StandardNormal
 from molvae.run.config import Config
 
 

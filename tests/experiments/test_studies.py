@@ -10,6 +10,8 @@ from molvae.images.datasets import load_images
 from molvae.run.panels import Panel
 from molvae.run.progress import silent
 
+from ..other_device import other_device
+
 FIT = {"epochs": 2, "learning_rate": 5e-3, "warmup_steps": 5, "precision": "float32"}
 NETWORK = {"hidden_size": 32, "depth": 1}
 TRAIN = {"fit": FIT, "model": {"latent_size": 3, "network": NETWORK}, "validation_images": 50}
@@ -41,15 +43,13 @@ SMALL = {
 }
 
 
-def run(name: str) -> dict[str, Panel]:
+def run(name: str, device: str = "cpu") -> dict[str, Panel]:
     data = load_images(STUDIES[name].data)
-    panels = run_study(name, study_settings(name, SMALL[name]), data, seed=0, progress=silent)
+    panels = run_study(name, study_settings(name, SMALL[name]), data, 0, device, silent)
     return {panel.name: panel for panel in panels}
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_study(name):
-    panels = run(name)
+def check(panels: dict[str, Panel]) -> None:
     assert panels
     for panel in panels.values():
         assert panel.title
@@ -58,6 +58,18 @@ def test_study(name):
             assert panel.array.min() >= 0 and panel.array.max() <= 1
         else:
             assert len(panel.frame) and not panel.frame.isna().any().any()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study(name):
+    check(run(name))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_on_an_accelerator_nothing_stays_behind(name):
+    """Every study on a device whose tensors cannot be mixed with those of the processor."""
+    with other_device() as device:
+        check(run(name, device))
 
 
 def test_gradients_agree_in_their_mean_and_differ_in_their_noise():
@@ -87,4 +99,4 @@ def test_a_study_of_classes_needs_classes():
         "faces", *(type(rings.train)(part.pixels) for part in (rings.train, rings.valid, rings.test))
     )
     with pytest.raises(ConfigError, match="no classes"):
-        run_study("classes", study_settings("classes", {}), unlabelled, 0, True)
+        run_study("classes", study_settings("classes", {}), unlabelled, 0, "cpu", silent)

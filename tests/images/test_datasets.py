@@ -8,10 +8,13 @@ import torch
 
 from molvae.errors import ConfigError, InputError
 from molvae.images.batches import ImageBatches, binarise, in_order
-from molvae.images.datasets import ImageSplit, half_rings, load_images, read_idx
+from molvae.images.datasets import ImageSplit, half_rings, load_images, read_idx, shifted_circle
 
 
-@pytest.mark.parametrize(("name", "shape", "classes"), [("digits", (1, 8, 8), 10), ("half_rings", (1, 1, 2), 2)])
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [("digits", (1, 8, 8), 10), ("half_rings", (1, 1, 2), 2), ("shifted_circle", (1, 1, 2), 2)],
+)
 def test_embedded_data_needs_no_download(name, shape, classes):
     data = load_images(name)
     assert data.shape == shape and data.classes == classes
@@ -56,11 +59,29 @@ def test_a_truncated_idx_file_is_refused(tmp_path):
         read_idx(path)
 
 
-def test_half_rings_lie_on_two_arcs():
-    points = half_rings(2000, seed=3)
-    x, y = points.pixels.flatten(1).t()
-    radius = torch.where(points.labels == 1, (x**2 + y**2).sqrt(), ((x - 1) ** 2 + (y - 0.4) ** 2).sqrt())
-    assert abs(float(radius.mean()) - 1) < 0.02 and float(radius.std()) < 0.12
+def radius(points: ImageSplit, centres: list[tuple[float, float]]) -> torch.Tensor:
+    """Distance of each point from the centre of its class."""
+    return (points.pixels.flatten(1) - torch.tensor(centres)[points.labels]).norm(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("points", "centres"), [(half_rings, [(0.0, 0.0), (1.0, 0.5)]), (shifted_circle, [(0.0, 0.0), (1.0, 0.0)])]
+)
+def test_points_of_a_plane_lie_on_rings_of_radius_one(points, centres):
+    drawn = points(2000, seed=3)
+    assert torch.bincount(drawn.labels).tolist() == [1000, 1000]
+    assert radius(drawn, centres).mean() == pytest.approx(1, abs=0.02) and radius(drawn, centres).std() < 0.1
+    again, other = points(2000, seed=3), points(2000, seed=4)
+    assert torch.equal(drawn.pixels, again.pixels) and not torch.equal(drawn.pixels, other.pixels)
+
+
+def test_a_shifted_circle_goes_all_the_way_round_and_half_rings_do_not():
+    upper = (shifted_circle(1000).pixels[..., 1] > 0).float().mean()
+    assert upper == pytest.approx(0.5, abs=0.05)
+    first = half_rings(1000).pixels[half_rings(1000).labels == 0]
+    assert (first[..., 1] > -0.3).all()
+    moved = shifted_circle(1000, shift=(5.0, -2.0))
+    assert (moved.pixels.flatten(1)[moved.labels == 1] - torch.tensor([5.0, -2.0])).norm(dim=1).max() < 1.5
 
 
 def test_each_policy_does_what_it_says(digits):

@@ -4,30 +4,56 @@ import pytest
 import torch
 
 from molvae.core.checkpoint import load_tensors
+from molvae.core.evaluate import importance_log_likelihood
 from molvae.core.objectives import OBJECTIVES
+from molvae.core.training import ObjectiveConfig
 from molvae.errors import ConfigError
+from molvae.images.batches import in_order
 from molvae.images.datasets import load_images
 from molvae.images.training import (
     ImageEvaluationConfig,
-    ImageObjectiveConfig,
     ImageTrainConfig,
     evaluate_images,
     image_summary,
     train_images,
     training_panels,
 )
+from molvae.images.vae import ImageVAE
 from molvae.run.progress import silent
 
 from .conftest import quick
+
+DISCRETE = {"posterior": "categorical", "prior": "uniform_categorical", "categories": 4}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_improves_the_held_out_bound(digits, tmp_path, name):
     config = quick(epochs=6)
-    config = config.model_copy(update={"objective": ImageObjectiveConfig(name=name, samples=3)})
+    config = config.model_copy(update={"objective": ObjectiveConfig(name=name, samples=3)})
     log = []
     train_images(config, digits, tmp_path, progress=silent, on_log=lambda step, row: log.append(row))
     assert log[-1]["valid_objective"] > log[0]["valid_objective"]
+
+
+def test_discrete_codes_are_trained_by_annealing_and_measured_hard(digits, tmp_path):
+    config = quick(12, epochs=8, **DISCRETE)
+    tau = {"kind": "exponential", "rate": 0.01, "floor": 0.5}
+    config = config.model_copy(update={"objective": ObjectiveConfig.create({"temperature": tau})})
+    log = []
+    model = train_images(config, digits, tmp_path, "cpu", silent, lambda step, row: log.append(row))
+    assert log[-1]["train_temperature"] < log[0]["train_temperature"] < 1
+    assert log[-1]["valid_objective"] > log[0]["valid_objective"] + 1
+    result = evaluate_images(model, digits, ImageEvaluationConfig(images=50, nll_images=50, nll_samples=200), silent)
+    assert result["likelihood"]["nll"] < -result["bounds"]["elbo"] + 0.5
+
+
+def test_of_a_plain_autoencoder_only_the_reconstruction_is_told(digits):
+    model = ImageVAE(quick(posterior="point_mass").model, digits.shape)
+    result = evaluate_images(model, digits, ImageEvaluationConfig(images=20), silent)
+    assert set(result["bounds"]) == {"reconstruction", "active_units"} and "likelihood" not in result
+    assert [name for name, _ in image_summary(result)] == ["log p(x given z), nats", "active units"]
+    with pytest.raises(ConfigError, match="no density"):
+        importance_log_likelihood(model, in_order(digits.test[:5], binarisation="threshold"), 2)
 
 
 def test_a_run_with_averaged_weights_that_was_cut_ends_as_an_uninterrupted_one(digits, tmp_path):
@@ -48,7 +74,7 @@ def test_a_run_with_averaged_weights_that_was_cut_ends_as_an_uninterrupted_one(d
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     last, _ = load_tensors(tmp_path / "whole" / "last.safetensors")
-    averaged = last["average.decoder.network.last.weight"]
+    averaged = last["average.module.decoder.network.last.weight"]
     assert not torch.equal(averaged, last["model.decoder.network.last.weight"])
 
 
@@ -76,6 +102,8 @@ def test_points_of_a_plane_are_no_grey_values(tmp_path):
     [
         ({"binarisation": "none"}, "binary data"),
         ({"model": {"posterior": "point_mass"}}, "no density"),
+        ({"objective": {"temperature": 0.5}}, "discrete codes, and no others"),
+        ({"model": {"latent_size": 12, **DISCRETE}}, "discrete codes, and no others"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(digits, tmp_path, settings, message):

@@ -4,14 +4,20 @@ import pytest
 import torch
 
 from molvae.core.heads import LIKELIHOODS, POSTERIORS
+from molvae.core.pretrained import load_model
+from molvae.core.training import ObjectiveConfig, vae_objective
 from molvae.errors import CheckpointError, ConfigError, InputError
 from molvae.images.batches import ImageBatch, ImageBatches
-from molvae.images.training import ImageObjectiveConfig, image_objective
 from molvae.images.vae import ImageVAE, ImageVAEConfig
+
+TAU = {"categorical": 0.5}
 
 
 def batch(digits, number: int = 16) -> ImageBatch:
     return next(ImageBatches(digits.train, number, 0, "threshold").epoch(0))
+
+
+DISCRETE = {"posterior": "categorical", "prior": "uniform_categorical", "latent_size": 12, "categories": 4}
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -19,18 +25,13 @@ def batch(digits, number: int = 16) -> ImageBatch:
 @pytest.mark.parametrize("conditional", [False, True])
 def test_every_combination_learns_a_handful_of_images(digits, likelihood, posterior, conditional):
     torch.manual_seed(0)
+    code = DISCRETE if posterior == "categorical" else {"posterior": posterior, "latent_size": 3}
     config = ImageVAEConfig.create(
-        {
-            "latent_size": 3,
-            "likelihood": likelihood,
-            "posterior": posterior,
-            "conditional": conditional,
-            "network": {"hidden_size": 64, "depth": 1},
-        }
+        {"likelihood": likelihood, "conditional": conditional, "network": {"hidden_size": 64, "depth": 1}, **code}
     )
     model, images = ImageVAE(config, digits.shape, digits.classes), batch(digits)
     name = "reconstruction" if posterior == "point_mass" else "elbo"
-    objective = image_objective(ImageObjectiveConfig(name=name))
+    objective = vae_objective(ObjectiveConfig.create({"name": name, "temperature": TAU.get(posterior)}))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     values = []
     for step in range(60):
@@ -49,7 +50,7 @@ def test_a_handful_of_images_is_rebuilt_by_every_network(digits, kind):
     model = ImageVAE(ImageVAEConfig.create({"latent_size": 8, "network": network}), digits.shape)
     images = batch(digits, 8)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    objective = image_objective(ImageObjectiveConfig(name="reconstruction"))
+    objective = vae_objective(ObjectiveConfig(name="reconstruction"))
     for step in range(200):
         optimizer.zero_grad()
         (-objective(model, images, step, torch.Generator().manual_seed(step))[0].mean()).backward()
@@ -67,13 +68,47 @@ def test_the_decoder_begins_at_the_mean_image(digits):
 
 
 def test_what_is_saved_comes_back(plane_model, digits, tmp_path):
-    plane_model.save_pretrained(tmp_path / "model", card="# digits")
+    plane_model.card = "# digits"
+    plane_model.save_pretrained(tmp_path / "model")
     again = ImageVAE.from_pretrained(tmp_path)  # a run folder, with model/ in it
     assert torch.equal(again.encode(digits.test.pixels), plane_model.encode(digits.test.pixels))
-    assert again.shape == (1, 8, 8) and again.config == plane_model.config
+    assert again.shape == (1, 8, 8) and again.config == plane_model.config and again.card == "# digits"
     (tmp_path / "model" / "model.safetensors").write_bytes(b"x")
     with pytest.raises(CheckpointError, match="truncated or altered"):
         ImageVAE.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"prior": "normal"}, "there are standard_normal, learned_gaussian, uniform_categorical"),
+        ({"posterior": "categorical"}, "needs all of posterior"),
+        ({"prior": "uniform_categorical", "categories": 5}, "needs all of posterior"),
+        ({**DISCRETE, "categories": 5}, "12 is not a multiple of categories, 5"),
+    ],
+)
+def test_posterior_and_prior_must_fit(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        ImageVAEConfig.create(settings)
+
+
+def test_a_prior_is_chosen_by_name_learned_and_kept(digits, tmp_path):
+    config = ImageVAEConfig.create({"latent_size": 3, "prior": "learned_gaussian", "network": {"hidden_size": 8}})
+    model = ImageVAE(config, digits.shape)
+    model.prior.mu.data += 1.0
+    assert {"prior.mu", "prior.log_var"} <= dict(model.named_parameters()).keys()
+    model.save_pretrained(tmp_path)
+    again = load_model(tmp_path, "cpu")
+    assert isinstance(again, ImageVAE) and torch.equal(again.prior.mu, model.prior.mu)
+    assert again.sample(5).shape == (5, 1, 8, 8)
+
+
+def test_discrete_codes_are_drawn_encoded_and_decoded(digits):
+    model = ImageVAE(ImageVAEConfig.create(DISCRETE), digits.shape)
+    codes = model.encode(digits.test.pixels[:6])
+    assert model.config.event_shape == (3, 4) and codes.shape == (6, 12)
+    torch.testing.assert_close(codes.unflatten(-1, (3, 4)).sum(-1), torch.ones(6, 3))  # probabilities of the classes
+    assert model.sample(4).shape == model.reconstruct(digits.test.pixels[:4]).shape == (4, 1, 8, 8)
 
 
 def test_a_path_passes_through_every_image(plane_model, digits):

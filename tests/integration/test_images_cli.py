@@ -70,7 +70,7 @@ def test_a_finished_run_can_be_resumed(trained, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sample", "nowhere"), "not a model folder"),
+        (("sample", "nowhere"), "no model 'nowhere'"),
         (("sample", "run", "--label", "3"), "not conditional"),
         (("sample", "run", "-o", "picture.bmp"), "a picture is a .png or .svg file"),
         (("sample", "run", "-o", "missing/picture.png"), "is not a folder"),

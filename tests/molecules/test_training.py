@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from molvae.core.training import vae_objective
 from molvae.errors import ConfigError
 from molvae.molecules.dataset import MoleculeDataset
-from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, corrupt, joint_objective, train
+from molvae.molecules.training import MoleculeData, MoleculeObjectiveConfig, TrainConfig, corrupt, corruption, train
 from molvae.run.progress import silent
 
 from .conftest import MOLECULES
@@ -31,18 +32,38 @@ def test_corruption_changes_what_is_decoded_and_nothing_else(model):
     batch = dataset.batch(np.arange(len(MOLECULES)))
     logged = {}
     for share in (0.0, 1.0):
-        config = ObjectiveConfig(beta=((0, 0.1),), corruption=((0, share),))
-        _, logged[share] = joint_objective(config)(model, batch, 0, generator())
+        config = MoleculeObjectiveConfig(beta=0.1, corruption=share)
+        _, logged[share] = vae_objective(config, corruption(config))(model, batch, 0, generator())
     assert not torch.allclose(logged[0.0]["reconstruction"], logged[1.0]["reconstruction"])
     for name in ("kl", "properties"):
         torch.testing.assert_close(logged[0.0][name], logged[1.0][name])
+
+
+def test_the_property_predictor_is_part_of_the_objective_unless_its_weight_is_zero(model):
+    dataset, _ = MoleculeDataset.build(MOLECULES, model.vocabulary, np.ones((len(MOLECULES), 3), dtype=np.float32))
+    batch = dataset.batch(np.arange(len(MOLECULES)))
+
+    def value(**settings):
+        config = MoleculeObjectiveConfig.create({"beta": 0.1, **settings})
+        return vae_objective(config)(model, batch, 0, generator())
+
+    joint, logged = value()
+    alone, _ = value(weights={"properties": 0.0})
+    torch.testing.assert_close(joint, alone + logged["properties"])
+    torch.testing.assert_close(alone, logged["reconstruction"] - 0.1 * logged["kl"])
 
 
 @pytest.mark.parametrize("name", ("beta", "corruption"))
 @pytest.mark.parametrize("knots", ([], [[5, 0.1], [2, 0.2]], [[0, -0.1]]))
 def test_schedules_go_forward_and_are_not_negative(name, knots):
     with pytest.raises(ConfigError, match="at least one knot"):
-        ObjectiveConfig.create({name: knots})
+        MoleculeObjectiveConfig.create({name: knots})
+
+
+def test_settings_come_back_from_what_a_run_folder_records():
+    settings = {"objective": {"beta": [[0, 0.0], [9, 0.1]], "corruption": 0.2, "weights": {"properties": 3}}}
+    for config in (TrainConfig(), TrainConfig.create(settings)):
+        assert TrainConfig.create(config.model_dump(mode="json")) == config
 
 
 def test_training_goes_on_from_given_weights(model, tmp_path):
@@ -62,7 +83,7 @@ def test_training_goes_on_from_given_weights(model, tmp_path):
         torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-9, rtol=0)
 
     wider = TrainConfig.create({**settings, "model": {**settings["model"], "hidden_size": 999}})
-    with pytest.raises(ConfigError, match="another shape"):
+    with pytest.raises(ConfigError, match="another architecture"):
         train(wider, data, data, tmp_path / "wider", "cpu", progress=silent)
     longer = TrainConfig.create({**settings, "max_length": 500})
     with pytest.raises(ConfigError, match="leave it out"):

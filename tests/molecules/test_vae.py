@@ -10,7 +10,7 @@ from molvae.core.fit import FitConfig
 from molvae.errors import CheckpointError, ConfigError, InputError, InvalidMoleculeWarning
 from molvae.molecules.config import MoleculeVAEConfig
 from molvae.molecules.registries import ENCODERS, TOKENIZERS
-from molvae.molecules.training import MoleculeData, ObjectiveConfig, TrainConfig, ValidationConfig, train
+from molvae.molecules.training import MoleculeData, MoleculeObjectiveConfig, TrainConfig, ValidationConfig, train
 from molvae.molecules.vae import MoleculeVAE
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.progress import silent
@@ -133,7 +133,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path, encoder, tokenizer):
     config = TrainConfig(
         batch_size=10,
         model=MoleculeVAEConfig.create({"encoder": encoder, "tokenizer": tokenizer, **sizes}),
-        objective=ObjectiveConfig(beta=((0, 0.001),)),
+        objective=MoleculeObjectiveConfig(beta=0.001),
         fit=FitConfig(epochs=250, learning_rate=5e-3, warmup_steps=10, validate_every=250, precision="float32"),
         validation=ValidationConfig(molecules=10, prior_samples=5),
     )

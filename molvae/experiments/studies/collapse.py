@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from molvae.core.fit import FitConfig
-from molvae.core.schedules import KLSchedule
+from molvae.core.schedules import Schedule
+from molvae.core.training import ObjectiveConfig
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
-from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig, train_images
+from molvae.images.training import ImageTrainConfig, train_images
 from molvae.images.vae import ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
@@ -31,14 +32,14 @@ class CollapseConfig(Config):
     """Nats a dimension may use for nothing."""
 
 
-def run(config: CollapseConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: CollapseConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """The same network and seed under each schedule; only the weight of the KL term differs."""
     steps = config.warmup_steps
     schedules = {
-        "constant weight": ImageObjectiveConfig(),
-        "linear warm-up": ImageObjectiveConfig(kl=KLSchedule(kind="linear", steps=steps)),
-        "cyclical": ImageObjectiveConfig(kl=KLSchedule(kind="cyclical", steps=steps)),
-        "free bits": ImageObjectiveConfig(name="free_bits", free_bits=config.free_bits),
+        "constant weight": ObjectiveConfig(),
+        "linear warm-up": ObjectiveConfig(beta=Schedule(kind="linear", steps=steps)),
+        "cyclical": ObjectiveConfig(beta=Schedule(kind="cyclical", steps=steps)),
+        "free bits": ObjectiveConfig(name="free_bits", free_bits=config.free_bits),
     }
     fit = config.train.fit.model_copy(update={"seed": seed})
     logs: dict[str, list[dict[str, float]]] = {}
@@ -46,7 +47,7 @@ def run(config: CollapseConfig, data: ImageData, seed: int, progress: Progress) 
         settings = config.train.model_copy(update={"objective": objective, "fit": fit})
         log: list[dict[str, float]] = []
         with TemporaryDirectory() as folder:
-            train_images(settings, data, Path(folder), progress=progress, on_log=_keep(log))
+            train_images(settings, data, Path(folder), device, progress, _keep(log))
         logs[name] = log
     final: list[dict[str, Any]] = [
         {

@@ -6,12 +6,13 @@ import torch
 
 from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig
-from molvae.core.schedules import KLSchedule
+from molvae.core.schedules import Schedule
+from molvae.core.training import ObjectiveConfig
 from molvae.experiments.studies.common import trained
 from molvae.images.batches import ImageBatch, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
-from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig
+from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
 from molvae.run.panels import Panel
@@ -26,7 +27,7 @@ class DensityConfig(Config):
     train: ImageTrainConfig = ImageTrainConfig(
         binarisation="none",
         model=ImageVAEConfig(latent_size=2, network=NetworkConfig(hidden_size=128, activation="silu")),
-        objective=ImageObjectiveConfig(kl=KLSchedule(kind="linear", steps=1000)),
+        objective=ObjectiveConfig(beta=Schedule(kind="linear", steps=1000)),
         fit=FitConfig(epochs=150, learning_rate=3e-3),
     )
     likelihoods: tuple[str, ...] = ("gaussian", "gaussian_shared_sigma")
@@ -37,18 +38,18 @@ class DensityConfig(Config):
     """Samples of the prior for each of its points: in two latent dimensions they suffice."""
 
 
-def run(config: DensityConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: DensityConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Density and ancestral samples for each likelihood and seed."""
     truth = data.train.pixels[:1500].flatten(1)
     points, densities, rows = [_cloud(truth, "data")], [], []
     for likelihood in config.likelihoods:
         for number in config.seeds:
-            model = trained(config.train, data, seed + number, progress, likelihood=likelihood)
+            model = trained(config.train, data, seed + number, device, progress, likelihood=likelihood)
             densities.append(_density(model, config, seed))
             drawn = model.sample(1500, noise=True, generator=torch.Generator().manual_seed(seed))
             points.append(_cloud(drawn.flatten(1), f"{likelihood}, seed {number}"))
-            found = importance_log_likelihood(model, in_order(data.test, 250), 200, seed)
-            rows.append({"likelihood": likelihood, "seed": number, "NLL of test points, nats": found.nll})
+            estimate = importance_log_likelihood(model, in_order(data.test, 250), 200, seed)
+            rows.append({"likelihood": likelihood, "seed": number, "NLL of test points, nats": estimate.nll})
     return [
         Panel(
             "half-rings-density",

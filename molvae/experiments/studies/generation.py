@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.sampling import analogy, fitted_gaussian, fitted_mixture
 from molvae.errors import ConfigError
 from molvae.experiments.studies.common import examples_by_class, trained
@@ -31,12 +32,12 @@ class LatentSizeConfig(Config):
     """Pictures in a row."""
 
 
-def latent_sizes(config: LatentSizeConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def latent_sizes(config: LatentSizeConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Kingma & Welling 2013, figure 5: more dimensions rebuild better; samples are best in between."""
     originals = in_order(data.test[: config.columns], config.columns, config.train.binarisation)[0].pixels
     drawn, rebuilt, rows, panels = [], [data.test.pixels[: config.columns]], [], []
     for size in config.latent_sizes:
-        model = trained(config.train, data, seed, progress, latent_size=size)
+        model = trained(config.train, data, seed, device, progress, latent_size=size)
         drawn.append(model.sample(2 * config.columns, generator=torch.Generator().manual_seed(seed)))
         rebuilt.append(model.reconstruct(originals))
         rows.append({"latent size": size, **_bounds(model, data, config.train, seed)})
@@ -72,9 +73,9 @@ class ManifoldConfig(Config):
     """Pictures along each side."""
 
 
-def manifold(config: ManifoldConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def manifold(config: ManifoldConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Kingma & Welling 2013, figure 4."""
-    model = trained(config.train, data, seed, progress, latent_size=2)
+    model = trained(config.train, data, seed, device, progress, latent_size=2)
     test = data.test.pixels[:12]
     shown = in_order(data.test[:12], 12, config.train.binarisation)[0].pixels
     pictures = [
@@ -107,10 +108,8 @@ def _scatter(model: ImageVAE, data: ImageData) -> Panel:
 
 
 def _bounds(model: ImageVAE, data: ImageData, config: ImageTrainConfig, seed: int) -> dict[str, Any]:
-    from molvae.core.evaluate import evaluate_bounds
-
-    found = evaluate_bounds(model, in_order(data.test, 250, config.binarisation, seed), seed=seed)
-    return {name: found[name] for name in ("elbo", "reconstruction", "kl", "active_units")}
+    bounds = evaluate_bounds(model, in_order(data.test, 250, config.binarisation, seed), seed=seed)
+    return {name: bounds[name] for name in ("elbo", "reconstruction", "kl", "active_units")}
 
 
 class ClassConfig(Config):
@@ -122,13 +121,13 @@ class ClassConfig(Config):
     """Gaussians in the mixture of a class."""
 
 
-def classes(config: ClassConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def classes(config: ClassConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """A conditional VAE beside an unconditional one whose codes of a class are fitted afterwards."""
     if data.train.labels is None:
         raise ConfigError(f"{data.name} has no classes: this study needs digits or mnist")
     generator = torch.Generator().manual_seed(seed)
-    conditional = trained(config.train, data, seed, progress, conditional=True)
-    plain = trained(config.train, data, seed, progress, conditional=False)
+    conditional = trained(config.train, data, seed, device, progress, conditional=True)
+    plain = trained(config.train, data, seed, device, progress, conditional=False)
     labels = torch.arange(data.classes).repeat_interleave(config.columns)
     names = [str(label) for label in range(data.classes)]
     styles = conditional.prior.sample((config.columns,), generator).repeat(data.classes, 1)
@@ -231,20 +230,18 @@ class LikelihoodConfig(Config):
     """Importance samples for the likelihood of a test image."""
 
 
-def likelihoods(config: LikelihoodConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def likelihoods(config: LikelihoodConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Densities of grey values: sigma from the network, learned and shared, fixed; each normalised, so comparable."""
-    from molvae.core.evaluate import importance_log_likelihood
-
     pictures, names, rows = [data.test.pixels[:12]], ["test image"], []
     for likelihood in config.likelihoods:
-        model = trained(config.train, data, seed, progress, likelihood=likelihood)
+        model = trained(config.train, data, seed, device, progress, likelihood=likelihood)
         batches = in_order(data.test, 100)
-        found = importance_log_likelihood(model, batches, config.samples, seed)
+        estimate = importance_log_likelihood(model, batches, config.samples, seed)
         rows.append(
             {
                 "likelihood": likelihood,
-                "NLL, nats": found.nll,
-                "standard error": found.standard_error,
+                "NLL, nats": estimate.nll,
+                "standard error": estimate.standard_error,
                 **_bounds(model, data, config.train, seed),
             }
         )

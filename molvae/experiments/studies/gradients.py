@@ -10,12 +10,14 @@ import torch
 from pydantic import Field
 
 from molvae.core.gradients import GradientMoments, gradient_moments, reparameterised, score
+from molvae.core.training import vae_objective
 from molvae.images.batches import ImageBatches
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
-from molvae.images.training import ImageTrainConfig, image_objective
+from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config
+from molvae.run.device import choose_device
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -41,14 +43,15 @@ class GradientConfig(Config):
     """Images in that batch."""
 
 
-def run(config: GradientConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: GradientConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Train with the usual estimator and stop at the marks to measure every one of them."""
     torch.manual_seed(seed)
     model = ImageVAE(config.train.model, data.shape, data.classes)
     model.set_mean(data.train.pixels)
+    model.to(choose_device(device))
     batches = ImageBatches(data.train, config.train.batch_size, seed, config.train.binarisation)
-    probe = next(ImageBatches(data.valid, config.batch, seed, config.train.binarisation).epoch(0))
-    objective = image_objective(config.train.objective)
+    probe = next(ImageBatches(data.valid, config.batch, seed, config.train.binarisation).epoch(0)).to(model.device)
+    objective = vae_objective(config.train.objective)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.train.fit.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     rows: list[dict[str, Any]] = []
@@ -59,7 +62,7 @@ def run(config: GradientConfig, data: ImageData, seed: int, progress: Progress) 
                 rows += measure(model, probe, config.draws, step)
             if step >= max(config.marks):
                 return _panels(pd.DataFrame(rows))
-            loss = -objective(model, batch, step, generator)[0].mean()
+            loss = -objective(model, batch.to(model.device), step, generator)[0].mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -71,19 +74,19 @@ def measure(model: ImageVAE, probe: Any, draws: int, step: int) -> list[dict[str
     """Variance of every estimator for the encoder's weights, and how far its mean is from the first one's."""
     parameters = list(model.encoder.parameters())
     moments = {
-        name: gradient_moments(model, probe, estimator, parameters, draws, seed=place)
-        for place, (name, estimator) in enumerate(ESTIMATORS.items())
+        name: gradient_moments(model, probe, estimator, parameters, draws, seed=number)
+        for number, (name, estimator) in enumerate(ESTIMATORS.items())
     }
     first = next(iter(moments.values()))
     return [
         {
             "step": step,
             "estimator": name,
-            "variance": found.total_variance,
-            "ratio": found.total_variance / first.total_variance,
-            "disagreement": 0.0 if found is first else disagreement(first, found),
+            "variance": one.total_variance,
+            "ratio": one.total_variance / first.total_variance,
+            "disagreement": 0.0 if one is first else disagreement(first, one),
         }
-        for name, found in moments.items()
+        for name, one in moments.items()
     ]
 
 

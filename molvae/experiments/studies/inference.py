@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from molvae.core.distributions import DiagonalGaussian
 from molvae.core.objectives import elbo
+from molvae.core.training import ObjectiveConfig
 from molvae.experiments.studies.common import trained
 from molvae.images.batches import ImageBatches, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid
-from molvae.images.training import ImageObjectiveConfig, ImageTrainConfig
+from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE
 from molvae.run.config import Config
+from molvae.run.device import choose_device
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -45,25 +47,30 @@ class PerDatapoint(nn.Module):
         return DiagonalGaussian(*self.table(index).chunk(2, -1))
 
 
-def run(config: InferenceConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: InferenceConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """The same decoder and bound under each kind of inference, on the training images; then autoencoders."""
     curves: dict[str, list[float]] = {}
     rows: list[dict[str, Any]] = []
     models: dict[str, ImageVAE] = {}
+    target = choose_device(device)
     for kind in ("amortised", "per datapoint"):
         torch.manual_seed(seed)
         model = ImageVAE(config.train.model, data.shape)
         model.set_mean(data.train.pixels)
         table = PerDatapoint(len(data.train), config.train.model.latent_size) if kind != "amortised" else None
+        for module in (model, table):
+            if module is not None:
+                module.to(target)
         started = time.perf_counter()
         curves[kind] = _optimise(model, table, config, data, seed)
         inference = table if table is not None else model.encoder
         rows.append(_row(kind, curves[kind][-1], time.perf_counter() - started, inference))
         models[kind] = model
     # the amortisation gap: give every image its own q, the decoder as the encoder's training left it
-    refined, model = PerDatapoint(len(data.train), config.train.model.latent_size), models["amortised"]
+    model = models["amortised"]
+    refined = PerDatapoint(len(data.train), config.train.model.latent_size).to(target)
     with torch.no_grad():
-        q: Any = model.encoder(in_order(data.train, len(data.train), config.train.binarisation)[0].pixels)
+        q: Any = model.posterior(in_order(data.train, len(data.train), config.train.binarisation)[0].to(target))
         refined.table.weight.copy_(torch.cat([q.mu, q.log_var], -1))
     started = time.perf_counter()
     curve = _optimise(model, refined, config, data, seed, freeze=True)
@@ -87,7 +94,7 @@ def run(config: InferenceConfig, data: ImageData, seed: int, progress: Progress)
             "(Cremer et al. 2018). A new image costs one pass of the encoder, or an optimisation of its own.",
             frame=frame,
         ),
-        *_autoencoders(config, data, seed, progress),
+        *_autoencoders(config, data, seed, device, progress),
     ]
 
 
@@ -114,7 +121,8 @@ def _optimise(
         total = 0.0
         for group, peak in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = peak * (1 - epoch / config.epochs)  # to rest at the optimum instead of jumping around it
-        for batch in batches.epoch(epoch):
+        for given in batches.epoch(epoch):
+            batch = given.to(model.device)
             bound = elbo(model.terms(batch, 1, generator, q=None if table is None else table(batch.index)))
             optimizer.zero_grad()
             (-bound.mean()).backward()
@@ -129,18 +137,18 @@ def _row(kind: str, bound: float, seconds: float, inference: nn.Module) -> dict[
     return {"inference": kind, "ELBO": bound, "seconds": seconds, "numbers in memory": size}
 
 
-def _autoencoders(config: InferenceConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def _autoencoders(config: InferenceConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Reconstructions through bottlenecks, and what an autoencoder makes of points that it never saw."""
-    plain = config.train.model_copy(update={"objective": ImageObjectiveConfig(name="reconstruction")})
+    plain = config.train.model_copy(update={"objective": ObjectiveConfig(name="reconstruction")})
     originals = in_order(data.test[:12], 12, config.train.binarisation)[0].pixels
     pictures, names, rows = [originals], ["original"], []
     generator = torch.Generator().manual_seed(seed)
     for size in config.bottlenecks:
-        model = trained(plain, data, seed, progress, latent_size=size, posterior="point_mass")
+        model = trained(plain, data, seed, device, progress, latent_size=size, posterior="point_mass")
         rebuilt = model.reconstruct(originals)
         test = in_order(data.test, len(data.test), config.train.binarisation)[0]
         with torch.no_grad():
-            loss = -float(model.terms(test, 1).log_px.mean())
+            loss = -float(model.terms(test.to(model.device), 1).log_px.mean())
         pictures.append(rebuilt)
         names.append(f"{size} numbers")
         rows.append({"code size": size, "reconstruction, nats": loss})

@@ -73,23 +73,23 @@ Method = Callable[[Tensor, int], float]
 """Rows of the labelled images, seed -> test error."""
 
 
-def run(config: LabelsConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Every method on the very same labelled images; M1 is trained once, without labels."""
 
     def m2(settings: M2Config, images: ImageSplit, test: ImageSplit) -> Method:
-        return lambda rows, number: train_m2(settings, images, images[rows], test, number)[1]
+        return lambda rows, number: train_m2(settings, images, images[rows], test, number, device)[1]
 
     def alone(settings: M2Config) -> M2Config:
         return settings.model_copy(update={"bound_weight": 0.0})
 
     methods: dict[str, Method] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
-        "CNN": lambda rows, number: _cnn(config, data, rows, number),
+        "CNN": lambda rows, number: _cnn(config, data, rows, number, device),
         "M2": m2(config.m2, data.train, data.test),
         "MLP of M2": m2(alone(config.m2), data.train, data.test),
     }
     if any("M1" in name for name in config.methods):
-        codes = _Codes(trained(config.m1, data, seed, progress), data)
+        codes = _Codes(trained(config.m1, data, seed, device, progress), data)
         methods |= {
             "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
             "M1+M2": m2(config.m1m2, codes.train, codes.test),
@@ -101,7 +101,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, progress: Progress) ->
         labelled = draw_labelled(data.train, number, data.classes, label_seed)
         error = methods[name](labelled, seed + label_seed)
         rows.append({"method": name, "labels": number, "label seed": label_seed, "error": 100 * error})
-    return [*_tables(pd.DataFrame(rows), data), *_styles(config, data, seed)]
+    return [*_tables(pd.DataFrame(rows), data), *_styles(config, data, seed, device)]
 
 
 def train_m2(
@@ -110,6 +110,7 @@ def train_m2(
     labelled: ImageSplit,
     test: ImageSplit,
     seed: int,
+    device: str = "auto",
     progress: Progress = silent,
 ) -> tuple[M2, float]:
     """Train an M2 model; returns it and its test error."""
@@ -123,7 +124,7 @@ def train_m2(
     batches = SemiBatches(labelled, unlabelled, config)
     validate = ErrorValidator(test, config.binarisation)
     with TemporaryDirectory() as folder:
-        fit(model, batches, m2_objective(config), config.fit, Path(folder), validate, progress=progress)
+        fit(model, batches, m2_objective(config), config.fit, Path(folder), validate, device, progress)
     return model, validate(model, 0)["error"]
 
 
@@ -141,8 +142,8 @@ class _Codes:
         self.test = self._split(m1.encode(data.test.pixels), data.test.labels)
 
     def _split(self, codes: Tensor, labels: Tensor | None) -> ImageSplit:
-        kept = codes[:, self.active]
-        return ImageSplit(kept.view(len(kept), 1, 1, -1), labels)
+        active = codes[:, self.active]
+        return ImageSplit(active.view(len(active), 1, 1, -1), labels)
 
 
 def _shape(data: ImageSplit) -> tuple[int, int, int]:
@@ -164,7 +165,7 @@ class _Classifier(nn.Module):
         return torch.log_softmax(self.network(pixels).float(), -1)
 
 
-def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int) -> float:
+def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int, device: str) -> float:
     """A plain convolutional classifier of the labelled images alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -180,11 +181,12 @@ def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int) -> floa
         return network(batch.pixels).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1), {}
 
     with TemporaryDirectory() as folder:
-        fit(model, ImageBatches(data.train[repeated], 100, seed), objective, settings, Path(folder), progress=silent)
-    device = next(model.parameters()).device
+        batches = ImageBatches(data.train[repeated], 100, seed)
+        fit(model, batches, objective, settings, Path(folder), device=device, progress=silent)
+    target = next(model.parameters()).device
     assert data.test.labels is not None
     with torch.no_grad():
-        guesses = torch.cat([model(part.to(device)).argmax(-1).cpu() for part in data.test.pixels.split(1000)])
+        guesses = torch.cat([model(part.to(target)).argmax(-1).cpu() for part in data.test.pixels.split(1000)])
     return float((guesses != data.test.labels).float().mean())
 
 
@@ -212,12 +214,12 @@ def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
     ]
 
 
-def _styles(config: LabelsConfig, data: ImageData, seed: int) -> list[Panel]:
+def _styles(config: LabelsConfig, data: ImageData, seed: int, device: str) -> list[Panel]:
     """Styles of test images in every class, by an M2 model with the fewest labels."""
     if "M2" not in config.methods:
         return []
     labelled = data.train[draw_labelled(data.train, min(config.labels), data.classes, 0)]
-    model, _ = train_m2(config.m2, data.train, labelled, data.test, seed)
+    model, _ = train_m2(config.m2, data.train, labelled, data.test, seed, device)
     pixels = binarise(data.test.pixels[:8], config.m2.binarisation, torch.Generator().manual_seed(seed))
     classes = model.predict(pixels.to(model.vae.device)).cpu()
     style = model.vae.encode(pixels, classes).repeat_interleave(data.classes, 0)

@@ -24,14 +24,14 @@ class MarginalConfig(Config):
     """Test images, averaged."""
 
 
-def run(config: MarginalConfig, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run(config: MarginalConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """One figure for each latent size: the more dimensions, the more hopeless are samples of the prior."""
     panels = []
     for size in config.latent_sizes:
-        model = trained(config.train, data, seed, progress, latent_size=size)
+        model = trained(config.train, data, seed, device, progress, latent_size=size)
         (batch,) = in_order(data.test[: config.images], config.images, config.train.binarisation, seed)
         with torch.no_grad():
-            bound = float(elbo(model.terms(batch, 100, torch.Generator().manual_seed(seed))).mean())
+            bound = float(elbo(model.terms(batch.to(model.device), 100, torch.Generator().manual_seed(seed))).mean())
         prior = prior_log_likelihood(model, batch, config.samples[-1], config.samples, seed)
         rows = [
             {

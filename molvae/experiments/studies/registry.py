@@ -17,7 +17,7 @@ class StudyEntry:
 
     Attributes:
         settings: class of its settings.
-        run: (settings, data, seed, progress) -> panels.
+        run: (settings, data, seed, device, progress) -> panels; device: ``auto`` or a torch device.
         data: the data set that it takes by default.
     """
 
@@ -51,7 +51,7 @@ def study_settings(name: str, values: dict[str, Any]) -> Config:
     return STUDIES[name].settings.create(values)
 
 
-def run_study(name: str, settings: Config, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run_study(name: str, settings: Config, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
-    panels: list[Panel] = STUDIES[name].run(settings, data, seed, progress)
+    panels: list[Panel] = STUDIES[name].run(settings, data, seed, device, progress)
     return panels

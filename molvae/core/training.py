@@ -1,0 +1,221 @@
+"""From settings to a trained VAE: the objective at each step, where the weights begin, and how the best are chosen.
+
+All kinds of VAE are trained by this; each adds its data, its model and what else it measures on held-out examples.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from molvae.core.categorical import Categorical, RelaxedCategorical
+from molvae.core.distributions import Posterior
+from molvae.core.evaluate import evaluate_bounds, parts_of_bound
+from molvae.core.fit import Batches, FitConfig, Objective, fit
+from molvae.core.objectives import OBJECTIVES, free_bits
+from molvae.core.pretrained import Pretrained
+from molvae.core.schedules import Schedule
+from molvae.core.terms import Terms
+from molvae.core.vae import VAE
+from molvae.errors import ConfigError
+from molvae.run.config import Config
+from molvae.run.progress import Progress, on_stderr
+
+Saved = TypeVar("Saved", bound=Pretrained)
+Model = TypeVar("Model", bound=VAE)
+
+Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
+"""(step, generator) -> what is done to z before it is decoded at that step, or None."""
+
+
+class ObjectiveConfig(Config):
+    """What is maximised: a bound with its KL weight, plus weighted auxiliary terms; nats per example."""
+
+    name: str = "elbo"
+    """A name of ``core.objectives.OBJECTIVES``."""
+    samples: int = Field(1, ge=1)
+    """S draws of z for each example."""
+    beta: Schedule = Schedule()
+    """Weight of the KL term; 1 is the bound itself (Higgins et al. 2017 for others)."""
+    free_bits: float = Field(0.1, ge=0)
+    """Nats a dimension may use for nothing, for the objective ``free_bits``."""
+    weights: dict[str, Schedule] = Field(default_factory=dict)
+    """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
+    temperature: Schedule | None = None
+    """Of discrete codes, which are soft while they are trained (Gumbel-softmax, Jang et al. 2016)."""
+    straight_through: bool = False
+    """Decode one-hots all the same, with the gradient of the soft codes."""
+
+    @field_validator("name")
+    @classmethod
+    def _known_name(cls, name: str) -> str:
+        if name not in OBJECTIVES:
+            raise ValueError(f"there are {', '.join(OBJECTIVES)}")
+        return name
+
+    @property
+    def bound(self) -> Callable[[Terms, float], Tensor]:
+        """(terms, beta) -> the bound itself, (B,)."""
+        return partial(free_bits, floor=self.free_bits) if self.name == "free_bits" else OBJECTIVES[self.name]
+
+    def posterior(self, q: Posterior, step: int) -> Posterior:
+        """q as it is trained at a step.
+
+        Raises:
+            ConfigError: the draws of q have no gradient, or a temperature is given for a q that has none.
+        """
+        if not isinstance(q, Categorical):
+            if self.temperature is not None:
+                raise ConfigError("objective.temperature is for a categorical posterior: leave it out")
+            return q
+        if self.temperature is not None:
+            return RelaxedCategorical(q.log_pi, self.temperature.at(step), self.straight_through)
+        if self.name != "score_function":
+            raise ConfigError(
+                "draws of a categorical posterior have no gradient: set objective.temperature (Gumbel-softmax), or the "
+                "objective to score_function"
+            )
+        return q
+
+
+class TrainingConfig(Config):
+    """One training run of any VAE."""
+
+    batch_size: int = Field(100, ge=1)
+    """Examples a step."""
+    initial: str | None = None
+    """Begin with the weights of this model (a shipped name, a model or run folder), of the same architecture; default:
+    random weights.
+    """
+    objective: ObjectiveConfig = ObjectiveConfig()
+    fit: FitConfig = FitConfig()
+
+
+def vae_objective(config: ObjectiveConfig, perturbation: Perturbation | None = None) -> Objective:
+    """The objective of the training loop for these settings.
+
+    Args:
+        config: which bound, and the schedules of all its numbers.
+        perturbation: what happens to z on its way to the decoder.
+    """
+    bound = config.bound
+
+    def objective(
+        model: nn.Module, batch: Any, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert isinstance(model, VAE)
+        terms = model.terms(
+            batch,
+            config.samples,
+            generator,
+            q=config.posterior(model.posterior(batch), step),
+            reparameterised=config.name != "score_function",
+            perturb=None if perturbation is None else perturbation(step, generator),
+        )
+        beta = config.beta.at(step)
+        value = bound(terms, beta)
+        for name, schedule in config.weights.items():
+            if weight := schedule.at(step):
+                value = value + weight * _auxiliary(terms, name)
+        logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
+        if config.temperature is not None:
+            logged["temperature"] = torch.tensor(config.temperature.at(step))
+        return value, logged
+
+    return objective
+
+
+def _auxiliary(terms: Terms, name: str) -> Tensor:
+    if name not in terms.aux:
+        known = f"it has {', '.join(terms.aux)}" if terms.aux else "it has none"
+        raise ConfigError(f"objective.weights: the model has no auxiliary term {name!r}: {known}")
+    return terms.aux[name]
+
+
+def initial_model(kind: type[Saved], config: TrainingConfig, shape: Config, build: Callable[[], Saved]) -> Saved:
+    """The model that training begins with.
+
+    Args:
+        kind: class of the model.
+        config: says whose weights to begin with, and the seed of random ones.
+        shape: the architecture that the run asks for, which the initial model must have.
+        build: makes a new model.
+
+    Raises:
+        ConfigError: the initial model has another architecture.
+        CheckpointError: it cannot be loaded.
+    """
+    if config.initial is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.fit.seed)  # torch's modules draw their weights from the global generator
+            return build()
+    model = kind.from_pretrained(config.initial, "cpu")
+    if model.config != shape:
+        raise ConfigError(f"initial: {config.initial} is of another architecture: {model.config}")
+    model.card = ""  # it speaks of other weights
+    return model
+
+
+class BoundValidator:
+    """Reconstruction, KL, bounds and active units on held-out examples, always the same draws of z.
+
+    A subclass measures more in :meth:`measure`.
+
+    Args:
+        config: of the training; its objective with the final KL weight decides on the best weights.
+        batches: of held-out examples.
+    """
+
+    def __init__(self, config: TrainingConfig, batches: Sequence[Any]) -> None:
+        self.objective, self.seed, self.batches = config.objective, config.fit.seed, batches
+
+    def __call__(self, model: nn.Module, step: int) -> dict[str, float]:
+        """Measure; (model in eval mode, step) -> numbers, ``objective`` among them."""
+        assert isinstance(model, VAE)
+        samples = self.objective.samples if self.objective.name == "iwae" else 1
+        values = evaluate_bounds(model, self.batches, samples, self.seed)
+        return {**values, "objective": self._objective(values), **self.measure(model)}
+
+    def _objective(self, values: Mapping[str, float]) -> float:
+        if self.objective.name == "reconstruction":
+            return values["reconstruction"]
+        if self.objective.name == "iwae":
+            return -values["nll"] if "nll" in values else values["elbo"]
+        return values["reconstruction"] - self.objective.beta.final * values["kl"]
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Further numbers by name."""
+        return {}
+
+
+def train_vae(
+    config: TrainingConfig,
+    model: Model,
+    batches: Batches,
+    validate: BoundValidator,
+    folder: Path,
+    device: str = "auto",
+    progress: Progress = on_stderr,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+    perturbation: Perturbation | None = None,
+) -> Model:
+    """Train, or go on training, and return the model with its best weights.
+
+    Args:
+        config: objective and settings of the loop.
+        model: see :func:`initial_model`.
+        batches: training data.
+        validate: measures held-out examples.
+        folder: checkpoints and metrics; a run killed there resumes from there.
+        device: ``auto`` or a torch device.
+        progress: told how far it has come.
+        on_log: told every row of metrics.
+        perturbation: what happens to z on its way to the decoder.
+    """
+    objective = vae_objective(config.objective, perturbation)
+    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    return model
