@@ -7,8 +7,9 @@ and ends with the result that it would have had.
 """
 
 import dataclasses
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,7 +28,7 @@ from molvae.design.strategies.registry import make_space, make_strategy
 from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.folder import new_run_name, open_run_folder, read_run
+from molvae.run.folder import is_begun, new_run_name, open_run_folder, read_run
 from molvae.run.progress import Event, Progress, on_stderr
 from molvae.weights import model_name
 
@@ -53,12 +54,17 @@ class Campaign:
         folder: run folder; default ``runs/design-<date>-<time>``.
         oracle: ``module:function``, ``command: ...``, or a Python callable SMILES -> float; default: the objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
+        progress: told how far it has come.
+        workers: processes for scoring; 0: as the settings say.
+        record: the recipe that the run folder records; default: one with these settings.
         overrides: single settings of :class:`CampaignConfig`.
+
+    The same campaign in the same folder goes on where it was.
 
     Raises:
         ConfigError: settings contradict each other.
         InputError: no starting molecule is left.
-        RunFolderError: the folder holds a run already.
+        RunFolderError: the folder holds another run, or one with other settings, weights or starting molecules.
     """
 
     def __init__(
@@ -71,6 +77,8 @@ class Campaign:
         oracle: Any = None,
         config: CampaignConfig | None = None,
         progress: Progress = on_stderr,
+        workers: int = 0,
+        record: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
@@ -80,14 +88,20 @@ class Campaign:
         self.model = model
         chosen, pool = select_start(model, start, self.config)
         self.folder = Path(folder) if folder is not None else new_run_name("design")
+        self.workers = workers
         # everything that can be wrong with the settings shows before the folder is made
-        scorer = _make_scorer(self.config, oracle)
-        self._create(chosen, pool)
+        scorer = _make_scorer(self.config, oracle, workers)
+        self._create(chosen, pool, record)
         self._set_up(scorer, chosen, pool, progress, oracle)
 
     @classmethod
     def resume(
-        cls, folder: str | Path, model: MoleculeVAE | None = None, oracle: Any = None, progress: Progress = on_stderr
+        cls,
+        folder: str | Path,
+        model: MoleculeVAE | None = None,
+        oracle: Any = None,
+        progress: Progress = on_stderr,
+        workers: int = 0,
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -96,23 +110,25 @@ class Campaign:
             model: default: the model that the run names.
             oracle: only if the campaign was started with a Python callable: the same one.
             progress: told how far it has come.
+            workers: processes for scoring; 0: as the settings say.
 
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
         """
         self = cls.__new__(cls)
         self.folder = Path(folder)
-        settings = read_run(self.folder, "design").settings
+        run = read_run(self.folder, "design")
         try:
-            self.config = CampaignConfig.create(settings["campaign"])
-            identity = dict(settings["model"])
+            self.config = CampaignConfig.create(run.settings["campaign"])
+            name, weights = str(run.settings["model"]), run.facts["weights"]
         except (KeyError, TypeError, ConfigError) as error:
             raise RunFolderError(f"{self.folder}/config.json cannot be used: {error}") from None
-        self.model = model if model is not None else MoleculeVAE.from_pretrained(identity["name"])
-        if _model_identity(self.model)["sha256"] != identity["sha256"]:
-            raise RunFolderError(f"{self.folder} began with other weights than those of {identity['name']!r}")
+        self.model = model if model is not None else MoleculeVAE.from_pretrained(name)
+        if self.model.fingerprint() != weights:
+            raise RunFolderError(f"{self.folder} began with other weights than those of {name!r}")
+        self.workers = workers
         chosen, pool = read_start(self.folder)
-        self._set_up(_make_scorer(self.config, oracle), chosen, pool, progress, oracle)
+        self._set_up(_make_scorer(self.config, oracle, workers), chosen, pool, progress, oracle)
         return self
 
     def baseline(self, strategy: StrategyName) -> "Campaign":
@@ -122,20 +138,25 @@ class Campaign:
         """
         folder = self.folder / "baselines" / strategy
         if (folder / "config.json").exists():
-            return Campaign.resume(folder, self.model, self._given_oracle, self.progress)
+            return Campaign.resume(folder, self.model, self._given_oracle, self.progress, self.workers)
         other = Campaign.__new__(Campaign)
-        other.folder, other.model = folder, self.model
+        other.folder, other.model, other.workers = folder, self.model, self.workers
         other.config = self.config.replace(strategy=strategy, baselines=())
-        scorer = _make_scorer(other.config, self._given_oracle)
+        scorer = _make_scorer(other.config, self._given_oracle, self.workers)
         other._create(self.start, self.pool)
         other._set_up(scorer, self.start, self.pool, self.progress, self._given_oracle)
         return other
 
-    def _create(self, start: list[str], pool: list[str]) -> None:
-        # config.json makes a folder a run, so it comes last: what was killed before it is simply begun again
-        write_start(self.folder, start, pool)
-        settings = {"campaign": self.config.model_dump(mode="json"), "model": _model_identity(self.model)}
-        open_run_folder(self.folder, "design", settings, self.config.seed)
+    def _create(self, start: list[str], pool: list[str], record: Mapping[str, Any] | None = None) -> None:
+        name = model_name(self.model.folder) if self.model.folder else ""
+        campaign = self.config.model_dump(mode="json")
+        settings = record or {"input": None, "smiles_column": None, "model": name, "campaign": campaign}
+        molecules = hashlib.sha256("\n".join([*start, "", *pool]).encode()).hexdigest()
+        facts = {"weights": self.model.fingerprint(), "start": molecules}
+        if not is_begun(self.folder, "design", settings):
+            # config.json makes a folder a run, so it comes last: what was killed before it is simply begun again
+            write_start(self.folder, start, pool)
+        open_run_folder(self.folder, "design", settings, self.config.seed, facts)
 
     def _set_up(self, scorer: Scorer, start: list[str], pool: list[str], progress: Progress, oracle: Any) -> None:
         config = self.config
@@ -460,26 +481,22 @@ class _Either:
         return item in self.first or item in self.second
 
 
-def _make_scorer(config: CampaignConfig, oracle: Any) -> Scorer:
+def _make_scorer(config: CampaignConfig, oracle: Any, workers: int) -> Scorer:
+    workers = workers or config.num_workers
     objective = config.parsed_objective()
     if callable(oracle):
         return CallableScorer(oracle, objective)
     if config.oracle is not None and config.oracle.startswith(_CALLABLE):
         raise RunFolderError(f"this campaign was begun with a Python function ({config.oracle}): pass it as oracle=")
     if config.oracle is not None:
-        return parse_oracle(config.oracle, objective, max(1, config.num_workers), config.timeout)
+        return parse_oracle(config.oracle, objective, max(1, workers), config.timeout)
     if objective is None:
         raise ConfigError("a campaign needs an objective, an oracle, or both")
-    return PropertyScorer(objective, also=("QED", "SAS", "logP", "MW"), num_workers=config.num_workers)
+    return PropertyScorer(objective, also=("QED", "SAS", "logP", "MW"), num_workers=workers)
 
 
 def _name_of(function: Any) -> str:
     return str(getattr(function, "__qualname__", type(function).__name__))
-
-
-def _model_identity(model: MoleculeVAE) -> dict[str, str]:
-    """Name and hash of the weights: a campaign resumed with others would be another campaign."""
-    return {"name": model_name(model.folder) if model.folder else "", "sha256": model.fingerprint()}
 
 
 def _last_state(steps: pd.DataFrame) -> dict[str, Any]:

@@ -1,22 +1,27 @@
 """Configuration: TOML in, a frozen and validated model out.
 
-An unknown key is an error that names the nearest known one, so that a misspelt setting never passes silently.
+An unknown key is an error that names the nearest known one, so that a misspelt setting never passes silently. Every
+number has a lower and an upper bound, so that a slip of the pen does not ask for more memory or time than there is.
 """
 
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, abbreviate
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
+_MAX_BYTES = 1_000_000  # of a TOML file
 
 
 class Config(BaseModel):
-    """Base of every configuration: immutable, and it refuses keys that it does not know."""
+    """Base of every configuration: immutable, and it refuses keys that it does not know, NaN and infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def create(cls, values: dict[str, Any] | None = None, /, **overrides: Any) -> Self:
@@ -41,14 +46,22 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     """Parse a TOML file.
 
     Raises:
-        ConfigError: the file is missing or is not TOML; names file and line.
+        ConfigError: the file is missing, not a regular file, larger than a megabyte, or not TOML; names file and line.
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is a folder or a device: give a regular file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than a megabyte: it is not a recipe")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no such file: {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
+    except ConfigError:
+        raise
+    except ValueError as error:  # of TOML, of UTF-8, or a number with thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
@@ -65,8 +78,15 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
             lines.append(f"unknown setting {where!r}{hint}")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"setting {where!r}: {message} (got {item['input']!r})" if where else message)
+            lines.append(f"setting {where!r}: {message} (got {_shown(item['input'])})" if where else message)
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return abbreviate(repr(value), 200)
+    except (RecursionError, ValueError):
+        return "something too large to be shown"
 
 
 def _fields_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from molvae.experiments.recipes import DesignRecipe, read_recipe
 
 from molvae.errors import ConfigError
-from molvae.experiments.recipes import DesignRecipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "pipelines").rglob("*.toml"))
 

@@ -51,7 +51,7 @@ def study_settings(name: str, values: dict[str, Any]) -> Config:
     return STUDIES[name].settings.create(values)
 
 
-def run_study(name: str, settings: Config, data: ImageData, seed: int, progress: Progress) -> list[Panel]:
+def run_study(name: str, settings: Config, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
     panels: list[Panel] = STUDIES[name].run(settings, data, seed, progress)
     return panels
