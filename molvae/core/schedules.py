@@ -39,9 +39,9 @@ class KLSchedule(Config):
 
     kind: Literal["constant", "linear", "cyclical"] = "constant"
     """``linear`` rises once from zero (Bowman et al. 2016), ``cyclical`` again and again (Fu et al. 2019)."""
-    weight: float = Field(1.0, ge=0)
+    weight: float = Field(1.0, ge=0, le=1e4)
     """beta in the end; 1 is the bound itself (Higgins et al. 2017 for others)."""
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(1000, ge=1, le=1_000_000_000)
     """Length of the rise, or of one cycle."""
 
     def at(self, step: int) -> float:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from molvae.chemistry.filters import FilterConfig
 from molvae.design.objective import Objective
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.search import SearchConfig
 
 DEFAULT_OBJECTIVE = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
@@ -41,13 +41,13 @@ class CampaignConfig(Config):
     """Whether more or less of it is better."""
     oracle: str | None = None
     """Custom oracle: ``module:function`` or ``command: program argument ...``."""
-    timeout: float = Field(600.0, gt=0)
+    timeout: float = Field(600.0, gt=0, le=1e7)
     """Seconds for one molecule (function) or one run (command) of a custom oracle."""
-    budget: int = Field(500, ge=1)
+    budget: int = Field(500, ge=1, le=1_000_000)
     """Oracle calls in all, starting molecules included; a repeat costs nothing."""
-    batch: int = Field(10, ge=1)
+    batch: int = Field(10, ge=1, le=10_000)
     """Molecules scored in a step."""
-    start_size: int = Field(100, ge=1)
+    start_size: int = Field(100, ge=1, le=1_000_000)
     """Starting molecules, drawn from the start file."""
     strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
@@ -55,11 +55,11 @@ class CampaignConfig(Config):
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
-    n_decodings: int = Field(8, ge=1)
+    n_decodings: int = Field(8, ge=1, le=10_000)
     """Decodings of each latent point."""
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(1.0, gt=0, le=100)
     """Of the sampled decodings."""
-    oversample: int = Field(4, ge=1)
+    oversample: int = Field(4, ge=1, le=100)
     """Latent points decoded for each molecule that is scored; the acquisition picks among their molecules."""
     use_predictor: bool = True
     """Whether the property predictor's guess is the Gaussian process' prior mean, where it knows the objective."""
@@ -69,9 +69,9 @@ class CampaignConfig(Config):
     """Which molecules are acceptable at all."""
     search: SearchConfig = SearchConfig()
     """The Gaussian process search."""
-    num_workers: int = Field(1, ge=0)
+    num_workers: int = Field(1, ge=0, le=1024)
     """Processes for scoring; 0: in this process, where a molecule that crashes RDKit ends the run."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
 
     @model_validator(mode="before")

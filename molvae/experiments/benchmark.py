@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from molvae.errors import ConfigError
 from molvae.experiments.benchmark_panels import DRAWN, TOP, diversity, panels, quality_of_best
 from molvae.experiments.data import SearchRecipe
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.config import Config, Seed
+from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
 from molvae.run.folder import CONFIG
 from molvae.run.panels import save_panels
@@ -46,7 +46,7 @@ class BenchmarkConfig(Config):
     strategies: tuple[StrategyName, ...] = ("latent", "gradient", "genetic", "screening", "random")
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Each draws its own starting molecules."""
-    at: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...] = ()
+    at: tuple[Count, ...] = ()
     """Numbers of calls, below the budget, after which the table also tells how far each strategy has come."""
     campaign: CampaignConfig = CampaignConfig()
     """What all campaigns share; objective, strategy and seed are set for each."""

@@ -20,7 +20,7 @@ from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_ord
 from molvae.images.datasets import ImageData, ImageSplit
 from molvae.images.pictures import grid, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, on_stderr
 
@@ -30,9 +30,9 @@ class ImageObjectiveConfig(Config):
 
     name: str = "elbo"
     """A name of ``core.objectives.OBJECTIVES``."""
-    samples: int = Field(1, ge=1)
+    samples: int = Field(1, ge=1, le=10_000)
     """S draws of z for each image."""
-    free_bits: float = Field(0.1, ge=0)
+    free_bits: float = Field(0.1, ge=0, le=1000)
     """Nats a dimension may use for nothing, for the objective ``free_bits``."""
     kl: KLSchedule = KLSchedule()
     """Weight of the KL term."""
@@ -53,7 +53,7 @@ class ImageObjectiveConfig(Config):
 class ImageTrainConfig(Config):
     """One training run."""
 
-    batch_size: int = Field(100, ge=1)
+    batch_size: int = Field(100, ge=1, le=100_000)
     """Images a step."""
     binarisation: Binarisation = "dynamic"
     """``dynamic``, ``static``, ``threshold`` or ``none``."""
@@ -62,7 +62,7 @@ class ImageTrainConfig(Config):
     fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
     initial: str | None = None
     """Model or run folder whose weights the training begins with, of the same architecture; default: random weights."""
-    validation_images: int = Field(1000, ge=1)
+    validation_images: int = Field(1000, ge=1, le=1_000_000)
     """Held-out images that are measured while training."""
 
 
@@ -167,15 +167,15 @@ class ImageValidator:
 class ImageEvaluationConfig(Config):
     """How much to measure."""
 
-    images: int | None = Field(None, ge=1)
+    images: int | None = Field(None, ge=1, le=1_000_000)
     """Test images; default: all."""
-    nll_images: int | None = Field(None, ge=0)
+    nll_images: int | None = Field(None, ge=0, le=1_000_000)
     """Of these, how many (evenly spaced) for the importance-sampled likelihood; default: all; 0 leaves it out."""
-    nll_samples: int = Field(5000, ge=1)
+    nll_samples: int = Field(5000, ge=1, le=1_000_000)
     """Draws of z for each of them."""
     binarisation: Binarisation = "dynamic"
     """``dynamic`` and ``static`` both draw once, with ``seed``."""
-    seed: int = 0
+    seed: Seed = 0
     """Of every draw."""
 
 

@@ -27,14 +27,14 @@ from molvae.run.device import choose_device
 class ImageVAEConfig(Config):
     """Which VAE."""
 
-    latent_size: int = Field(50, ge=1)
+    latent_size: int = Field(50, ge=1, le=10_000)
     """D"""
     network: NetworkConfig = NetworkConfig()
     posterior: str = "diagonal_gaussian"
     """A name of ``core.heads.POSTERIORS``."""
     likelihood: str = "bernoulli"
     """A name of ``core.heads.LIKELIHOODS``."""
-    sigma: float = Field(0.1, gt=0)
+    sigma: float = Field(0.1, gt=0, le=1000)
     """Standard deviation of a pixel: fixed, or to begin with, for the Gaussian likelihoods that have one."""
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""

@@ -19,7 +19,7 @@ from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
-from molvae.run.config import Config
+from molvae.run.config import Config, Step, Weight
 from molvae.run.progress import Progress, on_stderr
 
 _MOST_NOISE = 0.6  # the largest a
@@ -28,11 +28,11 @@ _MOST_NOISE = 0.6  # the largest a
 class ObjectiveConfig(Config):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
-    beta: tuple[tuple[int, float], ...] = ((0, 0.0), (8000, 0.06))
+    beta: tuple[tuple[Step, Weight], ...] = ((0, 0.0), (8000, 0.06))
     """Weight of the KL term: knots (step, weight), joined by straight lines, constant after the last."""
-    property_weight: float = Field(1.0, ge=0)
+    property_weight: float = Field(1.0, ge=0, le=1e6)
     """Weight of the property predictor's log-likelihood."""
-    corruption: tuple[tuple[int, float], ...] = ((0, 0.0),)
+    corruption: tuple[tuple[Step, Weight], ...] = ((0, 0.0),)
     """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
     z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]: knots (step, share) as for ``beta``. The decoder then learns
     to write a molecule from points that no molecule is encoded to.
@@ -59,18 +59,18 @@ class ObjectiveConfig(Config):
 class ValidationConfig(Config):
     """What is measured on held-out molecules while training."""
 
-    molecules: int = Field(1000, ge=1)
+    molecules: int = Field(1000, ge=1, le=1_000_000)
     """Held-out molecules for reconstruction, KL and property error."""
-    prior_samples: int = Field(500, ge=1)
+    prior_samples: int = Field(500, ge=1, le=1_000_000)
     """Points of the prior that are decoded greedily, without mask."""
 
 
 class TrainConfig(Config):
     """One training run."""
 
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(128, ge=1, le=100_000)
     """Molecules a step."""
-    max_length: int | None = None
+    max_length: int | None = Field(None, ge=1, le=10_000)
     """Longest molecule in tokens; default: a tenth above the longest in the training data."""
     model: MoleculeVAEConfig = MoleculeVAEConfig()
     initial: str | None = None

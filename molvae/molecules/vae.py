@@ -32,7 +32,7 @@ from molvae.molecules.encoder import ConvolutionalEncoder
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.reranking import Choice, decode_table
 from molvae.molecules.vocabulary import Vocabulary
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.weights import weights_folder
 
@@ -42,27 +42,27 @@ Mask = Literal["none", "syntax", "valence"]
 class MoleculeVAEConfig(Config):
     """The shape of a molecular VAE."""
 
-    latent_size: int = Field(64, ge=1)
+    latent_size: int = Field(64, ge=1, le=10_000)
     """Dimensions of z."""
-    embedding_size: int = Field(64, ge=1)
+    embedding_size: int = Field(64, ge=1, le=16_384)
     """Width of the token embedding of the encoder."""
-    channels: int = Field(256, ge=1)
+    channels: int = Field(256, ge=1, le=16_384)
     """Width of the encoder's convolutions."""
-    narrow_channels: int = Field(32, ge=1)
+    narrow_channels: int = Field(32, ge=1, le=16_384)
     """Width of the encoder where it is flattened."""
-    dense_size: int = Field(512, ge=1)
+    dense_size: int = Field(512, ge=1, le=16_384)
     """Width of the encoder's dense layer."""
-    dilations: tuple[int, ...] = (1, 2, 4)
+    dilations: tuple[Count, ...] = (1, 2, 4)
     """One residual block each."""
-    hidden_size: int = Field(512, ge=1)
+    hidden_size: int = Field(512, ge=1, le=16_384)
     """Width of the GRU decoder."""
-    position_channels: int = Field(0, ge=0)
+    position_channels: int = Field(0, ge=0, le=16_384)
     """Width of what the decoder derives from z for every position; 0: z enters the same way at all positions."""
-    flow_layers: int = Field(0, ge=0)
+    flow_layers: int = Field(0, ge=0, le=100)
     """Coupling layers between the decoder's code and the latent space; 0: they are the same."""
-    flow_width: int = Field(256, ge=1)
+    flow_width: int = Field(256, ge=1, le=16_384)
     """Width of each."""
-    predictor_size: int = Field(256, ge=1)
+    predictor_size: int = Field(256, ge=1, le=16_384)
     """Width of the property predictor."""
     properties: tuple[str, ...] = ("QED", "SAS", "logP")
     """What the predictor learns."""

@@ -13,6 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from molvae.errors import ConfigError, abbreviate
 
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+"""A number of things."""
+Step = Annotated[int, Field(ge=0, le=1_000_000_000)]
+"""A step of a training run, or a number of steps."""
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+"""Weight of a term of an objective."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
 _MAX_BYTES = 1_000_000  # of a TOML file
