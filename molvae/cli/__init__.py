@@ -22,15 +22,12 @@ app.add_typer(images.app, name="images")
 
 
 def main() -> None:
-    """Entry point: an error of ours is one message and exit status 1; Ctrl-C is 130."""
+    """Entry point: an error of ours is one message and exit status 1."""
     try:
         _check_arguments()
         app(standalone_mode=True)
     except MolvaeError as error:
         _fail(str(error))
-    except KeyboardInterrupt as error:
-        print(f"interrupted; {error or 'what was finished is stored'}", file=sys.stderr)
-        raise SystemExit(130) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
@@ -50,7 +47,7 @@ def _check_arguments() -> None:
             text.encode()
         except UnicodeEncodeError:
             shown = text.encode(errors="backslashreplace").decode()
-            _fail(f"the argument {shown!r} is not valid UTF-8: rename the file, or correct the text")
+            _fail(f"the argument {shown} is not valid UTF-8: rename the file, or correct the text")
 
 
 def _version(value: bool) -> None:

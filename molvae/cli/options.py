@@ -68,8 +68,9 @@ def execute(
     try:
         result = recipe.execute(context)
     except KeyboardInterrupt:
-        hint = f"go on with: molvae resume {folder}" if (folder / CONFIG).exists() else ""
-        raise KeyboardInterrupt(hint) from None
+        hint = f"; go on with: molvae resume {folder}" if (folder / CONFIG).exists() else ""
+        print(f"interrupted{hint}", file=sys.stderr)
+        raise typer.Exit(130) from None
     from molvae.report import build
 
     if result.text:

@@ -29,8 +29,8 @@ class Run:
     """What a run folder holds.
 
     Attributes:
-        kind: ``design``, ``train``, ``evaluate``, ``images``, ``images-evaluate`` or ``study``.
-        settings, provenance: as the run recorded them.
+        kind: of the recipe.
+        settings, facts, provenance: as the run recorded them.
         campaign: of a design run.
         baselines: further campaigns by name of their strategy.
         molecules: ``molecules.csv``.
@@ -45,6 +45,7 @@ class Run:
     folder: Path
     kind: str
     settings: dict[str, Any]
+    facts: dict[str, Any]
     provenance: dict[str, Any]
     campaign: CampaignData | None = None
     baselines: dict[str, CampaignData] = field(default_factory=dict)
@@ -68,8 +69,7 @@ def load_run(folder: Path) -> Run:
     Raises:
         RunFolderError: no run folder, or its settings are damaged.
     """
-    settings = read_run(folder).settings
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["kind"]
+    record = read_run(folder)
     notes: list[str] = []
 
     def attempt(name: str, read: Any) -> Any:
@@ -88,8 +88,9 @@ def load_run(folder: Path) -> Run:
             baselines[path.parent.name] = made
     return Run(
         folder=folder,
-        kind=kind,
-        settings=settings,
+        kind=record.kind,
+        settings=record.settings,
+        facts=record.facts,
         provenance=attempt("provenance.json", _json) or {},
         campaign=attempt("campaign.sqlite", _campaign),
         baselines=baselines,

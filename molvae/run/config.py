@@ -84,7 +84,9 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
             lines.append(f"unknown setting {where!r}{hint}")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"setting {where!r}: {message} (got {_shown(item['input'])})" if where else message)
+            # of a whole table, the message says what is wrong in it
+            got = "" if isinstance(item["input"], dict) else f" (got {_shown(item['input'])})"
+            lines.append(f"setting {where!r}: {message}{got}" if where else message)
     return "\n".join(lines)
 
 
