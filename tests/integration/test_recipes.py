@@ -44,7 +44,11 @@ PIXELS = {
 }
 PLANE = {**PIXELS, "model": {**PIXELS["model"], "latent_size": 2}}
 POINTS = {**PLANE, "binarisation": "none", "model": {**PLANE["model"], "likelihood": "gaussian"}}
-M2 = {"vae": {"latent_size": 2, "conditional": True, "network": {"hidden_size": 16}}, "fit": {"epochs": 1}, "batch_size": 2000}
+M2 = {
+    "vae": {"latent_size": 2, "conditional": True, "network": {"hidden_size": 16}},
+    "fit": {"epochs": 1},
+    "batch_size": 2000,
+}
 CODES = {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"}
 IMAGES = {"train": PIXELS, "evaluation": {"images": 50, "nll_images": 10, "nll_samples": 5}}
 SMALL: dict[str, dict[str, Any]] = {
@@ -92,11 +96,11 @@ SMALL: dict[str, dict[str, Any]] = {
         "settings": {
             "labels": [20],
             "seeds": 1,
-            "m1": {**PIXELS, "fit": {"epochs": 20, "learning_rate": 5e-3}},
+            "m1": {**PIXELS, "batch_size": 50, "fit": {"epochs": 10, "learning_rate": 5e-3, "warmup_steps": 5}},
             "m2": M2,
             "m1m2": CODES,
             "methods": ["pixel SVM", "M1+SVM", "M2", "M1+M2"],
-        }
+        },
     },
 }
 """What is changed, by the name of the recipe or else by its kind."""

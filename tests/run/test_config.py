@@ -1,10 +1,12 @@
 """Settings come from TOML, are validated, and a misspelt one never passes silently."""
 
+import os
+
 import pytest
 from pydantic import Field
 
 from molvae.errors import ConfigError
-from molvae.run.config import Config
+from molvae.run.config import Config, read_toml
 
 
 class Inner(Config):
@@ -45,7 +47,19 @@ def test_toml_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"rate = = 1", "not valid TOML"), (b"\x00\xff\xfe", "not valid TOML"), (None, "no such file")],
+    [
+        (b"rate = = 1", "not valid TOML"),
+        (b"\x00\xff\xfe", "not valid TOML"),
+        (b"rate = 1\x00", "not valid TOML"),
+        (b"rate = " + 5000 * b"9", "not valid TOML"),
+        (b"rate = " + 50_000 * b"[", "nested too deeply"),
+        (b"a." * 400_000 + b"a = 1", "nested too deeply"),
+        (b"# " + 10_000_000 * b"x", "larger than a megabyte"),
+        (b"rate = nan", "finite number"),
+        (b"rate = inf", "finite number"),
+        (b"rate = []", r"got \[\]"),
+        (None, "no such file"),
+    ],
 )
 def test_bad_file_is_an_error_of_ours(tmp_path, content, message):
     path = tmp_path / "recipe.toml"
@@ -53,3 +67,10 @@ def test_bad_file_is_an_error_of_ours(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         Outer.from_toml(path)
+
+
+def test_only_regular_files_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
+    for path in (tmp_path / "pipe", tmp_path, "/dev/null", "/dev/zero"):
+        with pytest.raises(ConfigError, match="give a regular file"):
+            read_toml(path)
