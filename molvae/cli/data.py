@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from molvae.cli.options import Column, Mirror, Quiet, Workers, new_app, progress_of
+from molvae.cli import options
 
-app = new_app("Download data sets and prepare molecule files.")
+app = options.new_app("Download data sets and prepare molecule files.")
 
 Cache = Annotated[Path | None, typer.Option(help="Where the files go (default: the user's cache).")]
 
@@ -15,7 +15,7 @@ Cache = Annotated[Path | None, typer.Option(help="Where the files go (default: t
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="zinc250k, mnist or freyfaces.")],
-    mirror: Mirror = None,
+    mirror: options.Mirror = None,
     cache: Cache = None,
 ) -> None:
     """Download a data set and check it; with --mirror, take the same files from a folder."""
@@ -29,13 +29,13 @@ def fetch(
 def prepare(
     input: Annotated[Path, typer.Argument(help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")],
     cache: Cache = None,
-    smiles_column: Column = None,
-    num_workers: Workers = 0,
-    quiet: Quiet = False,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    quiet: options.Quiet = False,
 ) -> None:
     """Canonicalise, deduplicate and compute properties once; training then starts at once."""
     from molvae.chemistry.prepare import prepare as prepare_file
 
-    progress = progress_of(quiet)
+    progress = options.progress_of(quiet)
     data = prepare_file(input, cache_dir=cache, smiles_column=smiles_column, num_workers=num_workers, progress=progress)
     print(f"{data.counts}\nprepared: {data.folder}\nrejected rows: {data.rejects_path}")

@@ -5,25 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from molvae.cli.options import (
-    MAX_NUMBER,
-    Device,
-    Epochs,
-    Mirror,
-    Quiet,
-    RunFolder,
-    Seed,
-    SeedOfRun,
-    Tensorboard,
-    execute,
-    new_app,
-)
+from molvae.cli import options
 from molvae.cli.runs import with_fit
 
 if TYPE_CHECKING:
     from molvae.run.panels import Panel
 
-app = new_app("The same VAE on images: train, evaluate, sample, interpolate, manifold.")
+app = options.new_app("The same VAE on images: train, evaluate, sample, interpolate, manifold.")
 
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
 Dataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
@@ -33,43 +21,43 @@ Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file."
 @app.command()
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: digits, all defaults.")] = None,
-    output: RunFolder = None,
+    output: options.RunFolder = None,
     data: Annotated[str | None, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")] = None,
-    epochs: Epochs = None,
-    mirror: Mirror = None,
-    tensorboard: Tensorboard = False,
-    device: Device = "auto",
-    seed: SeedOfRun = None,
-    quiet: Quiet = False,
+    epochs: options.Epochs = None,
+    mirror: options.Mirror = None,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a VAE of images; leaves a model folder, pictures and a report."""
     from molvae.experiments.images import ImagesRecipe
 
     training = ImagesRecipe.create(with_fit(recipe, epochs, seed), data=data)
-    execute(training, output, device, mirror=mirror, quiet=quiet, tensorboard=tensorboard)
+    options.execute(training, output, device, mirror=mirror, quiet=quiet, tensorboard=tensorboard)
 
 
 @app.command()
 def evaluate(
     model: ImageModel,
     data: Dataset = "digits",
-    output: RunFolder = None,
+    output: options.RunFolder = None,
     nll_images: Annotated[
         int | None, typer.Option(min=0, help="Test images for the NLL (default: all; 0: none).")
     ] = None,
-    nll_samples: Annotated[int, typer.Option(min=1, max=MAX_NUMBER, help="Importance samples for each.")] = 5000,
+    nll_samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Importance samples for each.")] = 5000,
     binarisation: Annotated[str, typer.Option(help="dynamic, static, threshold or none.")] = "dynamic",
-    mirror: Mirror = None,
-    device: Device = "auto",
-    seed: Seed = 0,
-    quiet: Quiet = False,
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
 ) -> None:
     """Bounds, active units and importance-sampled NLL on the test images."""
     from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
 
     evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
     recipe = ImagesEvaluateRecipe.create({"model": str(model), "data": data, "evaluation": evaluation})
-    execute(recipe, output, device, mirror=mirror, quiet=quiet)
+    options.execute(recipe, output, device, mirror=mirror, quiet=quiet)
 
 
 @app.command()
@@ -81,8 +69,8 @@ def sample(
         int | None, typer.Option(min=0, help="Class, for a conditional model; default: all in turn.")
     ] = None,
     noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
-    device: Device = "auto",
-    seed: Seed = 0,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
 ) -> None:
     """Draw images of z ~ N(0, I) into one picture."""
     from molvae.images.pictures import sample_panel
@@ -99,8 +87,8 @@ def interpolate(
     output: Picture = Path("interpolation.png"),
     steps: Annotated[int, typer.Option(min=2, max=1000, help="Points on each stretch, both ends included.")] = 10,
     method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
-    mirror: Mirror = None,
-    device: Device = "auto",
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
 ) -> None:
     """Draw a path through test images."""
     from molvae.images.datasets import load_images
@@ -116,7 +104,7 @@ def manifold(
     model: ImageModel,
     output: Picture = Path("manifold.png"),
     side: Annotated[int, typer.Option(min=2, max=200, help="Pictures along each side.")] = 20,
-    device: Device = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Draw the plane of a model with two latent dimensions, through the inverse Gaussian CDF."""
     from molvae.images.pictures import manifold_panel

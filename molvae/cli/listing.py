@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from molvae.cli.options import new_app
+from molvae.cli import options
 from molvae.errors import ConfigError
 
-app = new_app()
+app = options.new_app()
 
 Row = dict[str, str]
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from molvae.run.recipe import Recipe
 
-MAX_SEED = 2**63 - 1
-MAX_NUMBER = 1_000_000
 
 Input = Annotated[Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")]
 Data = Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")]
@@ -28,15 +26,15 @@ RunFolder = Annotated[
 Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES.")]
 Model = Annotated[str, typer.Option("-m", "--model", help="A shipped model or a model folder.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Seed of everything random.")]
-SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Seed of everything random (0).")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random.")]
+SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random (0).")]
 Workers = Annotated[
     int, typer.Option("-n", "--num-workers", min=0, max=1024, help="Processes side by side; 0: as many as pay.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
 Mirror = Annotated[Path | None, typer.Option("--mirror", help="Read data sets from this folder, not from the net.")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")]
-Epochs = Annotated[int | None, typer.Option(min=1, max=MAX_NUMBER, help="Passes over the data.")]
+Epochs = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Passes over the data.")]
 MaxMolecules = Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the data.")]
 Require = Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")]
 Forbid = Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")]

@@ -5,43 +5,23 @@ from typing import Annotated, Any
 
 import typer
 
-from molvae.cli.options import (
-    MAX_NUMBER,
-    Column,
-    Data,
-    Device,
-    Epochs,
-    Forbid,
-    MaxMolecules,
-    Mirror,
-    Model,
-    Quiet,
-    Require,
-    RunFolder,
-    Seed,
-    SeedOfRun,
-    Tensorboard,
-    Workers,
-    execute,
-    filters_given,
-    given,
-    new_app,
-)
+from molvae.cli import options
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
 
-app = new_app()
+app = options.new_app()
 
 
 @app.command()
 def design(
-    input: Data = None,
+    input: options.Data = None,
     objective: Annotated[str | None, typer.Option(help='Formula over properties (default "5*QED - SAS").')] = None,
     direction: Annotated[str | None, typer.Option(help="max or min.")] = None,
     oracle: Annotated[str | None, typer.Option(help="'module:function' or 'command: program arguments'.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for one answer of a custom oracle.")] = None,
     budget: Annotated[
-        int | None, typer.Option(min=1, max=MAX_NUMBER, help="Oracle calls in all, starting molecules included (500).")
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Oracle calls in all, starting molecules included (500)."),
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Molecules scored in a step (10).")] = None,
     start_size: Annotated[
@@ -52,22 +32,22 @@ def design(
         list[str] | None, typer.Option(help="One of several formulas to maximise at once: give it for each.")
     ] = None,
     baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
-    require: Require = None,
-    forbid: Forbid = None,
+    require: options.Require = None,
+    forbid: options.Forbid = None,
     require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
-    output: RunFolder = None,
-    model: Model = SEARCH_MODEL,
-    mirror: Mirror = None,
-    smiles_column: Column = None,
-    num_workers: Workers = 0,
-    device: Device = "auto",
-    seed: SeedOfRun = None,
-    quiet: Quiet = False,
+    output: options.RunFolder = None,
+    model: options.Model = SEARCH_MODEL,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Find molecules with a high objective; without -i, start from RDKit's NCI compounds."""
     from molvae.experiments.design import DesignRecipe
 
-    campaign = given(
+    campaign = options.given(
         objective=objective,
         direction=direction,
         oracle=oracle,
@@ -80,28 +60,28 @@ def design(
         baselines=None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
         require_novel=require_novel,
     )
-    campaign |= {**filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
+    campaign |= {**options.filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
     recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
-    execute(recipe, output, device, num_workers, mirror, quiet)
+    options.execute(recipe, output, device, num_workers, mirror, quiet)
 
 
 @app.command()
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: all defaults.")] = None,
-    input: Data = None,
+    input: options.Data = None,
     held_out: Annotated[
         str | None, typer.Option(help="File for validation; default: a twentieth of the input.")
     ] = None,
-    output: RunFolder = None,
-    epochs: Epochs = None,
-    max_molecules: MaxMolecules = None,
-    mirror: Mirror = None,
-    smiles_column: Column = None,
-    num_workers: Workers = 0,
-    tensorboard: Tensorboard = False,
-    device: Device = "auto",
-    seed: SeedOfRun = None,
-    quiet: Quiet = False,
+    output: options.RunFolder = None,
+    epochs: options.Epochs = None,
+    max_molecules: options.MaxMolecules = None,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a molecular VAE; leaves a model folder that every other command takes with -m."""
     from molvae.experiments.train import TrainRecipe
@@ -113,7 +93,7 @@ def train(
         max_molecules=max_molecules,
         smiles_column=smiles_column,
     )
-    execute(training, output, device, num_workers, mirror, quiet, tensorboard)
+    options.execute(training, output, device, num_workers, mirror, quiet, tensorboard)
 
 
 def with_fit(recipe: Path | None, epochs: int | None, seed: int | None) -> dict[str, Any]:
@@ -135,20 +115,20 @@ def with_fit(recipe: Path | None, epochs: int | None, seed: int | None) -> dict[
 def evaluate(
     model: Annotated[str, typer.Argument(help="A shipped model or a model folder.")] = DEFAULT_MODEL,
     data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = "zinc250k",
-    output: RunFolder = None,
-    max_molecules: MaxMolecules = None,
+    output: options.RunFolder = None,
+    max_molecules: options.MaxMolecules = None,
     prior_samples: Annotated[
-        int | None, typer.Option(min=1, max=MAX_NUMBER, help="Points of the prior (1,000).")
+        int | None, typer.Option(min=1, max=1_000_000, help="Points of the prior (1,000).")
     ] = None,
     samples: Annotated[
         Path | None, typer.Option(help="Measure this file of generated molecules instead, against the input.")
     ] = None,
-    mirror: Mirror = None,
-    smiles_column: Column = None,
-    num_workers: Workers = 0,
-    device: Device = "auto",
-    seed: Seed = 0,
-    quiet: Quiet = False,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
 ) -> None:
     """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
     from molvae.experiments.evaluate import EvaluateRecipe
@@ -157,7 +137,7 @@ def evaluate(
 
     recipe: Recipe
     if samples is None:
-        evaluation = given(molecules=max_molecules, prior_samples=prior_samples)
+        evaluation = options.given(molecules=max_molecules, prior_samples=prior_samples)
         recipe = EvaluateRecipe.create(
             {"evaluation": {**evaluation, "seed": seed}}, model=model, data=data, smiles_column=smiles_column
         )
@@ -167,7 +147,7 @@ def evaluate(
         recipe = SamplesRecipe.create(
             {"samples": str(samples), "seed": seed}, model=model, data=data, smiles_column=smiles_column
         )
-    execute(recipe, output, device, num_workers, mirror, quiet)
+    options.execute(recipe, output, device, num_workers, mirror, quiet)
 
 
 @app.command()
@@ -175,50 +155,50 @@ def benchmark(
     recipe: Annotated[
         Path | None, typer.Argument(help="Recipe of kind benchmark (TOML); default: all defaults.")
     ] = None,
-    input: Data = None,
-    output: RunFolder = None,
-    mirror: Mirror = None,
-    num_workers: Workers = 0,
-    device: Device = "auto",
-    quiet: Quiet = False,
+    input: options.Data = None,
+    output: options.RunFolder = None,
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Run strategies against each other under equal budgets; -n campaigns side by side."""
     from molvae.experiments.benchmark import BenchmarkRecipe
     from molvae.run.config import read_toml
 
     values = {} if recipe is None else read_toml(recipe)
-    execute(BenchmarkRecipe.create(values, input=input), output, device, num_workers, mirror, quiet)
+    options.execute(BenchmarkRecipe.create(values, input=input), output, device, num_workers, mirror, quiet)
 
 
 @app.command()
 def run(
     recipe: Annotated[Path, typer.Argument(help="Recipe (TOML); an empty file is the default design run.")],
-    output: RunFolder = None,
-    mirror: Mirror = None,
-    num_workers: Workers = 0,
-    tensorboard: Tensorboard = False,
-    device: Device = "auto",
-    quiet: Quiet = False,
+    output: options.RunFolder = None,
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Execute a recipe of any kind."""
     from molvae.experiments.registry import read_recipe
 
-    execute(read_recipe(recipe), output, device, num_workers, mirror, quiet, tensorboard)
+    options.execute(read_recipe(recipe), output, device, num_workers, mirror, quiet, tensorboard)
 
 
 @app.command()
 def resume(
     folder: Annotated[Path, typer.Argument(help="A run folder.")],
-    mirror: Mirror = None,
-    num_workers: Workers = 0,
-    tensorboard: Tensorboard = False,
-    device: Device = "auto",
-    quiet: Quiet = False,
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Go on with the run of a folder, whatever its kind; nothing that was paid for is paid again."""
     from molvae.experiments.registry import recipe_of_run
 
-    execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard)
+    options.execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard)
 
 
 @app.command()

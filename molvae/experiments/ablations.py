@@ -52,10 +52,6 @@ class AblationsRecipe(TrainingRecipe):
     kind: Literal["ablations"] = "ablations"
     ablations: AblationConfig
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.ablations.base.fit.seed
-
     def execute(self, context: Context) -> Result:
         """Train the variants one after another, each in a folder of its own below ``variants/``."""
         self.is_begun(context)

@@ -69,10 +69,6 @@ class BenchmarkRecipe(SearchRecipe):
     kind: Literal["benchmark"] = "benchmark"
     benchmark: BenchmarkConfig = BenchmarkConfig()
 
-    @property
-    def seed_of_run(self) -> int:
-        return min(self.benchmark.seeds)
-
     def execute(self, context: Context) -> Result:
         """Run every campaign, ``context.workers`` side by side; leaves ``table.csv``, a row for each."""
         self.is_begun(context)

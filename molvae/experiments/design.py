@@ -21,10 +21,6 @@ class DesignRecipe(SearchRecipe):
     kind: Literal["design"] = "design"
     campaign: CampaignConfig = CampaignConfig()
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.campaign.seed
-
     def execute(self, context: Context) -> Result:
         """Spend the budget; a campaign that was begun goes on from its folder alone, whatever became of the input."""
         with self._campaign(context) as campaign:

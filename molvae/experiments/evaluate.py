@@ -28,10 +28,6 @@ class EvaluateRecipe(Recipe):
     evaluation: EvaluationConfig = EvaluationConfig()
     regression: RegressionConfig = RegressionConfig()
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.evaluation.seed
-
     def execute(self, context: Context) -> Result:
         """Measure everything; leaves ``evaluation.json`` and pictures."""
         self.is_begun(context)

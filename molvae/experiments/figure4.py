@@ -68,10 +68,6 @@ class Figure4Recipe(SearchRecipe):
     kind: Literal["figure4"] = "figure4"
     figure: Figure4Config = Figure4Config()
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.figure.seed
-
     def execute(self, context: Context) -> Result:
         """Reproduce the figure; leaves ``percentiles.csv``.
 

@@ -21,10 +21,6 @@ class ImagesRecipe(Recipe):
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig(nll_images=500, nll_samples=500)
     """What is measured at the end; the binarisation is that of the training."""
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.train.fit.seed
-
     def execute(self, context: Context) -> Result:
         """Train from the last checkpoint if there is one, draw, and measure."""
         check(self.train)

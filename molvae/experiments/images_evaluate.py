@@ -24,10 +24,6 @@ class ImagesEvaluateRecipe(Recipe):
     """digits, mnist, freyfaces or half_rings."""
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig()
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.evaluation.seed
-
     def execute(self, context: Context) -> Result:
         """Bounds, active units and importance-sampled likelihood.
 

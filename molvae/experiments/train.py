@@ -17,10 +17,6 @@ class TrainRecipe(TrainingRecipe):
     kind: Literal["train"] = "train"
     train: TrainConfig = TrainConfig()
 
-    @property
-    def seed_of_run(self) -> int:
-        return self.train.fit.seed
-
     def execute(self, context: Context) -> Result:
         """Prepare the data, train from the last checkpoint if there is one, and leave ``model/`` in the run folder."""
         self.is_begun(context)

@@ -23,7 +23,8 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
 _MAX_BYTES = 1_000_000  # of a TOML file
-_DEEP_KEY = re.compile(r"(?<![^\s.=])(?:[^\s.=]++[ \t]*+\.[ \t]*+){50}")  # the parser takes quadratic time for a.a.a. ... .a = 1
+_DEEP_KEY = re.compile(r"(?<![^\s.=])(?:[^\s.=]++[ \t]*+\.[ \t]*+){50}")
+"""A key such as ``a.a.a. ... .a``, for which the parser takes quadratic time."""
 
 
 class Config(BaseModel):

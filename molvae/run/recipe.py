@@ -86,11 +86,6 @@ class Recipe(Config):
                 raise ConfigError(f"a run of kind {self.kind!r} has no use for {flag}: leave it out")
 
     @property
-    def seed_of_run(self) -> int:
-        """The seed that the run folder records."""
-        return int(getattr(self, "seed", 0))
-
-    @property
     def settings_of_run(self) -> dict[str, Any]:
         """What the run folder records: with ``kind``, they build the recipe again."""
         return self.model_dump(mode="json", exclude={"kind"})
@@ -114,4 +109,11 @@ class Recipe(Config):
             RunFolderError: the folder holds another run, or one that was begun with other settings or facts.
         """
         folder = context.folder or new_run_name(self.kind)
-        return open_run_folder(folder, self.kind, self.settings_of_run, self.seed_of_run, facts)
+        return open_run_folder(folder, self.kind, self.settings_of_run, _seed(self.settings_of_run), facts)
+
+
+def _seed(settings: Mapping[str, Any]) -> int:
+    """The first seed among nested settings, for the record; 0 if there is none."""
+    if "seed" in settings:
+        return int(settings["seed"])
+    return next((seed for part in settings.values() if isinstance(part, dict) and (seed := _seed(part))), 0)
