@@ -21,7 +21,7 @@ class FilterConfig(Config):
 
     allowed_elements: tuple[str, ...] = ("H", "B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
     """Elements that may occur."""
-    max_charge: int = Field(1, ge=0)
+    max_charge: int = Field(1, ge=0, le=1000)
     """Largest absolute net charge."""
     allow_radicals: bool = False
     """Whether unpaired electrons are accepted."""
@@ -29,9 +29,9 @@ class FilterConfig(Config):
     """Whether isotope labels are accepted."""
     allow_fragments: bool = False
     """Whether salts and mixtures (more than one fragment) are accepted."""
-    max_heavy_atoms: int = Field(60, ge=1)
+    max_heavy_atoms: int = Field(60, ge=1, le=1000)
     """Largest number of atoms other than hydrogen."""
-    max_ring_size: int = Field(8, ge=3)
+    max_ring_size: int = Field(8, ge=3, le=1000)
     """Largest ring."""
     lipinski: bool = False
     """Refuse more than one violation of the rule of five."""

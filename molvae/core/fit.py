@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from molvae.core.schedules import warmup_cosine
 from molvae.errors import MolvaeError
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.run.files import atomic_path
 from molvae.run.progress import Event, Progress, on_stderr
@@ -46,29 +46,29 @@ class Batches(Protocol):
 class FitConfig(Config):
     """How to train."""
 
-    epochs: int = Field(20, ge=1)
+    epochs: int = Field(20, ge=1, le=1_000_000)
     """Passes over the data; the learning rate falls to its floor at the end of the last."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, le=10)
     """Peak of the schedule (Adam)."""
-    warmup_steps: int = Field(200, ge=0)
+    warmup_steps: int = Field(200, ge=0, le=1_000_000_000)
     """Steps over which the learning rate rises."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, le=10)
     """Decoupled weight decay (AdamW)."""
-    clip_norm: float = Field(5.0, gt=0)
+    clip_norm: float = Field(5.0, gt=0, le=1e6)
     """Largest norm of the gradient."""
     average: float = Field(0.0, ge=0, lt=1)
     """Decay of a running mean of the weights (Polyak averaging): what is validated and kept is the mean; 0: none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of matrix products; ``auto`` takes bfloat16 where the processor gains from it."""
-    validate_every: int = Field(0, ge=0)
+    validate_every: int = Field(0, ge=0, le=1_000_000_000)
     """Steps between validations; 0: after every epoch."""
-    checkpoint_every: int = Field(500, ge=1)
+    checkpoint_every: int = Field(500, ge=1, le=1_000_000_000)
     """Steps between checkpoints."""
-    patience: int = Field(0, ge=0)
+    patience: int = Field(0, ge=0, le=1_000_000)
     """Stop after this many validations without a new best; 0: never."""
     monitor: str = "objective"
     """The validation number that decides which weights are best; larger is better."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the order of the batches and of the noise."""
 
 

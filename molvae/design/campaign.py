@@ -8,7 +8,7 @@ with the result that it would have had.
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -58,6 +58,8 @@ class Campaign:
         oracle: ``module:function``, ``command: ...``, or a Python callable text -> float; default: the objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
         progress: told how far it has come.
+        workers: processes for scoring; 0: as the settings say.
+        origin: what the run folder is to record beside settings and model, such as the file of the start.
         overrides: single settings of :class:`CampaignConfig`.
 
     Raises:
@@ -76,16 +78,23 @@ class Campaign:
         oracle: Any = None,
         config: CampaignConfig | None = None,
         progress: Progress = on_stderr,
+        workers: int = 0,
+        origin: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
         config = (config or CampaignConfig()).replace(objective=objective, budget=budget, oracle=named, **overrides)
         folder = Path(folder) if folder is not None else new_run_name("design")
-        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress)
+        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, origin)
 
     @classmethod
     def resume(
-        cls, folder: str | Path, model: Model | None = None, oracle: Any = None, progress: Progress = on_stderr
+        cls,
+        folder: str | Path,
+        model: Model | None = None,
+        oracle: Any = None,
+        progress: Progress = on_stderr,
+        workers: int = 0,
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -94,6 +103,7 @@ class Campaign:
             model: default: the model that the run names.
             oracle: only if the campaign was started with a Python callable: the same one.
             progress: told how far it has come.
+            workers: processes for scoring; 0: as the settings say.
 
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
@@ -109,7 +119,7 @@ class Campaign:
         loaded = load_model(name) if model is None else model
         if not isinstance(loaded, Model):
             raise RunFolderError(f"{folder} names {name!r}, a model without candidates: nothing can be searched")
-        self._enter(folder, loaded, config, None, oracle, progress)
+        self._enter(folder, loaded, config, None, oracle, progress, workers)
         return self
 
     def baseline(self, strategy: str) -> "Campaign":
@@ -120,7 +130,7 @@ class Campaign:
         other = Campaign.__new__(Campaign)
         config = self.config.replace(strategy=strategy, baselines=(), pareto=())
         folder = self.folder / "baselines" / strategy
-        other._enter(folder, self.model, config, self.start, self._given_oracle, self.progress)
+        other._enter(folder, self.model, config, self.start, self._given_oracle, self.progress, self.workers)
         return other
 
     def _enter(
@@ -131,10 +141,12 @@ class Campaign:
         start: Start | pd.DataFrame | Sequence[str] | None,
         oracle: Any,
         progress: Progress,
+        workers: int,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Make the folder, or go on in it; everything that can be wrong with the settings shows before it is made."""
         self.folder, self.model, self.config, self.progress = folder, model, config, progress
-        self.domain = domain = model.domain
+        self.domain, self.workers = (domain := model.domain), workers
         self._given_oracle = oracle
         self.objective = config.parsed_objective(domain)
         filters = domain.filters(domain.filter_settings.create(config.filters))
@@ -148,7 +160,7 @@ class Campaign:
         else:
             self.start = select_start(model, start, config, filters)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
-        self.scorer = _make_scorer(config, self.objective, domain, oracle)
+        self.scorer = _make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.stalled = 0
@@ -157,9 +169,10 @@ class Campaign:
             cleanup.callback(self.scorer.close)
             if not begun:  # config.json makes a folder a run, so it comes last: what was killed before it begins again
                 self.start.write(folder, domain.suffix)
+            before = read_run(folder, "design").settings if begun else {}
             # the weights decide whether it is the same model, wherever they lie by now
-            name = read_run(folder, "design").settings.get("model") if begun else model.name
-            settings = {"campaign": config.model_dump(mode="json"), "model": name}
+            name = before.get("model", model.name)
+            settings = {**before, **(origin or {}), "model": name, "campaign": config.model_dump(mode="json")}
             facts = {"model": model.fingerprint(), "domain": domain.name, "start": self.start.checksum()}
             open_run_folder(folder, "design", settings, config.seed, facts)
             self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
@@ -447,16 +460,16 @@ class Campaign:
         return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
 
 
-def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle: Any) -> Scorer:
+def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle: Any, workers: int) -> Scorer:
     if callable(oracle):
         return CallableScorer(oracle, objective)
     if config.oracle is not None and config.oracle.startswith(_CALLABLE):
         raise RunFolderError(f"this campaign was begun with a Python function ({config.oracle}): pass it as oracle=")
     if config.oracle is not None:
-        return parse_oracle(config.oracle, objective, max(1, config.num_workers), config.timeout)
+        return parse_oracle(config.oracle, objective, max(1, workers), config.timeout)
     if objective is None:
         raise ConfigError("a campaign needs an objective, an oracle, or both")
-    return PropertyScorer(objective, also=domain.reported, num_workers=config.num_workers)
+    return PropertyScorer(objective, also=domain.reported, num_workers=workers)
 
 
 def _name_of(function: Any) -> str:

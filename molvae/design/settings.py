@@ -8,7 +8,7 @@ from molvae.design.objective import Objective
 from molvae.design.protocols import Domain
 from molvae.design.strategies.registry import STRATEGIES
 from molvae.errors import ConfigError
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.search import SearchConfig
 
 StrategyName = Annotated[str, AfterValidator(STRATEGIES.check)]
@@ -36,11 +36,11 @@ class CampaignConfig(Config):
     """Custom oracle: ``module:function`` or ``command: program argument ...``."""
     timeout: float = Field(600.0, gt=0, le=1e7)
     """Seconds for one candidate (function) or one run (command) of a custom oracle."""
-    budget: int = Field(500, ge=1, le=10_000_000)
+    budget: int = Field(500, ge=1, le=1_000_000)
     """Oracle calls in all, those of the start included; a repeat costs nothing."""
-    batch: int = Field(10, ge=1, le=100_000)
+    batch: int = Field(10, ge=1, le=10_000)
     """Candidates scored in a step."""
-    start_size: int = Field(100, ge=1, le=10_000_000)
+    start_size: int = Field(100, ge=1, le=1_000_000)
     """What the campaign begins with, drawn from the start file."""
     strategy: StrategyName = "latent"
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` that on fingerprints; the others are
@@ -52,7 +52,7 @@ class CampaignConfig(Config):
     """Decodings of each latent point."""
     temperature: float = Field(1.0, gt=0, le=100)
     """Of the sampled decodings."""
-    oversample: int = Field(4, ge=1, le=1000)
+    oversample: int = Field(4, ge=1, le=100)
     """Latent points decoded for each candidate that is scored; the acquisition picks among what they decode to."""
     use_predictor: bool = True
     """Whether the property predictor's guess is the Gaussian process' prior mean, where it knows the objective."""
@@ -67,7 +67,7 @@ class CampaignConfig(Config):
     num_workers: int = Field(1, ge=0, le=1024)
     """Processes for scoring, or runs of a command, side by side; 0: properties are computed in this process, where a
     candidate that crashes it ends the run."""
-    seed: int = Field(0, ge=0, le=2**32)
+    seed: Seed = 0
     """Of everything random."""
 
     @model_validator(mode="after")

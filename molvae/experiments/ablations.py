@@ -1,16 +1,18 @@
 """Variants of one training run on equal data, to decide what stays: each is the base with a few settings changed."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field, model_validator
 
 from molvae.errors import ConfigError
+from molvae.experiments.data import TrainingRecipe
 from molvae.molecules.training import MoleculeData, TrainConfig, train
 from molvae.run.config import Config
-from molvae.run.panels import Panel
+from molvae.run.panels import Panel, save_panels
 from molvae.run.progress import Progress
+from molvae.run.recipe import Context, Result
 
 
 class Variant(Config):
@@ -41,6 +43,23 @@ class AblationConfig(Config):
             except ConfigError as error:
                 raise ValueError(f"variant {variant.name!r}: {error}") from None
         return self
+
+
+class AblationsRecipe(TrainingRecipe):
+    """Variants of a molecular VAE, trained on the same data."""
+
+    uses: ClassVar = frozenset({"device", "workers", "mirror"})
+    kind: Literal["ablations"] = "ablations"
+    ablations: AblationConfig
+
+    def execute(self, context: Context) -> Result:
+        """Train the variants one after another, each in a folder of its own below ``variants/``."""
+        self.is_begun(context)
+        training, held_out, sources = self.training_data(self.ablations.base.model.properties, context)
+        folder = self.open_folder(context, {"sources": sources})
+        table = run_variants(self.ablations, training, held_out, folder / "variants", context.device, context.progress)
+        save_panels(folder, panels(table))
+        return Result(folder, table.drop(columns="why").to_string(index=False), table=table)
 
 
 def changed(base: TrainConfig, change: dict[str, Any]) -> TrainConfig:
@@ -76,10 +95,10 @@ def run_variants(
     """
     rows = []
     for variant in config.variants:
-        place = folder / variant.name.replace(" ", "-")
-        place.mkdir(parents=True, exist_ok=True)
-        model = train(changed(config.base, variant.change), training, held_out, place, device, progress)
-        last = pd.read_csv(place / "metrics.csv").iloc[-1]
+        target = folder / variant.name.replace(" ", "-")
+        target.mkdir(parents=True, exist_ok=True)
+        model = train(changed(config.base, variant.change), training, held_out, target, device, progress)
+        last = pd.read_csv(target / "metrics.csv").iloc[-1]
         rows.append(
             {
                 "variant": variant.name,

@@ -18,6 +18,7 @@ algorithm those of its 100 starting molecules and 100 offspring. That race is th
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,14 +28,19 @@ from torch import Tensor
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.genetic import GraphGA
-from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.molecule import Molecule, canonical
 from molvae.core.sampling import slerp
 from molvae.design.objective import Objective
+from molvae.errors import InputError
+from molvae.experiments.data import SearchRecipe
 from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.config import Config
-from molvae.run.panels import Panel
+from molvae.run.config import Config, Seed
+from molvae.run.files import write_text
+from molvae.run.panels import Panel, save_panels
 from molvae.run.progress import Progress, on_stderr, track
+from molvae.run.recipe import Context, Result
+from molvae.run.seeds import short_seed
 from molvae.search.surrogate import Surrogate
 
 
@@ -43,22 +49,49 @@ class Figure4Config(Config):
 
     objective: str = "5*QED - SAS"
     """What is optimised."""
-    pool: int = Field(20_000, ge=100)
+    pool: int = Field(20_000, ge=100, le=200_000)
     """Molecules of the data set: the reference of the percentiles, and where training molecules are chosen from."""
-    training: tuple[int, ...] = (1000, 2000)
+    training: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = Field((1000, 2000), min_length=1)
     """Molecules that the Gaussian processes are trained on."""
-    trials: int = Field(4, ge=1)
+    trials: int = Field(4, ge=1, le=1000)
     """Pooled."""
-    draws: int = Field(400, ge=1)
+    draws: int = Field(400, ge=1, le=100_000)
     """Random molecules, offspring of the genetic algorithm and of the search, in all trials together."""
-    steps: int = Field(200, ge=1)
+    steps: int = Field(200, ge=1, le=100_000)
     """Steps of gradient ascent."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
 
 
+class Figure4Recipe(SearchRecipe):
+    """Figure 4 of Gomez-Bombarelli et al. 2018."""
+
+    uses: ClassVar = frozenset({"device", "workers", "mirror"})
+    kind: Literal["figure4"] = "figure4"
+    figure: Figure4Config = Figure4Config()
+
+    def execute(self, context: Context) -> Result:
+        """Reproduce the figure; leaves ``percentiles.csv``.
+
+        Raises:
+            InputError: there are fewer than 20 valid molecules.
+        """
+        self.is_begun(context)
+        model = MoleculeVAE.from_pretrained(self.model, context.device)
+        table = self.start_table(context.mirror)
+        drawn = table["smiles"].astype(str).sample(frac=1, random_state=short_seed(self.figure.seed))
+        smiles = [text for text in map(canonical, drawn[: 2 * self.figure.pool]) if text is not None]
+        if len(smiles) < 20:
+            raise InputError(f"the figure needs at least 20 molecules, not {len(smiles)}")
+        folder = self.open_folder(context)
+        figure = reproduce(model, smiles, self.figure, context.workers, context.progress)
+        save_panels(folder, panels(figure))
+        write_text(folder / "percentiles.csv", figure.percentiles.to_csv(index=False))
+        return Result(folder, files={"table": folder / "percentiles.csv"}, table=figure.percentiles)
+
+
 @dataclass(frozen=True)
-class Found:
+class Figure4:
     """What the experiment yields.
 
     Attributes:
@@ -103,8 +136,12 @@ def ascend(surrogate: Surrogate, z: Tensor, steps: int, rate: float = 0.05) -> T
 
 
 def reproduce(
-    model: MoleculeVAE, smiles: Sequence[str], config: Figure4Config, progress: Progress = on_stderr
-) -> Found:
+    model: MoleculeVAE,
+    smiles: Sequence[str],
+    config: Figure4Config,
+    workers: int = 0,
+    progress: Progress = on_stderr,
+) -> Figure4:
     """Run the experiment on molecules of the data set (canonical SMILES)."""
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
@@ -115,7 +152,7 @@ def reproduce(
     objective = Objective.parse(config.objective, domain=MOLECULES)
 
     def score(molecules: Sequence[str | None]) -> np.ndarray:
-        return formula_values([objective], molecules, num_workers=0, progress=progress)[:, 0]
+        return formula_values([objective], molecules, num_workers=workers, progress=progress)[:, 0]
 
     reference = score(pool)
     order = np.argsort(reference)
@@ -128,12 +165,14 @@ def reproduce(
         return pd.DataFrame({"method": method, "trial": trial, **columns})
 
     each = max(1, config.draws // config.trials)
-    found, starts, ends = [], z[:0], z[:0]
+    parts, starts, ends = [], z[:0], z[:0]
     work = [(trial, size) for trial in range(config.trials) for size in config.training]
     for trial in range(config.trials):
-        begun = [pool[row] for row in rng.choice(lowest, min(each, len(lowest)), replace=False)]
-        found.append(rows_of("random", trial, [pool[row] for row in rng.choice(len(pool), each)]))
-        found.append(rows_of("genetic algorithm", trial, _offspring(begun, score, each, config.seed + trial)))
+        lowest_molecules = [pool[row] for row in rng.choice(lowest, min(each, len(lowest)), replace=False)]
+        parts.append(rows_of("random", trial, [pool[row] for row in rng.choice(len(pool), each)]))
+        parts.append(
+            rows_of("genetic algorithm", trial, _offspring(lowest_molecules, score, each, config.seed + trial))
+        )
     for trial, size in track(work, "Gaussian processes", progress=progress):
         rows = diverse_rows(z, size, generator)
         surrogate = Surrogate()
@@ -143,9 +182,9 @@ def reproduce(
         ends = ascend(surrogate, starts, config.steps)
         decoded = model.decode(ends.float(), n_decodings=30, seed=config.seed + trial, choose="votes")
         molecules = [text if valid else None for text, valid in zip(decoded["smiles"], decoded["valid"], strict=True)]
-        found.append(rows_of(f"GP, {size:,}", trial, molecules))
-    return Found(
-        pd.concat(found, ignore_index=True),
+        parts.append(rows_of(f"GP, {size:,}", trial, molecules))
+    return Figure4(
+        pd.concat(parts, ignore_index=True),
         z.numpy(),
         reference,
         starts.numpy(),
@@ -156,8 +195,8 @@ def reproduce(
 
 def percentiles(values: np.ndarray, ranked: np.ndarray) -> np.ndarray:
     """Share of the ``ranked`` (n,), which rise, that lies below each of the values (m,), in percent; NaN stays NaN."""
-    found = 100 * np.searchsorted(ranked, values) / len(ranked)
-    return np.where(np.isfinite(values), found, np.nan)
+    shares = 100 * np.searchsorted(ranked, values) / len(ranked)
+    return np.where(np.isfinite(values), shares, np.nan)
 
 
 def _offspring(
@@ -167,15 +206,15 @@ def _offspring(
     molecules = [(Molecule.parse(text)[0], value) for text, value in zip(start, score(start).tolist(), strict=True)]
     known = [(molecule, value) for molecule, value in molecules if molecule is not None]
     search.tell([molecule for molecule, _ in known], [value for _, value in known])
-    made: list[str | None] = []
-    while len(made) < number:
-        batch = search.ask(min(10, number - len(made)))
+    offspring: list[str | None] = []
+    while len(offspring) < number:
+        batch = search.ask(min(10, number - len(offspring)))
         if not batch:
             break
         texts = [molecule.smiles for molecule in batch]
         search.tell(batch, score(texts).tolist())
-        made += texts
-    return made
+        offspring += texts
+    return offspring
 
 
 def _path(
@@ -197,9 +236,9 @@ def _path(
     )
 
 
-def panels(found: Found) -> list[Panel]:
+def panels(figure: Figure4) -> list[Panel]:
     """The three parts of the figure, and a table of medians."""
-    valid = found.percentiles.dropna(subset="percentile")
+    valid = figure.percentiles.dropna(subset="percentile")
     medians = (
         valid.groupby("method", sort=False)["percentile"]
         .describe(percentiles=[0.25, 0.5, 0.75])
@@ -209,14 +248,14 @@ def panels(found: Found) -> list[Panel]:
     medians["above the 90th"] = [
         f"{(valid.loc[valid['method'] == name, 'percentile'] > 90).mean():.0%}" for name in medians["method"]
     ]
-    centred = found.encodings - found.encodings.mean(0)
+    centred = figure.encodings - figure.encodings.mean(0)
     _, _, directions = np.linalg.svd(centred[:5000], full_matrices=False)
-    shown = found.encodings[:3000]
-    parts = [("molecules", shown), ("starts", found.starts), ("ends", found.ends)]
+    shown = figure.encodings[:3000]
+    parts = [("molecules", shown), ("starts", figure.starts), ("ends", figure.ends)]
     flat = pd.concat(
         [
-            pd.DataFrame((points - found.encodings.mean(0)) @ directions[:2].T, columns=["PC 1", "PC 2"]).assign(
-                kind=name, objective=found.scores[: len(shown)] if name == "molecules" else np.nan
+            pd.DataFrame((points - figure.encodings.mean(0)) @ directions[:2].T, columns=["PC 1", "PC 2"]).assign(
+                kind=name, objective=figure.scores[: len(shown)] if name == "molecules" else np.nan
             )
             for name, points in parts
         ]
@@ -234,14 +273,14 @@ def panels(found: Found) -> list[Panel]:
         Panel(
             "map", "scatter", "Starts from the lowest tenth, and where they end", frame=flat, options={"aspect": "auto"}
         ),
-        Panel("path", "molecules", "Great circle from one start to its end", frame=found.path.round(3)),
+        Panel("path", "molecules", "Great circle from one start to its end", frame=figure.path.round(3)),
         Panel(
             "claims",
             "table",
             "The claims of the paper",
             "The Gaussian process knows the scores of all molecules that it was trained on, the genetic algorithm only"
             " those of its starting molecules and offspring: the experiment of the paper is no race at equal cost.",
-            frame=_claims(found.percentiles, valid),
+            frame=_claims(figure.percentiles, valid),
         ),
     ]
 

@@ -17,7 +17,7 @@ from molvae.chemistry.domain import MOLECULES
 from molvae.design.objective import Objective
 from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.run.progress import Progress, on_stderr, track
 from molvae.search.surrogate import Surrogate
 
@@ -27,13 +27,13 @@ TARGETS = ("penalized_logP_zinc", "5*QED - SAS")
 class RegressionConfig(Config):
     """How the test is done."""
 
-    training: int = Field(2000, ge=0)
+    training: int = Field(2000, ge=0, le=10_000)
     """Molecules that the process is conditioned on; 0 leaves the test out."""
-    held_out: int = Field(500, ge=1)
+    held_out: int = Field(500, ge=1, le=100_000)
     """Molecules that it predicts, others than those."""
-    splits: int = Field(10, ge=1)
+    splits: int = Field(10, ge=1, le=1000)
     """Random splits."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the splits."""
 
 
@@ -67,13 +67,13 @@ def regression_test(
         density = -0.5 * (math.log(2 * math.pi) + variance.log() + error.square() / variance)
         of_mean = (values[new] - values[known].mean()).square().mean().sqrt()
         rows.append([float(error.square().mean().sqrt()), float(density.mean()), float(of_mean)])
-    found = np.array(rows)
+    table = np.array(rows)
     return {
-        "rmse": float(found[:, 0].mean()),
-        "rmse_std": float(found[:, 0].std()),
-        "log_likelihood": float(found[:, 1].mean()),
-        "log_likelihood_std": float(found[:, 1].std()),
-        "rmse_of_mean": float(found[:, 2].mean()),
+        "rmse": float(table[:, 0].mean()),
+        "rmse_std": float(table[:, 0].std()),
+        "log_likelihood": float(table[:, 1].mean()),
+        "log_likelihood_std": float(table[:, 1].std()),
+        "rmse_of_mean": float(table[:, 2].mean()),
     }
 
 
@@ -93,8 +93,8 @@ def regression_of_model(
     if config.training == 0 or len(chosen) < 20:
         return {}
     z, _ = model.encode_with_errors(chosen, canonicalise=False)
-    found = {}
+    results = {}
     for target in TARGETS:
         y = formula_values([Objective.parse(target, domain=MOLECULES)], chosen, num_workers, progress)[:, 0]
-        found[target] = regression_test(z, y, config, progress)
-    return found
+        results[target] = regression_test(z, y, config, progress)
+    return results

@@ -29,11 +29,11 @@ class NetworkConfig(Config):
 
     kind: Literal["mlp", "cnn", "resnet"] = "mlp"
     """Fully connected; strided convolutions; residual blocks with layer normalisation."""
-    hidden_size: int = Field(200, ge=1)
+    hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
-    depth: int = Field(2, ge=1)
+    depth: int = Field(2, ge=1, le=100)
     """Hidden layers (mlp), or residual blocks at each resolution (resnet)."""
-    channels: int = Field(32, ge=8, multiple_of=8)
+    channels: int = Field(32, ge=8, multiple_of=8, le=2048)
     """Feature maps at half resolution; twice as many at a quarter."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
 

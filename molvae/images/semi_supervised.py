@@ -44,25 +44,25 @@ class M2Config(Config):
     """p(x|y,z) and q(z|x,y); conditional."""
     classifier: NetworkConfig = NetworkConfig(hidden_size=500, depth=2, activation="relu")
     """q(y|x)."""
-    alpha: float = Field(30.0, ge=0)
+    alpha: float = Field(30.0, ge=0, le=1e6)
     """Weight of the mean log q(y|x) of labelled images beside the mean bound of the unlabelled ones (paper: 0.1)."""
-    labelled_weight: float = Field(0.1, ge=0)
+    labelled_weight: float = Field(0.1, ge=0, le=1e6)
     """Weight of the mean bound of labelled images beside that of unlabelled ones (paper: their share of the data)."""
-    smoothness: float = Field(30.0, ge=0)
+    smoothness: float = Field(30.0, ge=0, le=1e6)
     """Weight of the change of q(y|x) in the worst direction around an unlabelled x (virtual adversarial training); with
     this and ``information`` at 0 it is M2 as published.
     """
-    radius: float = Field(1.0, gt=0)
+    radius: float = Field(1.0, gt=0, le=1e6)
     """Length of that step, in units of x."""
-    information: float = Field(30.0, ge=0)
+    information: float = Field(30.0, ge=0, le=1e6)
     """Weight of the mutual information between class and image on unlabelled data: classes decided, all of them
     used.
     """
-    bound_weight: float = Field(1.0, ge=0)
+    bound_weight: float = Field(1.0, ge=0, le=1e6)
     """Weight of both bounds; 0 leaves the classifier alone, to see what the generative model adds."""
-    batch_size: int = Field(200, ge=1)
+    batch_size: int = Field(200, ge=1, le=100_000)
     """Unlabelled images a step."""
-    labelled_batch_size: int = Field(100, ge=1)
+    labelled_batch_size: int = Field(100, ge=1, le=100_000)
     """Labelled images a step."""
     binarisation: Binarisation = "dynamic"
     fit: FitConfig = FitConfig(epochs=30)
@@ -77,9 +77,9 @@ class CodeM2Config(M2Config):
         sigma=1.0,
         network=NetworkConfig(hidden_size=500, depth=1, activation="softplus"),
     )
-    alpha: float = Field(10.0, ge=0)
-    smoothness: float = Field(10.0, ge=0)
-    information: float = Field(10.0, ge=0)
+    alpha: float = Field(10.0, ge=0, le=1e6)
+    smoothness: float = Field(10.0, ge=0, le=1e6)
+    information: float = Field(10.0, ge=0, le=1e6)
     binarisation: Binarisation = "none"
 
 

@@ -16,7 +16,7 @@ from molvae.images.batches import Binarisation, ImageBatches, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid, is_plane, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, on_stderr
 
@@ -24,11 +24,13 @@ from molvae.run.progress import Progress, on_stderr
 class ImageTrainConfig(TrainingConfig):
     """One training run."""
 
+    batch_size: int = Field(100, ge=1, le=100_000)
+    """Images a step."""
     binarisation: Binarisation = "dynamic"
     """``dynamic``, ``static``, ``threshold`` or ``none``."""
     model: ImageVAEConfig = ImageVAEConfig()
     fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
-    validation_images: int = Field(1000, ge=1)
+    validation_images: int = Field(1000, ge=1, le=1_000_000)
     """Held-out images that are measured while training."""
 
 
@@ -90,15 +92,15 @@ def train_images(
 class ImageEvaluationConfig(Config):
     """How much to measure."""
 
-    images: int | None = Field(None, ge=1)
+    images: int | None = Field(None, ge=1, le=1_000_000)
     """Test images; default: all."""
-    nll_images: int | None = Field(None, ge=0)
+    nll_images: int | None = Field(None, ge=0, le=1_000_000)
     """Of these, how many (evenly spaced) for the importance-sampled likelihood; default: all; 0 leaves it out."""
-    nll_samples: int = Field(5000, ge=1)
+    nll_samples: int = Field(5000, ge=1, le=1_000_000)
     """Draws of z for each of them."""
     binarisation: Binarisation = "dynamic"
     """``dynamic`` and ``static`` both draw once, with ``seed``."""
-    seed: int = 0
+    seed: Seed = 0
     """Of every draw."""
 
 

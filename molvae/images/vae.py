@@ -26,7 +26,7 @@ from molvae.run.config import Config
 class ImageVAEConfig(Config):
     """Which VAE."""
 
-    latent_size: int = Field(50, ge=1)
+    latent_size: int = Field(50, ge=1, le=10_000)
     """D"""
     network: NetworkConfig = NetworkConfig()
     posterior: str = "diagonal_gaussian"
@@ -39,7 +39,7 @@ class ImageVAEConfig(Config):
     """
     likelihood: str = "bernoulli"
     """A name of ``core.heads.LIKELIHOODS``."""
-    sigma: float = Field(0.1, gt=0)
+    sigma: float = Field(0.1, gt=0, le=1000)
     """Standard deviation of a pixel: fixed, or to begin with, for the Gaussian likelihoods that have one."""
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""

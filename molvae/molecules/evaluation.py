@@ -34,7 +34,7 @@ only worth something beside reconstruction in the same checkpoint.
 
 import time
 from collections.abc import Container, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -46,11 +46,12 @@ from molvae.chemistry.metrics import generated_quality, mean_similarity
 from molvae.chemistry.molecule import canonical
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.sampling import fitted_gaussian, slerp
+from molvae.errors import InputError
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.reranking import by_votes, decode_points
 from molvae.molecules.training import MoleculeData
 from molvae.molecules.vae import MoleculeVAE
-from molvae.run.config import Config
+from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, on_stderr, track
 
@@ -68,29 +69,29 @@ _PRIOR_LABELS = {
 class EvaluationConfig(Config):
     """How much to measure."""
 
-    molecules: int | None = None
+    molecules: int | None = Field(None, ge=1, le=1_000_000_000)
     """Held-out molecules; default: all."""
-    jt_molecules: int = Field(200, ge=0)
+    jt_molecules: int = Field(200, ge=0, le=1_000_000)
     """Held-out molecules for protocol JT, 100 decodings each; 0 leaves it out."""
-    chosen_points: int = Field(1000, ge=0)
+    chosen_points: int = Field(1000, ge=0, le=100_000)
     """Latent points for each of the two rows of many decodings; 0 leaves them out."""
-    n_decodings: int = Field(50, ge=1)
+    n_decodings: int = Field(50, ge=1, le=10_000)
     """Decodings of each of them."""
-    prior_samples: int = Field(1000, ge=1)
+    prior_samples: int = Field(1000, ge=1, le=1_000_000)
     """Points of the prior."""
-    nll_molecules: int = Field(200, ge=0)
+    nll_molecules: int = Field(200, ge=0, le=1_000_000)
     """Held-out molecules for the importance-sampled likelihood; 0 leaves it out."""
-    nll_samples: int = Field(100, ge=1)
+    nll_samples: int = Field(100, ge=1, le=1_000_000)
     """Draws of z for each of them."""
-    generated: int = Field(10_000, ge=0)
+    generated: int = Field(10_000, ge=0, le=1_000_000)
     """Points of the prior whose molecules are compared with the held-out ones; 0 leaves it out."""
-    paths: int = Field(100, ge=0)
+    paths: int = Field(100, ge=0, le=100_000)
     """Great circles between pairs of held-out molecules, nine points each; 0 leaves them out."""
-    neighbourhoods: int = Field(200, ge=0)
+    neighbourhoods: int = Field(200, ge=0, le=100_000)
     """Held-out molecules whose surroundings are looked at; 0 leaves them out."""
-    radii: tuple[float, ...] = (1.0, 2.0, 4.0)
+    radii: tuple[Annotated[float, Field(ge=0, le=1000)], ...] = (1.0, 2.0, 4.0)
     """Distances of the points around them."""
-    seed: int = 0
+    seed: Seed = 0
     """Of every draw."""
 
 
@@ -113,11 +114,17 @@ def evaluate_model(
     Returns:
         Nested dictionary of numbers (JSON): ``reconstruction``, ``many_decodings``, ``prior``, ``generated``,
         ``smoothness``, ``latent``, ``properties``, ``protocol``.
+
+    Raises:
+        InputError: the model can hold none of the molecules.
     """
     started = time.monotonic()
     smiles = list(held_out.smiles[: config.molecules])
     generator = torch.Generator().manual_seed(config.seed)
     z, refused = model.encode_with_errors(smiles, canonicalise=False)
+    if len(refused) == len(smiles):
+        reason = next(iter(refused.values()), "there is none")
+        raise InputError(f"the model can hold none of the {len(smiles)} held-out molecules; the first: {reason}")
     result: dict[str, Any] = {"reconstruction": _reconstruction(model, z, smiles, config, generator, progress)}
     if config.chosen_points:
         result["many_decodings"] = _many_decodings(model, z, smiles, config, progress)

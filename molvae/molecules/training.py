@@ -41,18 +41,18 @@ class MoleculeObjectiveConfig(ObjectiveConfig):
 class ValidationConfig(Config):
     """What is measured on held-out molecules while training."""
 
-    molecules: int = Field(1000, ge=1)
+    molecules: int = Field(1000, ge=1, le=1_000_000)
     """Held-out molecules for reconstruction, KL and property error."""
-    prior_samples: int = Field(500, ge=1)
+    prior_samples: int = Field(500, ge=1, le=1_000_000)
     """Points of the prior that are decoded greedily, without mask."""
 
 
 class TrainConfig(TrainingConfig):
     """One training run."""
 
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(128, ge=1, le=100_000)
     """Molecules a step."""
-    max_length: int | None = None
+    max_length: int | None = Field(None, ge=1, le=10_000)
     """Longest molecule in tokens; default: a tenth above the longest in the training data."""
     model: MoleculeVAEConfig = MoleculeVAEConfig()
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()

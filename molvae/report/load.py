@@ -31,7 +31,7 @@ class Run:
     """What a run folder holds.
 
     Attributes:
-        kind: ``design``, ``train``, ``evaluate``, ``images``, ``images-evaluate`` or ``study``.
+        kind: of the recipe.
         settings, facts, provenance: as the run recorded them.
         campaign: of a design run.
         baselines: further campaigns by name of their strategy.

@@ -46,7 +46,7 @@ def build(folder: Path, domain: Domain | None = None) -> Path:
     context: dict[str, Any] = {
         "run": run,
         "title": f"molvae {run.kind}: {run.folder.resolve().name}",
-        "settings": json.dumps(run.settings, indent=1),
+        "settings": json.dumps({**run.settings, **({"facts": run.facts} if run.facts else {})}, indent=1),
         "provenance": json.dumps(run.provenance, indent=1),
         "sections": {},
     }

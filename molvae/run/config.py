@@ -5,6 +5,7 @@ number has a lower and an upper bound, so that a slip of the pen does not ask fo
 """
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -22,6 +23,8 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
 _MAX_BYTES = 1_000_000  # of a TOML file
+_DEEP_KEY = re.compile(r"(?<![^\s.=])(?:[^\s.=]++[ \t]*+\.[ \t]*+){50}")
+"""A key such as ``a.a.a. ... .a``, for which the parser takes quadratic time."""
 
 
 class Config(BaseModel):
@@ -60,7 +63,10 @@ def read_toml(path: Path | str) -> dict[str, Any]:
             raise ConfigError(f"{path} is a folder or a device: give a regular file")
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path} is larger than a megabyte: it is not a recipe")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _DEEP_KEY.search(text):
+            raise RecursionError
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(f"no such file: {path}") from None
     except RecursionError:

@@ -1,6 +1,7 @@
 """A run is a folder: the resolved settings, the versions, the command and the seed are written before anything else."""
 
 import datetime
+import itertools
 import json
 import platform
 import sys
@@ -10,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from molvae.errors import RunFolderError
+from molvae.errors import RunFolderError, abbreviate
 from molvae.run.files import write_text
 from molvae.version import __version__
 
@@ -34,6 +35,25 @@ class RunRecord:
     facts: dict[str, Any]
 
 
+def is_begun(folder: Path, kind: str, settings: Mapping[str, Any]) -> bool:
+    """Whether the folder holds this very run already.
+
+    Raises:
+        RunFolderError: it holds another run.
+    """
+    if not (folder / CONFIG).exists():
+        return False
+    before = read_run(folder)
+    if before.kind != kind:
+        raise RunFolderError(f"{folder} holds a run of kind {before.kind!r}, not {kind!r}: give another folder")
+    if change := _difference(before.settings, _as_json(settings)):
+        raise RunFolderError(
+            f"{folder} was begun with other settings ({change}): give another folder, or go on with the old ones: "
+            f"molvae resume {folder}"
+        )
+    return True
+
+
 def open_run_folder(
     folder: Path, kind: str, settings: Mapping[str, Any], seed: int, facts: Mapping[str, Any] | None = None
 ) -> Path:
@@ -49,20 +69,11 @@ def open_run_folder(
     Raises:
         RunFolderError: the folder holds another run or cannot be written.
     """
-    record = {"format": FORMAT, "kind": kind, "settings": settings, "facts": facts or {}}
-    record = json.loads(json.dumps(record))
-    if (folder / CONFIG).exists():
-        before = read_run(folder)
-        if before.kind != kind:
-            raise RunFolderError(f"{folder} holds a run of kind {before.kind!r}, not {kind!r}: give another folder")
-        if change := _difference(before.settings, record["settings"]):
-            raise RunFolderError(
-                f"{folder} was begun with other settings ({change}): give another folder, or go on with the old ones: "
-                f"molvae resume {folder}"
-            )
-        if change := _difference(before.facts, record["facts"]):
+    if is_begun(folder, kind, settings):
+        if change := _difference(read_run(folder).facts, _as_json(facts or {})):
             raise RunFolderError(f"{folder} cannot go on, something has changed since it began ({change})")
         return folder
+    record = {"format": FORMAT, "kind": kind, "settings": settings, "facts": facts or {}}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / PROVENANCE, json.dumps(provenance(seed), indent=1))
@@ -73,14 +84,17 @@ def open_run_folder(
     return folder
 
 
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As they come back from a file: lists instead of tuples, text as keys."""
+    return dict(json.loads(json.dumps(values)))
+
+
 def _difference(old: Any, new: Any, name: str = "") -> str:
     """The first setting in which two records differ, in words; empty if they agree."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys((*old, *new)):
-            if found := _difference(old.get(key), new.get(key), f"{name}.{key}".lstrip(".")):
-                return found
-        return ""
-    return "" if old == new else f"{name}: {old!r} then, {new!r} now"
+        parts = (_difference(old.get(key), new.get(key), f"{name}.{key}".lstrip(".")) for key in {**old, **new})
+        return next(filter(None, parts), "")
+    return "" if old == new else abbreviate(f"{name}: {old!r} then, {new!r} now", 200)
 
 
 def read_run(folder: Path, kind: str | None = None) -> RunRecord:
@@ -96,7 +110,7 @@ def read_run(folder: Path, kind: str | None = None) -> RunRecord:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record.get("format")
         if version == FORMAT:
-            found = RunRecord(str(record["kind"]), dict(record["settings"]), dict(record["facts"]))
+            run = RunRecord(str(record["kind"]), dict(record["settings"]), dict(record["facts"]))
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise RunFolderError(f"{path} is damaged: the run cannot be identified") from None
     if version != FORMAT:
@@ -104,15 +118,16 @@ def read_run(folder: Path, kind: str | None = None) -> RunRecord:
             f"{folder} was written by another version of molvae (format {version}; this one reads {FORMAT}): "
             "use that version, or begin the run anew in another folder"
         )
-    if kind is not None and found.kind != kind:
-        raise RunFolderError(f"{folder} holds a run of kind {found.kind!r}, not {kind!r}")
-    return found
+    if kind is not None and run.kind != kind:
+        raise RunFolderError(f"{folder} holds a run of kind {run.kind!r}, not {kind!r}")
+    return run
 
 
 def new_run_name(kind: str) -> Path:
-    """``runs/<kind>-<date>-<time>``: where a run goes if the user names no folder."""
-    now = datetime.datetime.now()
-    return Path("runs") / f"{kind}-{now:%Y%m%d-%H%M%S}"
+    """``runs/<kind>-<date>-<time>``: where a run goes if the user names no folder; one that is not there yet."""
+    name = f"{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    numbered = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
+    return next(folder for folder in numbered if not folder.exists())
 
 
 def provenance(seed: int) -> dict[str, Any]:

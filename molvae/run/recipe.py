@@ -10,12 +10,13 @@ begun with other settings is refused.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
+from molvae.errors import ConfigError
 from molvae.run.config import Config
-from molvae.run.folder import new_run_name, open_run_folder
+from molvae.run.folder import is_begun, new_run_name, open_run_folder
 from molvae.run.progress import Progress, on_stderr
 
 
@@ -58,18 +59,44 @@ class Result:
 
 
 class Recipe(Config):
-    """Base of every kind of run; a subclass has a ``kind`` and :meth:`execute`."""
+    """Base of every kind of run; a subclass has a ``kind``, says what it uses of a context, and does its work."""
 
+    uses: ClassVar[frozenset[str]] = frozenset()
+    """Of ``device``, ``workers``, ``mirror`` and ``tensorboard`` those that make a difference to this kind of run."""
     kind: str
 
     def execute(self, context: Context) -> Result:
-        """Do the work, or go on with it, and say where the result lies."""
+        """Do the work, or go on with it, and say where the result lies.
+
+        Raises:
+            RunFolderError: the folder holds another run, or one that was begun with other settings.
+        """
         raise NotImplementedError
 
+    def check_context(self, context: Context) -> None:
+        """Refuse what this kind of run would silently ignore.
+
+        Raises:
+            ConfigError: the context sets something that makes no difference.
+        """
+        default = Context()
+        flags = {"device": "--device", "workers": "-n", "mirror": "--mirror", "tensorboard": "--tensorboard"}
+        for name, flag in flags.items():
+            if name not in self.uses and getattr(context, name) != getattr(default, name):
+                raise ConfigError(f"a run of kind {self.kind!r} has no use for {flag}: leave it out")
+
     @property
-    def seed_of_run(self) -> int:
-        """The seed that the run folder records."""
-        return int(getattr(self, "seed", 0))
+    def settings_of_run(self) -> dict[str, Any]:
+        """What the run folder records: with ``kind``, they build the recipe again."""
+        return self.model_dump(mode="json", exclude={"kind"})
+
+    def is_begun(self, context: Context) -> bool:
+        """Whether the folder holds this very run already; asked before the work that comes before a folder is opened.
+
+        Raises:
+            RunFolderError: the folder holds another run, or one that was begun with other settings.
+        """
+        return context.folder is not None and is_begun(context.folder, self.kind, self.settings_of_run)
 
     def open_folder(self, context: Context, facts: Mapping[str, Any] | None = None) -> Path:
         """The run folder, made if it is new, entered again if it holds this very run.
@@ -81,6 +108,12 @@ class Recipe(Config):
         Raises:
             RunFolderError: the folder holds another run, or one that was begun with other settings or facts.
         """
-        settings = self.model_dump(mode="json", exclude={"kind"})
         folder = context.folder or new_run_name(self.kind)
-        return open_run_folder(folder, self.kind, settings, self.seed_of_run, facts)
+        return open_run_folder(folder, self.kind, self.settings_of_run, _seed(self.settings_of_run), facts)
+
+
+def _seed(settings: Mapping[str, Any]) -> int:
+    """The first seed among nested settings, for the record; 0 if there is none."""
+    if "seed" in settings:
+        return int(settings["seed"])
+    return next((seed for part in settings.values() if isinstance(part, dict) and (seed := _seed(part))), 0)

@@ -29,13 +29,13 @@ class SearchConfig(Config):
     """Whether the acquisition is weighted with the learned probability of being feasible."""
     candidates: int = Field(1500, ge=10, le=20_000)
     """Points among which the acquisition chooses."""
-    centres: int = Field(20, ge=1, le=100_000)
+    centres: int = Field(20, ge=1, le=10_000)
     """Best points around which the trust region lies."""
     length: float = Field(0.4, gt=0, le=100)
     """Length of the trust region at the start, in standard deviations of the prior."""
     max_norm: float = Field(1.2, gt=0, le=100)
     """Largest norm of a proposal, in units of sqrt(d)."""
-    max_points: int = Field(2000, ge=10, le=20_000)
+    max_points: int = Field(2000, ge=10, le=10_000)
     """The surrogate sees the best half and the latest half of so many points."""
     max_iterations: int = Field(25, ge=1, le=10_000)
     """Of the fit of the hyperparameters at each step."""

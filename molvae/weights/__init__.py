@@ -8,6 +8,11 @@ DEFAULT_MODEL = "zinc250k-flow"
 """For encoding, decoding and sampling: of those that ship it rebuilds the most and decodes the most of its prior."""
 SEARCH_MODEL = "zinc250k"
 """For campaigns: the one with which the search has been measured."""
+DESCRIPTIONS = {
+    "zinc250k": "CNN encoder, GRU decoder, 64 dimensions; the default of campaigns",
+    "zinc250k-flow": "the same with position features and a learned map of the code; the default elsewhere",
+    "zinc250k-small": "32 dimensions, 1.9 MB, for trials",
+}
 _HERE = Path(__file__).parent
 
 

@@ -31,13 +31,13 @@ def test_ascent_reaches_the_top_of_what_the_process_believes():
 def test_the_experiment_in_small():
     smiles = [text for text in map(canonical, nci_molecules()["smiles"].tolist()[:260]) if text]
     config = Figure4Config(pool=200, training=(40, 80), trials=2, draws=20, steps=10)
-    found = reproduce(MoleculeVAE.from_pretrained("zinc250k", "cpu"), smiles, config, progress=silent)
-    counts = found.percentiles["method"].value_counts()
+    figure = reproduce(MoleculeVAE.from_pretrained("zinc250k", "cpu"), smiles, config, progress=silent)
+    counts = figure.percentiles["method"].value_counts()
     assert set(counts.index) == {"random", "genetic algorithm", "GP, 40", "GP, 80"}
     assert counts["random"] == 20
-    known = found.percentiles["percentile"].dropna()
+    known = figure.percentiles["percentile"].dropna()
     assert known.between(0, 100).all()
-    best = found.percentiles.loc[found.percentiles["score"].idxmax()]
-    assert best["percentile"] == pytest.approx(100 * np.mean(found.scores < best["score"]), abs=1e-6)
-    assert len(found.path) == 9
-    assert [panel.name for panel in panels(found)] == ["percentiles", "medians", "map", "path", "claims"]
+    best = figure.percentiles.loc[figure.percentiles["score"].idxmax()]
+    assert best["percentile"] == pytest.approx(100 * np.mean(figure.scores < best["score"]), abs=1e-6)
+    assert len(figure.path) == 9
+    assert [panel.name for panel in panels(figure)] == ["percentiles", "medians", "map", "path", "claims"]

@@ -100,26 +100,27 @@ def test_a_damaged_model_folder(molvae, tmp_path, damage, word):
 
 
 def test_a_run_folder_killed_mid_write(molvae, tmp_path):
-    done = molvae("design", "--budget", "12", "--start-size", "10", "-o", "run", "-q")
+    done = molvae("design", "-m", "zinc250k-small", "--budget", "12", "--start-size", "10", "-o", "run", "-q")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "run"
 
     store = (run / "campaign.sqlite").read_bytes()
     (run / "campaign.sqlite").write_bytes(store[: len(store) // 2])
-    assert refused(molvae("design", "--resume", "run"), "campaign.sqlite")
+    assert refused(molvae("resume", "run"), "campaign.sqlite")
     (run / "campaign.sqlite").write_bytes(store)
 
     with sqlite3.connect(run / "campaign.sqlite") as connection:  # as if killed before the last step was closed
         connection.execute("DELETE FROM steps WHERE step = (SELECT MAX(step) FROM steps)")
-    assert molvae("design", "--resume", "run", "-q").returncode == 0
+    assert molvae("resume", "run", "-q").returncode == 0
 
     (run / "config.json").write_text('{"kind": "des')
-    assert refused(molvae("design", "--resume", "run"), "config.json")
+    assert refused(molvae("resume", "run"), "config.json")
     (run / "config.json").unlink()
-    assert refused(molvae("design", "--resume", "run"), "not a run folder")
+    assert refused(molvae("resume", "run"), "not a run folder")
 
 
 def test_a_second_run_does_not_overwrite_the_first(molvae, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("{}")
-    assert refused(molvae("design", "-o", "run", "--budget", "5", "--start-size", "4"), "already holds a run")
+    assert refused(molvae("design", "-o", "run", "--budget", "5", "--start-size", "4"), "another version of molvae")
+    assert (tmp_path / "run" / "config.json").read_text() == "{}"

@@ -55,6 +55,11 @@ def test_toml_file(tmp_path):
         (b"rate = " + b"9" * 10_000, "not valid TOML: Exceeds the limit"),
         (b"#" * 1_000_001, "is larger than a megabyte"),
         (b"rate = [" + b"1," * 400_000 + b"]", "setting 'rate'"),
+        (b"rate = 1\x00", "not valid TOML"),
+        (b"a." * 400_000 + b"a = 1", "nested too deeply"),
+        (b"rate = nan", "finite number"),
+        (b"rate = inf", "finite number"),
+        (b"rate = []", r"got \[\]"),
     ],
 )
 def test_bad_file_is_an_error_of_ours(tmp_path, content, message):

@@ -13,7 +13,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig, train_images
 from molvae.images.vae import ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Count, Weight
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -26,9 +26,9 @@ class CollapseConfig(Config):
         model=ImageVAEConfig(latent_size=10, network=NetworkConfig(hidden_size=200, depth=8, activation="relu")),
         fit=FitConfig(epochs=80, learning_rate=3e-3, warmup_steps=0),
     )
-    warmup_steps: int = 600
+    warmup_steps: Count = 600
     """Length of the linear rise, and of one cycle."""
-    free_bits: float = 0.5
+    free_bits: Weight = 0.5
     """Nats a dimension may use for nothing."""
 
 

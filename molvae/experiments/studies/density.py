@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field
 
 from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig
@@ -14,7 +15,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Count, Seed
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -31,10 +32,10 @@ class DensityConfig(Config):
         fit=FitConfig(epochs=150, learning_rate=3e-3),
     )
     likelihoods: tuple[str, ...] = ("gaussian", "gaussian_shared_sigma")
-    seeds: tuple[int, ...] = (0, 1, 2)
-    pixels: int = 60
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    pixels: int = Field(60, ge=2, le=1000)
     """Side of the picture of the density."""
-    samples: int = 10_000
+    samples: Count = 10_000
     """Samples of the prior for each of its points: in two latent dimensions they suffice."""
 
 

@@ -18,7 +18,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid, manifold_panel
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -27,8 +27,8 @@ class LatentSizeConfig(Config):
     """Samples and reconstructions for several latent sizes."""
 
     train: ImageTrainConfig = ImageTrainConfig()
-    latent_sizes: tuple[int, ...] = (2, 5, 10, 20)
-    columns: int = Field(12, ge=2)
+    latent_sizes: tuple[Count, ...] = (2, 5, 10, 20)
+    columns: int = Field(12, ge=2, le=1000)
     """Pictures in a row."""
 
 
@@ -69,7 +69,7 @@ class ManifoldConfig(Config):
     """The plane of a two-dimensional code."""
 
     train: ImageTrainConfig = ImageTrainConfig()
-    side: int = Field(20, ge=2)
+    side: int = Field(20, ge=2, le=200)
     """Pictures along each side."""
 
 
@@ -116,8 +116,8 @@ class ClassConfig(Config):
     """Sampling by class, paths and analogies."""
 
     train: ImageTrainConfig = ImageTrainConfig()
-    columns: int = Field(10, ge=2)
-    components: int = Field(3, ge=1)
+    columns: int = Field(10, ge=2, le=1000)
+    components: int = Field(3, ge=1, le=1000)
     """Gaussians in the mixture of a class."""
 
 
@@ -226,7 +226,7 @@ class LikelihoodConfig(Config):
 
     train: ImageTrainConfig = ImageTrainConfig(binarisation="none")
     likelihoods: tuple[str, ...] = ("gaussian", "gaussian_shared_sigma", "gaussian_fixed_sigma")
-    samples: int = 100
+    samples: Count = 100
     """Importance samples for the likelihood of a test image."""
 
 

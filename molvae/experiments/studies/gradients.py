@@ -16,7 +16,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Step
 from molvae.run.device import choose_device
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
@@ -35,11 +35,11 @@ class GradientConfig(Config):
     train: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(latent_size=10, network=NetworkConfig(hidden_size=100, depth=1))
     )
-    marks: tuple[int, ...] = (0, 20, 100, 400)
+    marks: tuple[Step, ...] = (0, 20, 100, 400)
     """Steps of training after which the gradients are measured."""
-    draws: int = Field(200, ge=2)
+    draws: int = Field(200, ge=2, le=1_000_000)
     """Repeated estimates on one batch."""
-    batch: int = Field(50, ge=1)
+    batch: int = Field(50, ge=1, le=100_000)
     """Images in that batch."""
 
 

@@ -17,7 +17,7 @@ from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.device import choose_device
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
@@ -27,11 +27,11 @@ class InferenceConfig(Config):
     """The study of inference."""
 
     train: ImageTrainConfig = ImageTrainConfig(binarisation="threshold")
-    epochs: int = Field(200, ge=1)
+    epochs: int = Field(200, ge=1, le=1_000_000)
     """Passes over the data for each kind of inference."""
-    table_learning_rate: float = Field(0.05, gt=0)
+    table_learning_rate: float = Field(0.05, gt=0, le=10)
     """Of the table of posteriors: a row learns only once an epoch, so it must learn fast."""
-    bottlenecks: tuple[int, ...] = (2, 5, 10, 20)
+    bottlenecks: tuple[Count, ...] = (2, 5, 10, 20)
     """Code sizes of the plain autoencoder."""
 
 

@@ -28,7 +28,7 @@ from molvae.images.semi_supervised import (
 )
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, silent, track
 
@@ -47,9 +47,9 @@ METHODS = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2", "MLP of M2", "MLP of M1+
 class LabelsConfig(Config):
     """The table of test errors."""
 
-    labels: tuple[int, ...] = (50, 100, 300)
+    labels: tuple[Count, ...] = (50, 100, 300)
     """Numbers of labelled images, evenly over the classes."""
-    seeds: int = Field(3, ge=1)
+    seeds: int = Field(3, ge=1, le=1000)
     """Draws of the labelled images for each."""
     methods: tuple[str, ...] = METHODS
     """The last two train the classifier of M2 with all its terms but the bounds."""

@@ -9,7 +9,7 @@ from molvae.experiments.studies.common import trained
 from molvae.images.batches import in_order
 from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
@@ -18,9 +18,9 @@ class MarginalConfig(Config):
     """The study of likelihood estimates."""
 
     train: ImageTrainConfig = ImageTrainConfig()
-    latent_sizes: tuple[int, ...] = (2, 20)
-    samples: tuple[int, ...] = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
-    images: int = 100
+    latent_sizes: tuple[Count, ...] = (2, 20)
+    samples: tuple[Count, ...] = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
+    images: Count = 100
     """Test images, averaged."""
 
 

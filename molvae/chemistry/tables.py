@@ -1,0 +1,60 @@
+"""Whole tables of molecules: every row comes back with its numbers or verdict, a refused one with its reason.
+
+Each function takes a table with a column ``smiles``, as :func:`~molvae.chemistry.io.read_molecules` reads it, and keeps
+all columns that it does not write itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from molvae.chemistry.properties import compute_many
+from molvae.run.progress import Progress, on_stderr
+
+
+class Formula(Protocol):
+    """An objective over properties, as :class:`molvae.design.objective.Objective` is one."""
+
+    @property
+    def properties(self) -> Sequence[str]:
+        """What it needs."""
+
+    def evaluate(self, values: Mapping[str, np.ndarray], /) -> np.ndarray:
+        """Its values (n,) from those of its properties, each (n,)."""
+
+
+class Judge(Protocol):
+    """Validation, as :class:`molvae.design.validation.Validator` does it."""
+
+    def validate(self, strings: Sequence[str], /) -> pd.DataFrame:
+        """A verdict for each string, in order."""
+
+
+def score_table(
+    table: pd.DataFrame, objective: Formula, num_workers: int = 0, progress: Progress = on_stderr
+) -> pd.DataFrame:
+    """Objective and properties of molecules: ``smiles, valid, error, score``, each property, and the other columns.
+
+    Args:
+        table: molecules.
+        objective: what to compute.
+        num_workers: processes; 0 takes all cores if there are many molecules.
+        progress: told how far it has come.
+    """
+    names = objective.properties
+    scored = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, progress=progress)
+    scored.insert(3, "score", objective.evaluate({name: scored[name].to_numpy(float) for name in names}))
+    return beside(scored, table)
+
+
+def validate_table(table: pd.DataFrame, validator: Judge) -> pd.DataFrame:
+    """Verdicts on molecules: ``input, smiles, valid, status, reason``, ..., and the other columns."""
+    return beside(validator.validate(table["smiles"].astype(str).tolist()), table)
+
+
+def beside(new: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """New columns first, then those of the table that they do not replace; row by row."""
+    other = table.drop(columns=[name for name in new.columns if name in table.columns])
+    return pd.concat([new.reset_index(drop=True), other.reset_index(drop=True)], axis=1)

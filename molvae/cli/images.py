@@ -1,0 +1,119 @@
+"""Commands for VAEs of images: train, evaluate, sample, interpolate, manifold."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from molvae.cli import options
+from molvae.cli.runs import with_fit
+
+if TYPE_CHECKING:
+    from molvae.run.panels import Panel
+
+app = options.new_app("The same VAE on images: train, evaluate, sample, interpolate, manifold.")
+
+ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
+Dataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
+Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: digits, all defaults.")] = None,
+    output: options.RunFolder = None,
+    data: Annotated[str | None, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")] = None,
+    epochs: options.Epochs = None,
+    mirror: options.Mirror = None,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a VAE of images; leaves a model folder, pictures and a report."""
+    from molvae.experiments.images import ImagesRecipe
+
+    training = ImagesRecipe.create(with_fit(recipe, epochs, seed), data=data)
+    options.execute(training, output, device, mirror=mirror, quiet=quiet, tensorboard=tensorboard)
+
+
+@app.command()
+def evaluate(
+    model: ImageModel,
+    data: Dataset = "digits",
+    output: options.RunFolder = None,
+    nll_images: Annotated[
+        int | None, typer.Option(min=0, help="Test images for the NLL (default: all; 0: none).")
+    ] = None,
+    nll_samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Importance samples for each.")] = 5000,
+    binarisation: Annotated[str, typer.Option(help="dynamic, static, threshold or none.")] = "dynamic",
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Bounds, active units and importance-sampled NLL on the test images."""
+    from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
+
+    evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
+    recipe = ImagesEvaluateRecipe.create({"model": str(model), "data": data, "evaluation": evaluation})
+    options.execute(recipe, output, device, mirror=mirror, quiet=quiet)
+
+
+@app.command()
+def sample(
+    model: ImageModel,
+    output: Picture = Path("samples.png"),
+    number: Annotated[int, typer.Option("-k", "--number", min=1, max=10_000, help="How many images.")] = 100,
+    label: Annotated[
+        int | None, typer.Option(min=0, help="Class, for a conditional model; default: all in turn.")
+    ] = None,
+    noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+) -> None:
+    """Draw images of z ~ N(0, I) into one picture."""
+    from molvae.images.pictures import sample_panel
+    from molvae.images.vae import ImageVAE
+
+    _save(sample_panel(ImageVAE.from_pretrained(model, device), number, label, noise, seed), output)
+
+
+@app.command()
+def interpolate(
+    model: ImageModel,
+    images: Annotated[list[int], typer.Argument(min=0, help="Rows of two or more test images.")],
+    data: Dataset = "digits",
+    output: Picture = Path("interpolation.png"),
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Points on each stretch, both ends included.")] = 10,
+    method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
+) -> None:
+    """Draw a path through test images."""
+    from molvae.images.datasets import load_images
+    from molvae.images.pictures import path_panel
+    from molvae.images.vae import ImageVAE
+
+    loaded = ImageVAE.from_pretrained(model, device)
+    _save(path_panel(loaded, load_images(data, mirror).test, images, steps, method), output)
+
+
+@app.command()
+def manifold(
+    model: ImageModel,
+    output: Picture = Path("manifold.png"),
+    side: Annotated[int, typer.Option(min=2, max=200, help="Pictures along each side.")] = 20,
+    device: options.Device = "auto",
+) -> None:
+    """Draw the plane of a model with two latent dimensions, through the inverse Gaussian CDF."""
+    from molvae.images.pictures import manifold_panel
+    from molvae.images.vae import ImageVAE
+
+    _save(manifold_panel(ImageVAE.from_pretrained(model, device), side), output)
+
+
+def _save(panel: "Panel", path: Path) -> None:
+    from molvae.report.panel_figures import save_panel_picture
+
+    print(save_panel_picture(panel, path))

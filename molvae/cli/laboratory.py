@@ -1,0 +1,65 @@
+"""Commands for a campaign whose oracle is a laboratory."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from molvae.cli import options
+from molvae.errors import InputError
+from molvae.weights import SEARCH_MODEL
+
+app = options.new_app()
+
+
+@app.command()
+def suggest(
+    folder: Annotated[Path, typer.Argument(help="Run folder; made by the first call.")],
+    number: Annotated[int, typer.Option("-k", "--number", min=1, max=10_000, help="How many molecules.")] = 10,
+    output: options.Output = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            "-i", "--input", help="Molecules to begin with; if some have a score (column score), these alone."
+        ),
+    ] = None,
+    direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
+    require: options.Require = None,
+    forbid: options.Forbid = None,
+    model: options.Model = SEARCH_MODEL,
+    smiles_column: options.Column = None,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+) -> None:
+    """Say which molecules a laboratory should measure next; answer with 'molvae tell'.
+
+    While molecules of the last plate are unanswered, they come again: an empty score says that a measurement failed.
+    """
+    from molvae.experiments.laboratory import suggest_molecules
+
+    settings = {name: value for name, value in (("direction", direction), ("seed", seed)) if value is not None}
+    settings |= options.filters_given(require, forbid)
+    options.write(suggest_molecules(folder, number, input, smiles_column, settings, model, device), output)
+
+
+@app.command()
+def tell(
+    folder: Annotated[Path, typer.Argument(help="Run folder of 'molvae suggest'.")],
+    results: Annotated[Path, typer.Argument(help="Measured molecules: smiles and score; other rows are taken too.")],
+    smiles_column: options.Column = None,
+    score_column: Annotated[str, typer.Option(help="Column that holds the score.")] = "score",
+    output: options.Output = None,
+    device: options.Device = "auto",
+) -> None:
+    """Take in what a laboratory has measured; every row of the file gets its verdict."""
+    from molvae.experiments.laboratory import tell_results
+    from molvae.report import build
+
+    told, awaited = tell_results(folder, results, smiles_column, score_column, device)
+    options.write(told, output)
+    counts = told["status"].value_counts()
+    print(", ".join(f"{number} {status}" for status, number in counts.items()), file=sys.stderr)
+    print(f"{awaited} molecules are still awaited\nreport: {build(folder)}", file=sys.stderr)
+    if len(told) and (told["status"] == "refused").all():
+        raise InputError(f"no row of {results} could be used")

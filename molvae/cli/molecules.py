@@ -1,0 +1,173 @@
+"""Commands that take molecules or points and give a table."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from molvae.cli import options
+from molvae.errors import ConfigError
+from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
+
+if TYPE_CHECKING:
+    from molvae.molecules.vae import MoleculeVAE
+
+app = options.new_app()
+
+MaskOption = Annotated[str, typer.Option("--mask", help="valence, syntax or none.")]
+Decodings = Annotated[int, typer.Option("--n-decodings", min=1, max=10_000, help="Decodings of each point; 1: greedy.")]
+Steps = Annotated[int, typer.Option(min=2, max=10_000, help="Points on the path, both ends included.")]
+
+
+@app.command()
+def sample(
+    number: Annotated[
+        int, typer.Option("-k", "--number", min=1, max=1_000_000, help="How many points of the prior.")
+    ] = 100,
+    output: options.Output = None,
+    model: options.Model = DEFAULT_MODEL,
+    n_decodings: Decodings = 1,
+    mask: MaskOption = "valence",
+    like: Annotated[
+        Path | None, typer.Option(help="Molecules: draw from the Gaussian fitted to their encodings instead.")
+    ] = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+) -> None:
+    """Molecules at points drawn from the prior, or from where given molecules lie."""
+    from molvae.molecules.tables import check_decodings
+
+    check_decodings(number, n_decodings)
+    loaded = _load(model, device)
+    smiles = None if like is None else options.read(like, None)["smiles"].astype(str).tolist()
+    options.write(loaded.sample(number, n_decodings=n_decodings, mask=_mask(mask), seed=seed, like=smiles), output)
+
+
+@app.command()
+def encode(
+    input: options.Input = None,
+    output: options.Output = None,
+    model: options.Model = DEFAULT_MODEL,
+    smiles_column: options.Column = None,
+    device: options.Device = "auto",
+) -> None:
+    """Latent points of molecules: the table with columns z0, z1, ..., z_model (whose they are) and error added.
+
+    A refused row stays, empty.
+    """
+    from molvae.molecules.tables import encode_table
+
+    table = encode_table(_load(model, device), options.read(input, smiles_column))
+    options.write(table, output, int((table["error"] != "").sum()))
+
+
+@app.command()
+def decode(
+    input: options.Input = None,
+    output: options.Output = None,
+    model: Annotated[
+        str | None,
+        typer.Option("-m", "--model", help=f"Default: the shipped one that the table names, or {DEFAULT_MODEL}."),
+    ] = None,
+    n_decodings: Decodings = 50,
+    choose: Annotated[
+        str,
+        typer.Option(help="posterior: the molecule whose q(z|x) is densest there; votes: the commonest."),
+    ] = "posterior",
+    mask: MaskOption = "valence",
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+) -> None:
+    """Molecules at latent points: a table with columns z0, z1, ... (as encode writes it)."""
+    from molvae.chemistry.io import read_table
+    from molvae.molecules.tables import decode_table, model_of_points, models_named
+
+    table = read_table(options.required(input))
+    named = models_named(table)
+    if model is not None and named and named != [model_name(weights_folder(model))]:
+        print(f"the points are of {', '.join(named)}; decoding with {model}", file=sys.stderr)
+    loaded = _load(model or model_of_points(table), device)
+    options.write(decode_table(loaded, table, n_decodings, _mask(mask), seed, _choice(choose)), output)
+
+
+@app.command()
+def interpolate(
+    start: Annotated[str, typer.Argument(help="SMILES of the first molecule.")],
+    end: Annotated[str, typer.Argument(help="SMILES of the last molecule.")],
+    output: options.Output = None,
+    steps: Steps = 12,
+    method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
+    model: options.Model = DEFAULT_MODEL,
+    n_decodings: Decodings = 50,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+) -> None:
+    """Molecules along a path between two others."""
+    from molvae.molecules.tables import check_decodings
+
+    check_decodings(steps, n_decodings)
+    path = _one_of(method, "--method", ("slerp", "lerp"))
+    options.write(_load(model, device).interpolate(start, end, steps, path, n_decodings, seed), output)
+
+
+@app.command()
+def score(
+    input: options.Input = None,
+    output: options.Output = None,
+    objective: Annotated[str, typer.Option(help="Formula over properties.")] = "5*QED - SAS",
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score molecules with an objective; every row comes back, a refused one with its reason."""
+    from molvae.chemistry.tables import score_table
+    from molvae.design.objective import Objective
+
+    formula = Objective.parse(objective)
+    table = score_table(options.read(input, smiles_column), formula, num_workers, options.progress_of(quiet))
+    options.write(table, output, int((~table["valid"]).sum()))
+
+
+@app.command()
+def validate(
+    input: options.Input = None,
+    output: options.Output = None,
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="Model whose training set novelty refers to.")
+    ] = DEFAULT_MODEL,
+    require: options.Require = None,
+    forbid: options.Forbid = None,
+    lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
+    smiles_column: options.Column = None,
+) -> None:
+    """Judge molecules: valid, duplicate, known or novel, filtered, alerts; each refusal with its reason."""
+    from molvae.chemistry.domain import MOLECULES
+    from molvae.chemistry.filters import FilterConfig, Filters
+    from molvae.chemistry.tables import validate_table
+    from molvae.design.validation import Validator
+    from molvae.molecules.known import known_molecules
+
+    filters = Filters(FilterConfig.create(options.given(require=require, forbid=forbid, lipinski=lipinski)))
+    table = validate_table(options.read(input, smiles_column), Validator(MOLECULES, known_molecules(model), filters))
+    options.write(table, output, int((table["status"] != "valid").sum()))
+
+
+def _load(model: str, device: str) -> "MoleculeVAE":
+    from molvae.molecules.vae import MoleculeVAE
+
+    return MoleculeVAE.from_pretrained(model, device)
+
+
+def _mask(name: str) -> Any:
+    return _one_of(name, "--mask", ("valence", "syntax", "none"))
+
+
+def _choice(name: str) -> Any:
+    return _one_of(name, "--choose", ("posterior", "votes"))
+
+
+def _one_of(name: str, flag: str, names: tuple[str, ...]) -> Any:
+    if name not in names:
+        raise ConfigError(f"{flag} is one of {', '.join(names)}, not {name!r}")
+    return name

@@ -1,0 +1,121 @@
+"""Options and endings that the commands share: how a recipe is executed, and how a table is read and written."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from molvae.errors import ConfigError
+from molvae.run.progress import Progress, on_stderr, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from molvae.run.recipe import Recipe
+
+
+Input = Annotated[Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")]
+Data = Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes (default: stdout).")]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Run folder (default: runs/KIND-DATE-TIME); the same again: go on."),
+]
+Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES.")]
+Model = Annotated[str, typer.Option("-m", "--model", help="A shipped model or a model folder.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random.")]
+SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random (0).")]
+Workers = Annotated[
+    int, typer.Option("-n", "--num-workers", min=0, max=1024, help="Processes side by side; 0: as many as pay.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
+Mirror = Annotated[Path | None, typer.Option("--mirror", help="Read data sets from this folder, not from the net.")]
+Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")]
+Epochs = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Passes over the data.")]
+MaxMolecules = Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the data.")]
+Require = Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")]
+Forbid = Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")]
+
+
+def new_app(help: str | None = None) -> typer.Typer:
+    """A group of commands that lets errors through to :func:`molvae.cli.main`."""
+    return typer.Typer(
+        help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+
+
+def execute(
+    recipe: "Recipe",
+    output: Path | None,
+    device: str = "auto",
+    workers: int = 0,
+    mirror: Path | None = None,
+    quiet: bool = False,
+    tensorboard: bool = False,
+) -> None:
+    """Execute a recipe, print its main numbers and where everything lies, and build the report."""
+    from molvae.run.folder import CONFIG, new_run_name
+    from molvae.run.recipe import Context
+
+    folder = output or new_run_name(recipe.kind)
+    context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard)
+    recipe.check_context(context)
+    try:
+        result = recipe.execute(context)
+    except KeyboardInterrupt:
+        hint = f"; go on with: molvae resume {folder}" if (folder / CONFIG).exists() else ""
+        print(f"interrupted{hint}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    from molvae.report import build
+
+    if result.text:
+        print(f"{result.text}\n")
+    for name, path in {**result.files, "report": build(result.folder)}.items():
+        print(f"{name}: {path}")
+
+
+def progress_of(quiet: bool) -> Progress:
+    """Who is told how far the work has come."""
+    return silent if quiet else on_stderr
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the others are left to the defaults of the recipe."""
+    return {name: value for name, value in options.items() if value is not None and value is not False and value != []}
+
+
+def filters_given(require: list[str] | None, forbid: list[str] | None) -> Mapping[str, Any]:
+    """The setting ``filters`` of a campaign, if there is something to filter."""
+    return given(filters=given(require=require, forbid=forbid) or None)
+
+
+def required(path: Path | None) -> Path:
+    """An input without which a command cannot do anything."""
+    if path is None:
+        raise ConfigError("give the input file with -i")
+    return path
+
+
+def read(path: Path | None, smiles_column: str | None) -> "pd.DataFrame":
+    """The molecules of the input file."""
+    from molvae.chemistry.io import read_molecules
+
+    return read_molecules(required(path), smiles_column).frame
+
+
+def write(table: "pd.DataFrame", path: Path | None, refused: int = 0) -> None:
+    """Table to a file, or as CSV to stdout; says how many rows were refused, and fails if none was any good."""
+    if path is None:
+        table.to_csv(sys.stdout, index=False)
+    else:
+        from molvae.chemistry.io import write_molecules
+
+        write_molecules(table, path)
+        print(f"{len(table)} rows: {path}", file=sys.stderr)
+    if refused:
+        print(f"{refused} of {len(table)} rows were refused; the reason stands in each", file=sys.stderr)
+    if refused == len(table):
+        raise typer.Exit(1)

@@ -1,0 +1,209 @@
+"""Commands that execute a recipe: each builds one from its options, or reads one."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from molvae.cli import options
+from molvae.errors import ConfigError
+from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
+
+app = options.new_app()
+
+
+@app.command()
+def design(
+    input: options.Data = None,
+    objective: Annotated[str | None, typer.Option(help='Formula over properties (default "5*QED - SAS").')] = None,
+    direction: Annotated[str | None, typer.Option(help="max or min.")] = None,
+    oracle: Annotated[str | None, typer.Option(help="'module:function' or 'command: program arguments'.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for one answer of a custom oracle.")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Oracle calls in all, starting molecules included (500)."),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Molecules scored in a step (10).")] = None,
+    start_size: Annotated[
+        int | None, typer.Option(min=1, help="Starting molecules drawn from the input (100).")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="latent (default), or another: molvae list strategies.")] = None,
+    pareto: Annotated[
+        list[str] | None, typer.Option(help="One of several formulas to maximise at once: give it for each.")
+    ] = None,
+    baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
+    require: options.Require = None,
+    forbid: options.Forbid = None,
+    require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
+    output: options.RunFolder = None,
+    model: options.Model = SEARCH_MODEL,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find molecules with a high objective; without -i, start from RDKit's NCI compounds."""
+    from molvae.experiments.design import DesignRecipe
+
+    campaign = options.given(
+        objective=objective,
+        direction=direction,
+        oracle=oracle,
+        timeout=timeout,
+        budget=budget,
+        batch=batch,
+        start_size=start_size,
+        strategy="pareto" if pareto and strategy is None else strategy,
+        pareto=pareto,
+        baselines=None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
+        require_novel=require_novel,
+    )
+    campaign |= {**options.filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
+    recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
+    options.execute(recipe, output, device, num_workers, mirror, quiet)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: all defaults.")] = None,
+    input: options.Data = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="File for validation; default: a twentieth of the input.")
+    ] = None,
+    output: options.RunFolder = None,
+    epochs: options.Epochs = None,
+    max_molecules: options.MaxMolecules = None,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    seed: options.SeedOfRun = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a molecular VAE; leaves a model folder that every other command takes with -m."""
+    from molvae.experiments.train import TrainRecipe
+
+    training = TrainRecipe.create(
+        with_fit(recipe, epochs, seed),
+        data=input,
+        held_out=held_out,
+        max_molecules=max_molecules,
+        smiles_column=smiles_column,
+    )
+    options.execute(training, output, device, num_workers, mirror, quiet, tensorboard)
+
+
+def with_fit(recipe: Path | None, epochs: int | None, seed: int | None) -> dict[str, Any]:
+    """The values of a training recipe, with the options for its loop."""
+    from molvae.run.config import read_toml
+
+    values = {} if recipe is None else read_toml(recipe)
+    for name, value in (("epochs", epochs), ("seed", seed)):
+        if value is not None:
+            part = values.setdefault("train", {})
+            fit = part.setdefault("fit", {}) if isinstance(part, dict) else None
+            if not isinstance(fit, dict):
+                raise ConfigError(f"{recipe}: train and train.fit are tables")
+            fit[name] = value
+    return values
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A shipped model or a model folder.")] = DEFAULT_MODEL,
+    data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = "zinc250k",
+    output: options.RunFolder = None,
+    max_molecules: options.MaxMolecules = None,
+    prior_samples: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Points of the prior (1,000).")
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Measure this file of generated molecules instead, against the input.")
+    ] = None,
+    mirror: options.Mirror = None,
+    smiles_column: options.Column = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
+    from molvae.experiments.evaluate import EvaluateRecipe
+    from molvae.experiments.samples import SamplesRecipe
+    from molvae.run.recipe import Recipe
+
+    recipe: Recipe
+    if samples is None:
+        evaluation = options.given(molecules=max_molecules, prior_samples=prior_samples)
+        recipe = EvaluateRecipe.create(
+            {"evaluation": {**evaluation, "seed": seed}}, model=model, data=data, smiles_column=smiles_column
+        )
+    elif max_molecules is not None or prior_samples is not None:
+        raise ConfigError("--samples measures a whole file: leave --max-molecules and --prior-samples out")
+    else:
+        recipe = SamplesRecipe.create(
+            {"samples": str(samples), "seed": seed}, model=model, data=data, smiles_column=smiles_column
+        )
+    options.execute(recipe, output, device, num_workers, mirror, quiet)
+
+
+@app.command()
+def benchmark(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Recipe of kind benchmark (TOML); default: all defaults.")
+    ] = None,
+    input: options.Data = None,
+    output: options.RunFolder = None,
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Run strategies against each other under equal budgets; -n campaigns side by side."""
+    from molvae.experiments.benchmark import BenchmarkRecipe
+    from molvae.run.config import read_toml
+
+    values = {} if recipe is None else read_toml(recipe)
+    options.execute(BenchmarkRecipe.create(values, input=input), output, device, num_workers, mirror, quiet)
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (TOML); an empty file is the default design run.")],
+    output: options.RunFolder = None,
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Execute a recipe of any kind."""
+    from molvae.experiments.registry import read_recipe
+
+    options.execute(read_recipe(recipe), output, device, num_workers, mirror, quiet, tensorboard)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="A run folder.")],
+    mirror: options.Mirror = None,
+    num_workers: options.Workers = 0,
+    tensorboard: options.Tensorboard = False,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Go on with the run of a folder, whatever its kind; nothing that was paid for is paid again."""
+    from molvae.experiments.registry import recipe_of_run
+
+    options.execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Build the report of a run folder again."""
+    from molvae.report import build
+
+    print(build(folder))

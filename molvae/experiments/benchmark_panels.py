@@ -1,0 +1,154 @@
+"""Tables, curves and drawings of a benchmark, and what a chemist would say of its best molecules."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from molvae.chemistry.domain import MOLECULES
+from molvae.chemistry.filters import FilterConfig, Filters
+from molvae.chemistry.molecule import Molecule
+from molvae.design.objective import Objective
+from molvae.experiments.formulas import formula_values
+from molvae.run.panels import Panel
+
+TOP = 100
+"""Molecules whose diversity is measured."""
+DRAWN = 20
+"""Molecules that are drawn, and searched for alerts."""
+_RESAMPLES = 10_000
+_LARGE_RING = 8
+
+
+def quality_of_best(smiles: Sequence[str]) -> dict[str, float]:
+    """Of the best molecules: the share with structural alerts, and how many are hardly molecules at all."""
+    filters = Filters(FilterConfig())
+    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
+    return {
+        "alerts": float(np.mean([bool(filters.alerts(molecule)) for molecule in molecules])),
+        "odd": float(sum(bool(oddities(molecule.mol)) for molecule in molecules)),
+    }
+
+
+def oddities(mol: Chem.Mol) -> list[str]:
+    """What a chemist would hardly draw: radicals, rings of more than eight atoms, rings of three or four atoms that
+    share a bond with another ring, and cumulated or triple bonds in a ring of fewer than nine atoms.
+    """
+    reasons = []
+    if any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+        reasons.append("radical")
+    rings = [set(ring) for ring in mol.GetRingInfo().BondRings()]
+    if any(len(ring) > _LARGE_RING for ring in rings):
+        reasons.append("large ring")
+    if any(len(ring) < 5 and ring & other for ring in rings for other in rings if other is not ring):
+        reasons.append("small fused ring")
+    strained = Chem.MolFromSmarts("[*;r3,r4,r5,r6,r7,r8]=;@[*;r3,r4,r5,r6,r7,r8]=;@*")
+    triple = Chem.MolFromSmarts("[*;r3,r4,r5,r6,r7,r8]#;@*")
+    if mol.HasSubstructMatch(strained) or mol.HasSubstructMatch(triple):
+        reasons.append("strained bond")
+    return reasons
+
+
+def diversity(smiles: Sequence[str]) -> float:
+    """Mean pairwise Tanimoto distance of ECFP4 fingerprints (2,048 bits); NaN for fewer than two molecules."""
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    prints = [generator.GetFingerprint(Chem.MolFromSmiles(text)) for text in smiles]
+    if len(prints) < 2:
+        return float("nan")
+    pairs = [DataStructs.BulkTanimotoSimilarity(one, prints[:row]) for row, one in enumerate(prints)]
+    return float(1 - np.mean(np.concatenate(pairs)))
+
+
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % percentile interval of the mean over seeds (Efron 1979), from 10,000 resamples with a fixed seed."""
+    random = np.random.default_rng(0)
+    means = values[random.integers(0, len(values), (_RESAMPLES, len(values)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def panels(rows: pd.DataFrame) -> list[Panel]:
+    """Tables and curves of :func:`run_benchmark`'s rows."""
+    result = [_summary(rows)]
+    for number, (objective, part) in enumerate(rows.groupby("objective", sort=False)):
+        result += [_table(str(objective), part, number), _curves(str(objective), part, number)]
+        result.append(_best_molecules(str(objective), part, number))
+    shown = rows.drop(columns=["curve", "best molecules"]).round(4)
+    result.append(Panel("runs", "table", "Every campaign", frame=shown, caption="One row a seed."))
+    return result
+
+
+def _summary(rows: pd.DataFrame) -> Panel:
+    wide = rows.pivot_table(index="objective", columns="strategy", values="AUC top 10", sort=False)
+    wide = wide[list(dict.fromkeys(rows["strategy"]))]
+    shown = wide.map(lambda value: "" if pd.isna(value) else f"{value:.3f}")
+    shown["first"] = wide.idxmax(axis=1)
+    return Panel(
+        "summary",
+        "table",
+        "Area under the top-10 curve",
+        "Mean over seeds of the area under the mean of the ten best molecules so far, as PMO defines it (Gao et al."
+        " 2022): trapezoids over every 100 calls from (0, 0), divided by the budget.",
+        frame=shown.reset_index(),
+    )
+
+
+def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
+    lines = []
+    for strategy, runs in part.groupby("strategy", sort=False):
+        line: dict[str, Any] = {"strategy": strategy, "seeds": len(runs)}
+        early = [name for name in runs.columns if re.fullmatch(r"(best|top 10) at \d+", name)]
+        for name in (*early, "best", "top 10", "AUC top 10"):
+            low, high = bootstrap_interval(runs[name].to_numpy())
+            line[name] = f"{runs[name].mean():.3f} ({low:.3f} to {high:.3f})"
+        for name in ("valid", "novel", "diversity", "alerts", "odd", "seconds per call"):
+            line[name] = "" if runs[name].isna().all() else f"{runs[name].mean():.3f}"
+        lines.append(line)
+    return Panel(
+        f"table-{number}",
+        "table",
+        objective,
+        f"{Objective.parse(objective, domain=MOLECULES)}. Mean over seeds, in brackets the 95 % bootstrap interval of"
+        f" the mean; diversity of the best {TOP}; of the best {DRAWN} of a seed the share with structural alerts"
+        " (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call without"
+        " the oracle's own.",
+        frame=pd.DataFrame(lines),
+    )
+
+
+def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
+    """The best molecules of the first strategy's first seed, to be looked at."""
+    run = part.iloc[0]
+    filters, formula = Filters(FilterConfig()), Objective.parse(objective, domain=MOLECULES)
+    smiles = run["best molecules"]
+    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
+    frame = pd.DataFrame(
+        {
+            "smiles": smiles,
+            "score": formula_values([formula], smiles)[:, 0],
+            "alerts": ["; ".join(filters.alerts(molecule)) or None for molecule in molecules],
+            "odd": ["; ".join(oddities(molecule.mol)) or None for molecule in molecules],
+        }
+    )
+    title = f"{objective}: the best {len(smiles)} of {run['strategy']}, seed {run['seed']}"
+    return Panel(f"best-{number}", "molecules", title, frame=frame)
+
+
+def _curves(objective: str, part: pd.DataFrame, number: int) -> Panel:
+    curves = {
+        str(strategy): np.mean(np.stack(runs["curve"].tolist()), 0)
+        for strategy, runs in part.groupby("strategy", sort=False)
+    }
+    calls = np.arange(10, 10 + len(next(iter(curves.values()))))
+    return Panel(
+        f"curve-{number}",
+        "lines",
+        f"{objective}: mean of the top 10 against oracle calls",
+        "Mean over seeds; the starting molecules are the first calls.",
+        frame=pd.DataFrame({"calls": calls, **curves}),
+        options={"x": "oracle calls", "y": "mean of the ten best"},
+    )

@@ -1,0 +1,128 @@
+"""What recipes begin with: data sets by name or file, training and held-out molecules, molecules to start a search."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from molvae.chemistry.domain import nci_molecules
+from molvae.chemistry.io import read_molecules
+from molvae.chemistry.prepare import PreparedData, prepare
+from molvae.molecules.training import MoleculeData
+from molvae.run.fetch import RemoteDataset, fetch
+from molvae.run.recipe import Context, Recipe
+from molvae.run.registry import Registry
+from molvae.weights import SEARCH_MODEL
+
+DATASETS: Registry[RemoteDataset] = Registry(
+    "data set",
+    {
+        "zinc250k": ("molvae.chemistry.zinc250k:ZINC250K", "249,456 drug-like molecules in the standard split"),
+        "mnist": ("molvae.images.datasets:MNIST", "70,000 handwritten digits, 28 x 28"),
+        "freyfaces": ("molvae.images.datasets:FREYFACES", "1,965 frames of a face, 28 x 20; from a mirror only"),
+    },
+)
+"""What ``molvae data fetch`` downloads."""
+
+
+def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> dict[str, Path]:
+    """Download a data set by name, or take it from a mirror.
+
+    Raises:
+        ConfigError: no such data set.
+        DownloadError: it could not be had, or does not match its checksum.
+    """
+    return fetch(DATASETS[name], mirror, cache)
+
+
+def dataset_file(name: str, part: str, mirror: Path | None) -> Path:
+    """A part of a data set by name, or the file that the name is."""
+    return fetch_dataset(name, mirror)[part] if name in DATASETS else Path(name)
+
+
+def read_dataset(name: str, part: str, smiles_column: str | None, mirror: Path | None) -> pd.DataFrame:
+    """The molecules of a data set by name, or of a file; the column is that of the file."""
+    return read_molecules(dataset_file(name, part, mirror), None if name in DATASETS else smiles_column).frame
+
+
+class SearchRecipe(Recipe):
+    """What a search with a trained model begins with."""
+
+    input: str | None = None
+    """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    model: str = SEARCH_MODEL
+    """A shipped model or a model folder."""
+
+    def start_table(self, mirror: Path | None) -> pd.DataFrame:
+        """The molecules that starting molecules are drawn from."""
+        if self.input is None:
+            return nci_molecules()
+        return read_dataset(self.input, "train", self.smiles_column, mirror)
+
+
+class TrainingRecipe(Recipe):
+    """What the training of a molecular VAE learns from."""
+
+    data: str = "zinc250k"
+    """Data set name, or a file of molecules."""
+    held_out: str | None = None
+    """File for validation; default: the data set's own split, or a twentieth of the file."""
+    max_molecules: int | None = Field(None, ge=1, le=10**9)
+    """Use only the first molecules of the data."""
+    smiles_column: str | None = None
+    """Column of the files that holds the SMILES."""
+
+    def training_data(
+        self, properties: tuple[str, ...], context: Context
+    ) -> tuple[MoleculeData, MoleculeData, dict[str, Any]]:
+        """Training and held-out molecules with these properties, and where they come from."""
+        training = prepared(dataset_file(self.data, "train", context.mirror), properties, self.smiles_column, context)
+        sources = {"train": source(training)}
+        other = self.held_out
+        if other is None and self.data in DATASETS:
+            other = str(dataset_file(self.data, "valid", context.mirror))
+        if other is None:
+            return *split(molecule_data(training, self.max_molecules)), sources
+        held_out = prepared(Path(other), properties, self.smiles_column, context)
+        sources["held_out"] = source(held_out)
+        return molecule_data(training, self.max_molecules), molecule_data(held_out), sources
+
+
+def prepared(file: Path, properties: tuple[str, ...], smiles_column: str | None, context: Context) -> PreparedData:
+    """A file, canonicalised and with its properties, from the cache if it was prepared before."""
+    return prepare(
+        file,
+        properties=properties,
+        smiles_column=smiles_column,
+        num_workers=context.workers,
+        progress=context.progress,
+    )
+
+
+def molecule_data(data: PreparedData, limit: int | None = None) -> MoleculeData:
+    """The first molecules of prepared data; all of them stay on disk, memory-mapped."""
+    if limit is None or limit >= len(data):
+        return MoleculeData(data, data.properties)
+    return MoleculeData(data[:limit], np.asarray(data.properties[:limit]))
+
+
+def split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
+    """Training and held-out molecules: every twentieth is held out."""
+    number = len(data.smiles)
+    rows = np.arange(number)
+    held_out = rows % 20 == 19 if number >= 20 else rows == number - 1
+    training, other = (
+        MoleculeData([data.smiles[int(row)] for row in part], data.properties[part])
+        for part in (np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    )
+    return training, other
+
+
+def source(data: PreparedData) -> Mapping[str, Any]:
+    """What identifies a file of molecules: its name, checksum and number of rows."""
+    return {"file": data.source_name, "sha256": data.source_sha256, **data.counts}

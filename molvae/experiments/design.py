@@ -1,0 +1,61 @@
+"""A design campaign and its baselines."""
+
+from typing import ClassVar, Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from molvae.chemistry.domain import MOLECULES
+from molvae.design.campaign import Campaign
+from molvae.design.outputs import write_outputs
+from molvae.design.settings import CampaignConfig
+from molvae.experiments.data import SearchRecipe
+from molvae.molecules.vae import MoleculeVAE
+from molvae.run.recipe import Context, Result
+
+_SHOWN = ("score", "QED", "SAS", "logP", "novel", "call", "smiles")
+
+
+class DesignRecipe(SearchRecipe):
+    """A design campaign."""
+
+    uses: ClassVar = frozenset({"device", "workers", "mirror"})
+    kind: Literal["design"] = "design"
+    campaign: CampaignConfig = Field(CampaignConfig(), validate_default=True)
+
+    @field_validator("campaign")
+    @classmethod
+    def _of_molecules(cls, campaign: CampaignConfig) -> CampaignConfig:
+        return campaign.for_domain(MOLECULES)
+
+    def execute(self, context: Context) -> Result:
+        """Spend the budget; a campaign that was begun goes on from its folder alone, whatever became of the input."""
+        with self._campaign(context) as campaign:
+            campaign.run()
+            for name in campaign.config.baselines:
+                with campaign.baseline(name) as other:
+                    other.run()
+            table = write_outputs(campaign)
+        return Result(campaign.folder, _best(table), {"molecules": campaign.folder / "molecules.csv"}, table)
+
+    def _campaign(self, context: Context) -> Campaign:
+        begun = self.is_begun(context)
+        model = MoleculeVAE.from_pretrained(self.model, context.device)
+        if begun:
+            assert context.folder is not None
+            return Campaign.resume(context.folder, model, progress=context.progress, workers=context.workers)
+        return Campaign(
+            model,
+            start=self.start_table(context.mirror),
+            folder=context.folder,
+            config=self.campaign,
+            progress=context.progress,
+            workers=context.workers,
+            origin={"input": self.input, "smiles_column": self.smiles_column},
+        )
+
+
+def _best(table: pd.DataFrame) -> str:
+    columns = [name for name in _SHOWN if name in table]
+    head = table[columns].head(10).to_string(index=False, float_format="{:.4f}".format)
+    return f"{head}\n\n{len(table)} molecules scored"

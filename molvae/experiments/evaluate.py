@@ -1,0 +1,47 @@
+"""Evaluation of a molecular VAE on held-out molecules."""
+
+import json
+from typing import ClassVar, Literal
+
+from molvae.experiments.data import dataset_file, molecule_data, prepared, source
+from molvae.experiments.latent_regression import RegressionConfig, regression_of_model
+from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, pictures, summary_table
+from molvae.molecules.known import known_molecules
+from molvae.molecules.vae import MoleculeVAE
+from molvae.run.files import write_text
+from molvae.run.panels import save_panels
+from molvae.run.recipe import Context, Recipe, Result
+from molvae.weights import DEFAULT_MODEL
+
+
+class EvaluateRecipe(Recipe):
+    """Evaluation of a molecular VAE."""
+
+    uses: ClassVar = frozenset({"device", "workers", "mirror"})
+    kind: Literal["evaluate"] = "evaluate"
+    model: str = DEFAULT_MODEL
+    """A shipped model or a model folder."""
+    data: str = "zinc250k"
+    """Data set name (its test split), or a file of molecules."""
+    smiles_column: str | None = None
+    """Column of the file that holds the SMILES."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    regression: RegressionConfig = RegressionConfig()
+
+    def execute(self, context: Context) -> Result:
+        """Measure everything; leaves ``evaluation.json`` and pictures."""
+        self.is_begun(context)
+        model = MoleculeVAE.from_pretrained(self.model, context.device)
+        file = dataset_file(self.data, "test", context.mirror)
+        data = prepared(file, model.predictor.names, self.smiles_column, context)
+        facts = {"sources": {"held_out": source(data)}, "weights": model.fingerprint()}
+        folder = self.open_folder(context, facts)
+        held_out, progress = molecule_data(data), context.progress
+        result = evaluate_model(model, held_out, self.evaluation, known=known_molecules(self.model), progress=progress)
+        result["gaussian_process"] = regression_of_model(
+            model, held_out.smiles, self.regression, context.workers, progress
+        )
+        write_text(folder / "evaluation.json", json.dumps(result, indent=1))
+        save_panels(folder, pictures(model, held_out.smiles, self.evaluation.seed))
+        lines = [f"{name:44s} {value}" for name, value in summary_table(result)]
+        return Result(folder, "\n".join(lines), {"numbers": folder / "evaluation.json"})

@@ -1,0 +1,31 @@
+"""Training of a molecular VAE."""
+
+from typing import ClassVar, Literal
+
+from molvae.core.training_set import TrainingSet
+from molvae.experiments.data import TrainingRecipe
+from molvae.experiments.tensorboard import tensorboard_log
+from molvae.molecules.card import model_card
+from molvae.molecules.known import KNOWN
+from molvae.molecules.training import TrainConfig, train
+from molvae.run.recipe import Context, Result
+
+
+class TrainRecipe(TrainingRecipe):
+    """Training of a molecular VAE; leaves a model folder that every other command takes."""
+
+    uses: ClassVar = frozenset({"device", "workers", "mirror", "tensorboard"})
+    kind: Literal["train"] = "train"
+    train: TrainConfig = TrainConfig()
+
+    def execute(self, context: Context) -> Result:
+        """Prepare the data, train from the last checkpoint if there is one, and leave ``model/`` in the run folder."""
+        self.is_begun(context)
+        training, held_out, sources = self.training_data(self.train.model.properties, context)
+        folder = self.open_folder(context, {"sources": sources})
+        on_log = tensorboard_log(context, folder)
+        model = train(self.train, training, held_out, folder, context.device, context.progress, on_log)
+        model.card = model_card(self.model_dump(mode="json"), sources, folder)
+        TrainingSet.build(training.smiles, folder / "model" / KNOWN)
+        model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
+        return Result(folder, files={"model": folder / "model"})

@@ -1,0 +1,93 @@
+"""Tables of molecules to tables of latent points and back, row by row."""
+
+import pandas as pd
+
+from molvae.chemistry.tables import beside
+from molvae.errors import ConfigError, InputError
+from molvae.molecules.reranking import Choice
+from molvae.molecules.vae import MoleculeVAE
+from molvae.weights import DEFAULT_MODEL, model_name, shipped_models
+
+MODEL_COLUMN = "z_model"
+"""Says whose points a table holds."""
+_MAX_DECODINGS = 10_000_000
+
+
+def encode_table(model: MoleculeVAE, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns ``z_model``, ``error`` and ``z0, z1, ...`` added; a refused row stays.
+
+    Args:
+        model: whose latent space is meant.
+        table: molecules, in a column ``smiles``.
+    """
+    z, problems = model.encode_with_errors(table["smiles"].astype(str).tolist())
+    points = pd.DataFrame(z.numpy(), columns=point_columns(model))
+    name = model_name(model.folder) if model.folder else ""
+    errors = [problems.get(row, "") for row in range(len(table))]
+    result = table.reset_index(drop=True).assign(**{MODEL_COLUMN: name, "error": errors})
+    return pd.concat([result.drop(columns=points.columns, errors="ignore"), points], axis=1)
+
+
+def decode_table(
+    model: MoleculeVAE,
+    table: pd.DataFrame,
+    n_decodings: int = 50,
+    mask: str = "valence",
+    seed: int = 0,
+    choose: Choice = "posterior",
+) -> pd.DataFrame:
+    """The molecule of each point: ``smiles, valid, votes, log_prob, error``, and the columns that are no coordinates.
+
+    Args:
+        model: whose latent space it is.
+        table: points, in columns ``z0, z1, ...`` as :func:`encode_table` writes them.
+        n_decodings, mask, seed, choose: see :meth:`MoleculeVAE.decode`.
+
+    Raises:
+        InputError: a coordinate is missing.
+        ConfigError: more decodings than memory holds.
+    """
+    names = point_columns(model)
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InputError(f"there is no column {missing[0]!r}: decoding needs z0 to {names[-1]}, as encode writes them")
+    check_decodings(len(table), n_decodings)
+    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
+    decoded = model.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, choose=choose)
+    return beside(decoded, table.drop(columns=[*names, MODEL_COLUMN], errors="ignore"))
+
+
+def point_columns(model: MoleculeVAE) -> list[str]:
+    """Names of the coordinates of a latent point in a table."""
+    return [f"z{index}" for index in range(model.config.latent_size)]
+
+
+def model_of_points(table: pd.DataFrame) -> str:
+    """The shipped model that a table of points names, or the default if it names none.
+
+    Raises:
+        InputError: it names several, or one that does not ship: a table does not decide which folders are opened.
+    """
+    named = models_named(table)
+    if len(named) > 1:
+        raise InputError(f"the points are of several models ({', '.join(named)}): decode them one by one, or say -m")
+    if named and named[0] not in shipped_models():
+        raise InputError(f"the points are of the model {named[0]}: say -m {named[0]}")
+    return named[0] if named else DEFAULT_MODEL
+
+
+def models_named(table: pd.DataFrame) -> list[str]:
+    """Every model that a table of points names."""
+    return sorted(set(table[MODEL_COLUMN].dropna().astype(str))) if MODEL_COLUMN in table.columns else []
+
+
+def check_decodings(points: int, n_decodings: int) -> None:
+    """Refuse more decodings at once than memory holds.
+
+    Raises:
+        ConfigError: there are more than ten million.
+    """
+    if points * n_decodings > _MAX_DECODINGS:
+        raise ConfigError(
+            f"{n_decodings} decodings of {points} points are more than {_MAX_DECODINGS:,}: take fewer at a time"
+        )

@@ -1,0 +1,95 @@
+"""`molvae images`: train, go on, evaluate, draw."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from molvae.cli import app
+from molvae.errors import MolvaeError
+
+QUICK = """
+kind = "images"
+[train]
+validation_images = 50
+[train.model]
+latent_size = 2
+network = { hidden_size = 32, depth = 1 }
+[train.fit]
+epochs = 2
+[evaluation]
+nll_images = 20
+nll_samples = 10
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a small trained run in it."""
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "quick.toml").write_text(QUICK)
+    images("train", str(folder / "quick.toml"), "-o", str(folder / "run"), "-q")
+    return folder
+
+
+def images(*arguments: str) -> None:
+    app(["images", *arguments], standalone_mode=False)
+
+
+def test_train_leaves_model_pictures_numbers_and_report(trained):
+    report = (trained / "run" / "report.html").read_text()
+    assert "The learned manifold" in report and "Reconstructions of test images" in report
+    assert json.loads((trained / "run" / "evaluation.json").read_text())["protocol"]["data"] == "digits"
+    assert (trained / "run" / "model" / "model.safetensors").is_file()
+
+
+def test_a_trained_model_is_measured_and_draws(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    for arguments, file in (
+        ("evaluate run --nll-images 10 --nll-samples 5 -o measured -q", "measured/report.html"),
+        ("sample run -k 20 -o samples.png", "samples.png"),
+        ("sample run --noise -o samples.svg", "samples.svg"),
+        ("interpolate run 0 1 2 -o path.png", "path.png"),
+        ("manifold run --side 4 -o plane.png", "plane.png"),
+    ):
+        images(*arguments.split())
+        assert Path(file).stat().st_size > 1000
+
+
+def test_the_same_command_goes_on_and_another_is_refused(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained)
+    before = Path("run/evaluation.json").read_text()
+    weights = Path("run/last.safetensors").stat().st_mtime_ns
+    images("train", "quick.toml", "-o", "run", "-q")
+    assert "NLL, nats (10 importance samples, 20 images)" in capsys.readouterr().out
+    assert Path("run/evaluation.json").read_text() == before
+    assert Path("run/last.safetensors").stat().st_mtime_ns == weights  # nothing was trained again
+    with pytest.raises(MolvaeError, match=r"train.fit.epochs: 2 then, 3 now.*molvae resume run"):
+        images("train", "quick.toml", "--epochs", "3", "-o", "run", "-q")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sample nowhere", "not a model folder"),
+        ("sample run --label 3", "not conditional"),
+        ("sample run -o picture.bmp", "a picture is a .png or .svg file"),
+        ("sample run -o missing/picture.png", "is not a folder"),
+        ("interpolate run 0", "at least two images"),
+        ("interpolate run 0 9999", "no image 9999"),
+        ("evaluate run -d half_rings", "is a model of images"),
+        ("evaluate run --binarisation none --nll-images 0", "binarise"),
+        ("train -d cifar", "no image data set"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message(trained, monkeypatch, arguments, message):
+    monkeypatch.chdir(trained)
+    with pytest.raises(MolvaeError, match=message):
+        images(*arguments.split())
+
+
+def test_tensorboard_gets_the_log(trained, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.chdir(trained)
+    images("train", "quick.toml", "-o", "watched", "--tensorboard", "--epochs", "1", "-q")
+    assert list(Path("watched/tensorboard").glob("events.out.tfevents.*"))

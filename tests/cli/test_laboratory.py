@@ -1,0 +1,30 @@
+"""suggest, tell, suggest: the plate comes again until it is answered, and a bad row does not spoil the others."""
+
+import pandas as pd
+
+
+def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
+    (tmp_path / "start.csv").write_text("smiles,score\nCCO,0.3\nCC(=O)Oc1ccccc1C(=O)O,0.9\nc1ccccc1CCN,0.5\n")
+    begun = molvae("suggest", "lab", "-k", "3", "-i", "start.csv", "-o", "plate.csv", "-m", "zinc250k-small")
+    assert begun.returncode == 0, begun.stderr
+    plate = pd.read_csv(tmp_path / "plate.csv")
+    assert len(plate) == 3 and plate["score"].isna().all()
+    first, second = plate["smiles"].iloc[0], plate["smiles"].iloc[1]
+    (tmp_path / "results.csv").write_text(f"smiles,yield\n{first},0.7\n{second},\nCCCC,0.2\nzz,0.1\n")
+    told = molvae("tell", "lab", "results.csv", "--score-column", "yield", "-o", "verdicts.csv")
+    assert told.returncode == 0, told.stderr
+    assert pd.read_csv(tmp_path / "verdicts.csv")["status"].tolist() == ["ok", "failed", "ok", "refused"]
+    assert "1 molecules are still awaited" in told.stderr
+    assert (tmp_path / "lab" / "report.html").exists()
+    again = molvae("suggest", "lab", "-k", "3")
+    assert again.stdout.splitlines()[1].startswith(plate["smiles"].iloc[2])
+    assert "molvae tell" in molvae("resume", "lab").stderr
+    refused = molvae("tell", "lab", "results.csv")
+    assert refused.returncode == 1 and "no column 'score'" in refused.stderr
+    assert "give no start" in molvae("suggest", "lab", "--direction", "min").stderr
+
+
+def test_a_campaign_with_an_oracle_of_its_own_asks_nobody(molvae):
+    molvae("design", "-m", "zinc250k-small", "--budget", "5", "--start-size", "5", "-q", "-o", "run")
+    refused = molvae("suggest", "run")
+    assert refused.returncode == 1 and "molvae resume run" in refused.stderr

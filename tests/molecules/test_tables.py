@@ -1,0 +1,48 @@
+"""Tables of molecules to tables of points and back."""
+
+import pandas as pd
+import pytest
+
+from molvae.errors import ConfigError, InputError
+from molvae.molecules.tables import check_decodings, decode_table, encode_table, model_of_points
+
+from .conftest import small_model
+
+TABLE = pd.DataFrame({"smiles": ["CCO", "C1CC", "C#CCN1CCOCC1"], "name": ["a", "b", "c"]}, index=[5, 6, 7])
+
+
+def test_there_and_back():
+    model = small_model()
+    points = encode_table(model, TABLE)
+    assert points.columns.tolist() == ["smiles", "name", "z_model", "error", *[f"z{index}" for index in range(6)]]
+    assert points["error"].ne("").tolist() == [False, True, False]
+    assert points["z0"].isna().tolist() == [False, True, False]
+    decoded = decode_table(model, points, n_decodings=2)
+    assert decoded["name"].tolist() == ["a", "b", "c"] and "z0" not in decoded
+    assert not decoded["valid"][1] and "not finite" in decoded["error"][1]
+    assert encode_table(model, points).columns.tolist() == points.columns.tolist()  # old coordinates are replaced
+
+
+def test_a_missing_coordinate_is_named():
+    with pytest.raises(InputError, match="no column 'z5'"):
+        decode_table(small_model(), pd.DataFrame({f"z{index}": [0.0] for index in range(5)}))
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [(["zinc250k", "zinc250k-small"], "of several models"), (["/tmp/model"], "say -m /tmp/model")],
+)
+def test_a_table_opens_no_folder(named, message):
+    with pytest.raises(InputError, match=message):
+        model_of_points(pd.DataFrame({"z_model": named}))
+
+
+def test_the_model_that_a_table_names():
+    assert model_of_points(pd.DataFrame({"z_model": ["zinc250k", None]})) == "zinc250k"
+    assert model_of_points(pd.DataFrame({"z0": [1.0]})) == "zinc250k-flow"
+
+
+def test_more_decodings_than_memory_holds():
+    check_decodings(1000, 10_000)
+    with pytest.raises(ConfigError, match="take fewer at a time"):
+        check_decodings(1_000_000, 1000)
