@@ -34,7 +34,7 @@ demo: $(VENV)/.runtime
 
 .PHONY: test
 test: $(VENV)/.development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 .PHONY: lint
 lint: $(VENV)/.development

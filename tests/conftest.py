@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+# One thread a process, before torch is imported: the suite runs in as many processes as there are cores, and threads of
+# two of them that wait for each other slow both down tenfold. The processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 # Every call into the modules that name shapes (molvae/shapes.py) is held against them; before molvae is imported.
 _PACKAGE = Path(__file__).resolve().parents[1] / "molvae"
 SHAPED = [
