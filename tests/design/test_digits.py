@@ -7,7 +7,7 @@ import pytest
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective
 from molvae.design.outputs import write_outputs
-from molvae.errors import ConfigError, RunFolderError
+from molvae.errors import CheckpointError, ConfigError, RunFolderError
 from molvae.report import build
 from molvae.run.progress import silent
 
@@ -97,10 +97,10 @@ def test_names_are_those_of_the_domain():
         Objective.parse("QED", domain=DigitDomain())
 
 
-def test_an_unknown_domain_needs_its_model(tmp_path):
+def test_a_model_that_is_not_found_by_its_name_must_be_given(tmp_path):
     with Campaign(DigitModel(), folder=tmp_path / "run", **SMALL) as campaign:
         campaign.advance()
-    with pytest.raises(ConfigError, match="no model 'digits'"):
+    with pytest.raises(CheckpointError, match="no model 'rounding'"):
         Campaign.resume(tmp_path / "run")
     (tmp_path / "run" / "start.txt").write_text("12\n")
     with pytest.raises(RunFolderError, match="damaged"):
