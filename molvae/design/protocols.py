@@ -48,9 +48,7 @@ class Evolution(Protocol):
 
 
 class Domain(Protocol):
-    """What the candidates of a campaign are.
-
-    A worker process makes an instance of its own: the class can be imported and takes no arguments.
+    """What the candidates of a campaign are; instances travel to worker processes, so they can be pickled.
 
     Attributes:
         name: as run folders record it, ``"molecules"``.

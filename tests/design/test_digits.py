@@ -97,7 +97,7 @@ def test_names_are_those_of_the_domain():
         Objective.parse("QED", domain=DigitDomain())
 
 
-def test_an_unknown_domain_needs_its_model(tmp_path):
+def test_a_model_that_is_not_found_by_its_name_must_be_given(tmp_path):
     with Campaign(DigitModel(), folder=tmp_path / "run", **SMALL) as campaign:
         campaign.advance()
     with pytest.raises(CheckpointError, match="no model 'rounding'"):
