@@ -25,6 +25,7 @@ from molvae.run.config import Config, Seed
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.run.files import atomic_path
 from molvae.run.progress import Event, Progress, on_stderr
+from molvae.run.seeds import step_seed
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -125,7 +126,7 @@ def fit(
             model.train()
             for group in optimizer.param_groups:
                 group["lr"] = warmup_cosine(state.step, config.learning_rate, config.warmup_steps, total)
-            generator.manual_seed(config.seed * 1_000_003 + state.step)
+            generator.manual_seed(step_seed(config.seed, state.step))
             with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
                 values, logged = objective(model, batch.to(target), state.step, generator)
             loss = -values.mean()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
-from molvae.run.config import Config
+from molvae.run.config import Config, Step, Weight
 
 
 def piecewise_linear(step: int, knots: Sequence[tuple[int, float]]) -> float:
@@ -64,15 +64,15 @@ class Schedule(Config):
     """``linear`` rises once from zero (Bowman et al. 2016), ``cyclical`` again and again (Fu et al. 2019),
     ``exponential`` falls as max(floor, value exp(-rate step)) (Jang et al. 2016), ``knots`` are joined by lines.
     """
-    value: float = Field(1.0, ge=0, allow_inf_nan=False)
+    value: float = Field(1.0, ge=0, le=1e6)
     """At all steps (constant), in the end (linear), at the top (cyclical), or to begin with (exponential)."""
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(1000, ge=1, le=10**9)
     """Length of the rise, or of one cycle."""
-    rate: float = Field(1e-4, gt=0, allow_inf_nan=False)
+    rate: float = Field(1e-4, gt=0, le=1)
     """Of the exponential decay, per step."""
-    floor: float = Field(0.0, ge=0, allow_inf_nan=False)
+    floor: float = Field(0.0, ge=0, le=1e6)
     """Where the exponential decay ends."""
-    knots: tuple[tuple[int, float], ...] = ()
+    knots: tuple[tuple[Step, Weight], ...] = ()
     """(step, value), steps rising; constant before the first and after the last."""
 
     @model_validator(mode="before")

@@ -37,11 +37,11 @@ class ObjectiveConfig(Config):
 
     name: str = "elbo"
     """A name of ``core.objectives.OBJECTIVES``."""
-    samples: int = Field(1, ge=1)
+    samples: int = Field(1, ge=1, le=10_000)
     """S draws of z for each example."""
     beta: Schedule = Schedule()
     """Weight of the KL term; 1 is the bound itself (Higgins et al. 2017 for others)."""
-    free_bits: float = Field(0.1, ge=0)
+    free_bits: float = Field(0.1, ge=0, le=1000)
     """Nats a dimension may use for nothing, for the objective ``free_bits``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from molvae.core.candidates import PointCandidates
 from molvae.design.objective import Objective
 from molvae.design.protocols import Model
+from molvae.run.seeds import step_seed
 
 
 @dataclass
@@ -60,7 +61,7 @@ class LatentSpace:
 
     def decode(self, z: Tensor, step: int) -> list[PointCandidates]:
         """Candidates at points (n, D), each with its votes; reproducible from (seed, step)."""
-        seed = self.seed * 1_000_003 + step
+        seed = step_seed(self.seed, step)
         return self.model.propose(z.float(), self.n_decodings, seed, self.temperature)
 
     @property

@@ -21,6 +21,7 @@ from torch import Tensor
 from molvae.core.distributions import uniform_like
 from molvae.errors import ConfigError
 from molvae.images.datasets import ImageSplit
+from molvae.run.seeds import step_seed
 
 Binarisation = Literal["dynamic", "static", "threshold", "none"]
 
@@ -86,7 +87,7 @@ class ImageBatches:
                 continue
             pixels = self.data.pixels[rows]
             if self.binarisation == "dynamic":
-                generator.manual_seed((self.seed * 100_003 + number) * 100_003 + number_in_epoch)
+                generator.manual_seed(step_seed(step_seed(self.seed, number, 100_003), number_in_epoch, 100_003))
                 pixels = binarise(pixels, "dynamic", generator)
             labels = None if self.data.labels is None else self.data.labels[rows]
             yield ImageBatch(pixels, labels, rows)

@@ -33,7 +33,7 @@ class ImageVAEConfig(Config):
     """A name of ``core.heads.POSTERIORS``."""
     prior: str = "standard_normal"
     """A name of ``core.priors.PRIORS``."""
-    categories: int | None = Field(None, ge=2)
+    categories: int | None = Field(None, ge=2, le=10_000)
     """Classes of each variable of a discrete code, which has ``latent_size / categories`` variables; with the posterior
     ``categorical`` and the prior ``uniform_categorical``.
     """

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from molvae.molecules.registries import DECODERS, ENCODERS, TOKENIZERS
-from molvae.run.config import Config
+from molvae.run.config import Config, Count
 from molvae.run.registry import Registry
 
 _CHOICES: dict[str, Registry[Any]] = {"encoder": ENCODERS, "decoder": DECODERS, "tokenizer": TOKENIZERS}
@@ -30,7 +30,7 @@ class MoleculeVAEConfig(Config):
     """Width of the cnn encoder where it is flattened."""
     dense_size: int = Field(512, ge=1, le=16_384)
     """Width of the encoder's dense layer."""
-    dilations: tuple[int, ...] = (1, 2, 4)
+    dilations: tuple[Count, ...] = (1, 2, 4)
     """Of the cnn encoder: one residual block each."""
     hidden_size: int = Field(512, ge=1, le=16_384)
     """Width of the GRU decoder."""

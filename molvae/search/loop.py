@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from molvae.run.config import Config
+from molvae.run.seeds import step_seed
 from molvae.search.acquisition import ACQUISITIONS
 from molvae.search.region import TrustRegion, anywhere, near_centres, typical_norm
 from molvae.search.surrogate import Feasibility, PriorMean, Surrogate
@@ -121,12 +122,12 @@ class Search:
 
     def ask(self, q: int, step: int) -> Proposal:
         """Propose q points near the good ones."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + 2 * step)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step))
         return self._choose(self._candidates(generator), q, generator)[1]
 
     def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
         """Choose q of the given points (n, d); returns their rows, and what was believed of them."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + 2 * step + 1)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step + 1))
         return self._choose(z.to(torch.double), q, generator)
 
     def state(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
+from molvae.run.seeds import short_seed, step_seed
 from molvae.search.loop import Proposal, Search, SearchConfig
 from molvae.search.region import anywhere, near_centres, typical_norm
 from molvae.search.surrogate import Surrogate
@@ -56,7 +57,7 @@ class ParetoSearch(Search):
 
     def ask(self, q: int, step: int) -> Proposal:
         """Propose q points near the front, the most promising of those drawn, each by itself."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + 2 * step)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step))
         centres = self.z[self.front_rows]
         if self.config.region == "global" or not len(centres):
             candidates = anywhere(self.dimension, _CANDIDATES, generator)
@@ -124,7 +125,7 @@ class ParetoSearch(Search):
                 model=ModelListGP(*models),
                 ref_point=infer_reference_point(front),
                 X_baseline=self.z[self.front_rows],
-                sampler=SobolQMCNormalSampler(torch.Size([64]), seed=self.seed + step),
+                sampler=SobolQMCNormalSampler(torch.Size([64]), seed=short_seed(self.seed + step)),
                 prune_baseline=False,
             )
 

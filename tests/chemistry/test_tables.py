@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.tables import score_table, validate_table
 from molvae.design.objective import Objective
@@ -20,6 +21,6 @@ def test_score():
 
 
 def test_validate():
-    judged = validate_table(TABLE, Validator(None, Filters(FilterConfig(forbid=("Br",)))))
+    judged = validate_table(TABLE, Validator(MOLECULES, None, Filters(FilterConfig(forbid=("Br",)))))
     assert judged["status"].tolist() == ["valid", "invalid", "filtered"]
     assert judged["price"].tolist() == [3, 4, 5]

@@ -71,7 +71,7 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, monkeypatch, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("sample nowhere", "not a model folder"),
+        ("sample nowhere", "no model .nowhere."),
         ("sample run --label 3", "not conditional"),
         ("sample run -o picture.bmp", "a picture is a .png or .svg file"),
         ("sample run -o missing/picture.png", "is not a folder"),

@@ -8,6 +8,7 @@ import torch
 
 from molvae.design.strategies.base import Judge, Outcome, Setup, Stateless, Suggestion, decode_suggestions
 from molvae.errors import ConfigError
+from molvae.run.seeds import step_seed
 
 _STEPS = 40
 _RATE = 0.1
@@ -35,7 +36,7 @@ class GradientAscent(Stateless):
         self.known |= {item: float(u) for item, u in zip(items, utility, strict=True) if np.isfinite(u)}
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
         best = sorted(self.known, key=lambda item: (-self.known[item], item.identity))[: 2 * count]
         if not best:
             return []

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from molvae.design.strategies.base import Judge, Outcome, Setup, Stateless, Suggestion, decode_suggestions
+from molvae.run.seeds import step_seed
 
 
 class PriorSampling(Stateless):
@@ -18,7 +19,7 @@ class PriorSampling(Stateless):
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None: ...
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
         return decode_suggestions(self.space, self.space.model.prior.sample((count,), generator), step)
 
     def tell(self, outcomes: Sequence[Outcome]) -> None: ...

@@ -26,6 +26,7 @@ from molvae.design.protocols import TrainableModel
 from molvae.design.strategies.base import Outcome, Setup
 from molvae.design.strategies.points import PointSearch, published
 from molvae.errors import ConfigError
+from molvae.run.seeds import step_seed
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(encodings (B, D), standardised scores (B,), log lengthscale, outputscale and noise of a kernel (3,)) -> a number."""
@@ -87,7 +88,7 @@ class RetrainedSearch(PointSearch):
         y = (y - y.mean()) / y.std().clamp(min=1e-6)
         rank = (-y).argsort().argsort().double()
         weights = 1 / (self.temperature * len(y) + rank)
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.trained)
+        generator = torch.Generator().manual_seed(step_seed(self.config.seed, self.trained))
         optimizer = torch.optim.Adam([*self.network.parameters(), self.kernel], lr=self.rate)
         self.network.train()
         for _ in range(self.steps):

@@ -16,6 +16,7 @@ from torch import Tensor
 from molvae.core.candidates import Candidate
 from molvae.core.sampling import slerp
 from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
+from molvae.run.seeds import step_seed
 from molvae.search.similarity import SimilaritySurrogate, choose_batch
 
 _PARENTS = 50  # best items that candidates are made from
@@ -101,7 +102,7 @@ class SimilaritySearch:
 
     def _points(self, parents: Tensor, number: int, step: int) -> Tensor:
         """Half near one parent, half on the arc between two; better parents more often: (number, D)."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, step))
         weights = 1.0 / (torch.arange(len(parents)) + 5.0)  # by rank
         first, second = (torch.multinomial(weights, number, replacement=True, generator=generator) for _ in range(2))
         t = torch.rand(number, 1, generator=generator)
