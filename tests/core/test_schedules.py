@@ -63,7 +63,7 @@ def test_the_temperature_of_jang():
     [
         ([], "at least one knot"),
         ([[5, 0.1], [2, 0.2]], "steps rising"),
-        ([[0, -0.1]], "not negative"),
+        ([[0, -0.1]], "not negative|greater than or equal to 0"),
         ([[0, float("nan")]], "finite number"),
         (-1.0, "greater than or equal to 0"),
         (float("inf"), "finite"),
