@@ -1,5 +1,6 @@
 """Small molecules as the domain of a campaign: what a candidate is, how it is judged, measured, mutated and drawn."""
 
+import functools
 import random
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -54,11 +55,8 @@ class MoleculeDomain:
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
         """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""
-        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
-        unique = dict.fromkeys((*rows, *columns))
-        prints = {item: generator.GetSparseCountFingerprint(item.mol) for item in unique}
-        right = [prints[item] for item in columns]
-        values = [DataStructs.BulkTanimotoSimilarity(prints[item], right) for item in rows]
+        right = [_counts(item) for item in columns]
+        values = [DataStructs.BulkTanimotoSimilarity(_counts(item), right) for item in rows]
         return np.array(values, dtype=float).reshape(len(rows), len(columns))
 
     def draw(self, text: str, width: int, height: int) -> str:
@@ -79,6 +77,18 @@ class MoleculeDomain:
 
 
 MOLECULES = MoleculeDomain()
+
+
+@functools.lru_cache(maxsize=50_000)
+def _counts(molecule: Molecule) -> Any:
+    """ECFP4 counts; a search compares the same molecules again and again."""
+    return _morgan().GetSparseCountFingerprint(molecule.mol)
+
+
+@functools.cache
+def _morgan() -> Any:
+    # made on use: RDKit's objects do not travel to other processes
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2)
 
 
 def nci_molecules() -> pd.DataFrame:

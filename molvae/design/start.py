@@ -11,6 +11,7 @@ import pandas as pd
 
 from molvae.design.protocols import Domain, Filters, Model
 from molvae.design.settings import CampaignConfig
+from molvae.design.strategies.registry import STRATEGIES
 from molvae.errors import InputError, RunFolderError
 from molvae.run.files import write_text
 
@@ -80,7 +81,8 @@ def select_start(
             raise InputError(f"the start table has no column {domain.column!r}; its columns: {columns}")
         table = table[domain.column].tolist()
     texts = [str(text) for text in table]
-    longest = max(_MIN_POOL, config.budget)  # screening never gets through more
+    # screening never gets through more than the budget; a strategy may ask for a library
+    longest = max(_MIN_POOL, config.budget, getattr(STRATEGIES[config.strategy], "pool_size", 0))
     chosen: dict[Any, None] = {}
     reasons: list[str] = []
     for row in np.random.default_rng([config.seed, 1]).permutation(len(texts)):

@@ -23,6 +23,10 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.tanimoto:SimilaritySearch",
             "Gaussian process on fingerprints, candidates from the latent space",
         ),
+        "gpbo": (
+            f"{_HERE}.evolved:EvolvedAcquisition",
+            "Gaussian process on fingerprints, acquisition optimised by evolution (Tripp & Hernandez-Lobato 2024)",
+        ),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
