@@ -11,7 +11,7 @@ import pytest
 from molvae.run.registry import Registry
 
 _PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
-_BLOCKS = re.findall(r"```python\n# (.*?)\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL)
+_BLOCKS = re.findall(r"```(?:python)?\n# (.*?)\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL)
 FILES = {head: code for head, code in _BLOCKS if " in " not in head}
 """Path -> content, such as ``molvae/design/strategies/farthest.py``."""
 LINES = {tuple(head.split(" in ")): code for head, code in _BLOCKS if " in " in head}
