@@ -27,8 +27,8 @@ class MoleculeDomain:
     name = "molecules"
     column = "smiles"
     suffix = ".smi"
-    properties: Collection[str] = tuple(PROPERTIES)
-    targets: Collection[str] = tuple(TARGETS)
+    properties: Collection[str] = PROPERTIES
+    targets: Collection[str] = TARGETS
     tasks: Mapping[str, str] = {name: task.formula for name, task in TASKS.items()}
     default_objective = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
     reported: tuple[str, ...] = ("QED", "SAS", "logP", "MW")

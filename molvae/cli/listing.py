@@ -112,7 +112,7 @@ def studies() -> list[Row]:
     """Studies of the lecture."""
     from molvae.experiments.studies.registry import STUDIES
 
-    return _described({name: (study.run.__doc__ or "").strip().split("\n")[0] for name, study in STUDIES.items()})
+    return _described(STUDIES.descriptions)
 
 
 def _described(descriptions: Mapping[Any, str]) -> list[Row]:

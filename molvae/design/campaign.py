@@ -17,8 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from molvae.core.pretrained import load_model
-from molvae.design.latent_space import LatentSpace
+from molvae.design.latent_space import LatentSpace, load_searchable
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.protocols import Domain, Model
@@ -116,9 +115,7 @@ class Campaign:
         except (KeyError, TypeError, ConfigError) as error:
             raise RunFolderError(f"{folder}/{CONFIG} cannot be used: {error}") from None
         self = cls.__new__(cls)
-        loaded = load_model(name) if model is None else model
-        if not isinstance(loaded, Model):
-            raise RunFolderError(f"{folder} names {name!r}, a model without candidates: nothing can be searched")
+        loaded = load_searchable(name) if model is None else model
         self._enter(folder, loaded, config, None, oracle, progress, workers)
         return self
 

@@ -9,9 +9,24 @@ import torch
 from torch import Tensor
 
 from molvae.core.candidates import PointCandidates
+from molvae.core.pretrained import load_model
 from molvae.design.objective import Objective
 from molvae.design.protocols import Model
+from molvae.errors import ConfigError
 from molvae.run.seeds import step_seed
+
+
+def load_searchable(name: str, device: str = "auto") -> Model:
+    """Load a model of any kind whose latent space can be searched.
+
+    Raises:
+        CheckpointError: see :func:`~molvae.core.pretrained.load_model`.
+        ConfigError: its points do not decode to candidates.
+    """
+    model = load_model(name, device)
+    if not isinstance(model, Model):
+        raise ConfigError(f"{name} is a model of kind {model.kind!r}, without candidates: nothing can be searched")
+    return model
 
 
 @dataclass

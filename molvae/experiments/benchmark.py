@@ -22,13 +22,14 @@ from pydantic import Field, field_validator
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
+from molvae.design.latent_space import load_searchable
 from molvae.design.objective import Objective
+from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.errors import ConfigError
 from molvae.experiments.benchmark_panels import DRAWN, TOP, diversity, panels, quality_of_best
 from molvae.experiments.data import SearchRecipe
 from molvae.molecules.known import known_molecules
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
 from molvae.run.panels import save_panels
@@ -132,7 +133,7 @@ def run_benchmark(
         workers: campaigns at the same time, each in a process with one thread; 0 or 1: one after another.
         progress: told how far it has come.
     """
-    predicted = _model(model, device).predictor.names
+    predicted = _model(model, device).predicted_properties
     due = list(planned_runs(config, predicted))
     run = functools.partial(_run_campaign, config=config, model=model, start=start, device=device)
     folders = [folder / CAMPAIGNS / planned.folder for planned in due]
@@ -148,8 +149,8 @@ def _one_thread() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(name: str, device: str) -> MoleculeVAE:
-    return MoleculeVAE.from_pretrained(name, device)
+def _model(name: str, device: str) -> Model:
+    return load_searchable(name, device)
 
 
 def _run_campaign(

@@ -7,10 +7,10 @@ from pydantic import Field, field_validator
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
+from molvae.design.latent_space import load_searchable
 from molvae.design.outputs import write_outputs
 from molvae.design.settings import CampaignConfig
 from molvae.experiments.data import SearchRecipe
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.recipe import Context, Result
 
 _SHOWN = ("score", "QED", "SAS", "logP", "novel", "call", "smiles")
@@ -40,7 +40,7 @@ class DesignRecipe(SearchRecipe):
 
     def _campaign(self, context: Context) -> Campaign:
         begun = self.is_begun(context)
-        model = MoleculeVAE.from_pretrained(self.model, context.device)
+        model = load_searchable(self.model, context.device)
         if begun:
             assert context.folder is not None
             return Campaign.resume(context.folder, model, progress=context.progress, workers=context.workers)

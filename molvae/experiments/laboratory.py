@@ -7,11 +7,11 @@ import pandas as pd
 
 from molvae.chemistry.io import read_molecules
 from molvae.design.campaign import Campaign
+from molvae.design.latent_space import load_searchable
 from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.outputs import write_outputs
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, InputError
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.folder import CONFIG, read_run
 from molvae.run.progress import silent
 
@@ -46,7 +46,7 @@ def suggest_molecules(
             raise ConfigError(f"{folder} has begun: give no start and no settings again")
         with _laboratory(folder, device) as campaign:
             return campaign.ask(number)
-    loaded = MoleculeVAE.from_pretrained(model, device)
+    loaded = load_searchable(model, device)
     table = None if start is None else read_molecules(start, smiles_column).frame
     measured = None if table is None or "score" not in table else table[table["score"].notna()]
     size = number if measured is None or measured.empty else len(measured)
@@ -81,5 +81,5 @@ def _laboratory(folder: Path, device: str) -> Campaign:
     settings = read_run(folder, "design").settings
     if settings.get("campaign", {}).get("oracle") != LABORATORY:
         raise ConfigError(f"{folder} has an oracle of its own: go on with 'molvae resume {folder}'")
-    model = MoleculeVAE.from_pretrained(str(settings.get("model", "")), device)
+    model = load_searchable(str(settings.get("model", "")), device)
     return Campaign.resume(folder, model, progress=silent)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.errors import ConfigError
@@ -27,8 +27,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class NetworkConfig(Config):
     """Shape of encoder and decoder."""
 
-    kind: Literal["mlp", "cnn", "resnet"] = "mlp"
-    """Fully connected; strided convolutions; residual blocks with layer normalisation."""
+    kind: str = "mlp"
+    """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), or residual
+    blocks with layer normalisation (``resnet``).
+    """
     hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
     depth: int = Field(2, ge=1, le=100)
@@ -36,6 +38,13 @@ class NetworkConfig(Config):
     channels: int = Field(32, ge=8, multiple_of=8, le=2048)
     """Feature maps at half resolution; twice as many at a quarter."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, name: str) -> str:
+        if name not in ENCODERS or name not in DECODERS:
+            raise ValueError(f"there are {', '.join(name for name in ENCODERS if name in DECODERS)}")
+        return name
 
 
 class _ConditionedLinear(nn.Module):

@@ -1,5 +1,5 @@
-"""The lecture: one study for each question that a first course on VAEs asks, each a function that returns panels.
+"""The lecture: one study for each question that a first course on VAEs asks, as a function that returns panels.
 
-To add one: a module with a ``Config`` and a function ``run(config, data, seed, device, progress) -> list[Panel]``, and
-a line in :mod:`molvae.experiments.studies.registry`.
+To add one: a file with a ``Config``, a function ``run(config, data, seed, device, progress) -> list[Panel]`` and a
+:class:`~molvae.experiments.studies.common.Study` of both, and a line in :mod:`molvae.experiments.studies.registry`.
 """

@@ -9,6 +9,7 @@ import pandas as pd
 from molvae.core.fit import FitConfig
 from molvae.core.schedules import Schedule
 from molvae.core.training import ObjectiveConfig
+from molvae.experiments.studies.common import Study
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig, train_images
@@ -73,6 +74,9 @@ def run(config: CollapseConfig, data: ImageData, seed: int, device: str, progres
         ),
         Panel("collapse-table", "table", "After the last epoch", frame=pd.DataFrame(final)),
     ]
+
+
+STUDY = Study(CollapseConfig, run)
 
 
 def _keep(log: list[dict[str, float]]) -> Any:

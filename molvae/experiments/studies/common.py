@@ -1,7 +1,10 @@
-"""What the studies share: a short training run that keeps no files."""
+"""What a study is, and what the studies share: a short training run that keeps no files."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +12,24 @@ from torch import Tensor
 from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig, train_images
 from molvae.images.vae import ImageVAE
+from molvae.run.config import Config
+from molvae.run.panels import Panel
 from molvae.run.progress import Progress
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study.
+
+    Attributes:
+        settings: class of its settings.
+        run: (settings, data, seed, device, progress) -> panels; device: ``auto`` or a torch device.
+        data: the data set that it takes when none is named.
+    """
+
+    settings: type[Config]
+    run: Callable[[Any, ImageData, int, str, Progress], list[Panel]]
+    data: str = "digits"
 
 
 def trained(

@@ -9,7 +9,7 @@ from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig
 from molvae.core.schedules import Schedule
 from molvae.core.training import ObjectiveConfig
-from molvae.experiments.studies.common import trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import ImageBatch, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
@@ -71,6 +71,9 @@ def run(config: DensityConfig, data: ImageData, seed: int, device: str, progress
         ),
         Panel("half-rings-table", "table", "Likelihood of test points", frame=pd.DataFrame(rows)),
     ]
+
+
+STUDY = Study(DensityConfig, run, "half_rings")
 
 
 def _cloud(points: torch.Tensor, name: str) -> pd.DataFrame:

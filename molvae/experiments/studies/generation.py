@@ -12,7 +12,7 @@ from torch import Tensor
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.sampling import analogy, fitted_gaussian, fitted_mixture
 from molvae.errors import ConfigError
-from molvae.experiments.studies.common import examples_by_class, trained
+from molvae.experiments.studies.common import Study, examples_by_class, trained
 from molvae.images.batches import in_order
 from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid, manifold_panel
@@ -264,3 +264,9 @@ def likelihoods(config: LikelihoodConfig, data: ImageData, seed: int, device: st
             "likelihoods-table", "table", "Densities of grey test images, constants included", frame=pd.DataFrame(rows)
         ),
     ]
+
+
+LATENT_SIZES = Study(LatentSizeConfig, latent_sizes)
+MANIFOLD = Study(ManifoldConfig, manifold)
+CLASSES = Study(ClassConfig, classes)
+LIKELIHOODS = Study(LikelihoodConfig, likelihoods)

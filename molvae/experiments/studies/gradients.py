@@ -11,6 +11,7 @@ from pydantic import Field
 
 from molvae.core.gradients import GradientMoments, gradient_moments, reparameterised, score
 from molvae.core.training import vae_objective
+from molvae.experiments.studies.common import Study
 from molvae.images.batches import ImageBatches
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
@@ -68,6 +69,9 @@ def run(config: GradientConfig, data: ImageData, seed: int, device: str, progres
             optimizer.step()
             step += 1
         epoch += 1
+
+
+STUDY = Study(GradientConfig, run)
 
 
 def measure(model: ImageVAE, probe: Any, draws: int, step: int) -> list[dict[str, Any]]:

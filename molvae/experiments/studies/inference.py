@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molvae.core.distributions import DiagonalGaussian
 from molvae.core.objectives import elbo
 from molvae.core.training import ObjectiveConfig
-from molvae.experiments.studies.common import trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import ImageBatches, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.pictures import grid
@@ -96,6 +96,9 @@ def run(config: InferenceConfig, data: ImageData, seed: int, device: str, progre
         ),
         *_autoencoders(config, data, seed, device, progress),
     ]
+
+
+STUDY = Study(InferenceConfig, run)
 
 
 def _optimise(

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.core.fit import FitConfig, fit
-from molvae.experiments.studies.common import trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import ImageBatch, ImageBatches, binarise
 from molvae.images.datasets import ImageData, ImageSplit
 from molvae.images.networks import ENCODERS, NetworkConfig
@@ -102,6 +102,9 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         error = methods[name](labelled, seed + label_seed)
         rows.append({"method": name, "labels": number, "label seed": label_seed, "error": 100 * error})
     return [*_tables(pd.DataFrame(rows), data), *_styles(config, data, seed, device)]
+
+
+STUDY = Study(LabelsConfig, run)
 
 
 def train_m2(

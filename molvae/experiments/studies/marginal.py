@@ -5,7 +5,7 @@ import torch
 
 from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
 from molvae.core.objectives import elbo
-from molvae.experiments.studies.common import trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import in_order
 from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig
@@ -56,3 +56,6 @@ def run(config: MarginalConfig, data: ImageData, seed: int, device: str, progres
             )
         )
     return panels
+
+
+STUDY = Study(MarginalConfig, run)

@@ -1,43 +1,31 @@
-"""Every study by name: its settings, its function and the data it is made for when none is named."""
+"""Every study by name. To add one: a file with a :class:`~molvae.experiments.studies.common.Study`, and a line here."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from molvae.errors import ConfigError
-from molvae.experiments.studies import collapse, density, generation, gradients, inference, labels, marginal
+from molvae.experiments.studies.common import Study
 from molvae.images.datasets import ImageData
 from molvae.run.config import Config
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
+from molvae.run.registry import Registry
 
+_HERE = "molvae.experiments.studies"
 
-@dataclass(frozen=True)
-class StudyEntry:
-    """A study.
-
-    Attributes:
-        settings: class of its settings.
-        run: (settings, data, seed, device, progress) -> panels; device: ``auto`` or a torch device.
-        data: the data set that it takes by default.
-    """
-
-    settings: type[Config]
-    run: Any
-    data: str = "digits"
-
-
-STUDIES: dict[str, StudyEntry] = {
-    "gradient_variance": StudyEntry(gradients.GradientConfig, gradients.run),
-    "marginal_likelihood": StudyEntry(marginal.MarginalConfig, marginal.run),
-    "inference": StudyEntry(inference.InferenceConfig, inference.run),
-    "likelihoods": StudyEntry(generation.LikelihoodConfig, generation.likelihoods),
-    "collapse": StudyEntry(collapse.CollapseConfig, collapse.run),
-    "half_rings": StudyEntry(density.DensityConfig, density.run, "half_rings"),
-    "latent_sizes": StudyEntry(generation.LatentSizeConfig, generation.latent_sizes),
-    "manifold": StudyEntry(generation.ManifoldConfig, generation.manifold),
-    "classes": StudyEntry(generation.ClassConfig, generation.classes),
-    "semi_supervised": StudyEntry(labels.LabelsConfig, labels.run),
-}
+STUDIES: Registry[Study] = Registry(
+    "study",
+    {
+        "gradient_variance": (f"{_HERE}.gradients:STUDY", "noise of the score-function and reparameterised gradients"),
+        "marginal_likelihood": (f"{_HERE}.marginal:STUDY", "log p(x) from prior samples, importance samples and ELBO"),
+        "inference": (f"{_HERE}.inference:STUDY", "amortised inference, one q for each image, plain autoencoders"),
+        "likelihoods": (f"{_HERE}.generation:LIKELIHOODS", "densities of grey values: sigma predicted, learned, fixed"),
+        "collapse": (f"{_HERE}.collapse:STUDY", "posterior collapse, and KL schedules that avoid it"),
+        "half_rings": (f"{_HERE}.density:STUDY", "density and samples of two half-rings in the plane"),
+        "latent_sizes": (f"{_HERE}.generation:LATENT_SIZES", "samples and reconstructions for several latent sizes"),
+        "manifold": (f"{_HERE}.generation:MANIFOLD", "the plane of a two-dimensional code (Kingma & Welling 2013)"),
+        "classes": (f"{_HERE}.generation:CLASSES", "conditional VAE, codes fitted to a class, paths, analogies"),
+        "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
+    },
+)
 
 
 def study_settings(name: str, values: dict[str, Any]) -> Config:
@@ -46,12 +34,9 @@ def study_settings(name: str, values: dict[str, Any]) -> Config:
     Raises:
         ConfigError: no such study, or a setting that it does not know.
     """
-    if name not in STUDIES:
-        raise ConfigError(f"no study {name!r}: there are {', '.join(STUDIES)}")
     return STUDIES[name].settings.create(values)
 
 
 def run_study(name: str, settings: Config, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
-    panels: list[Panel] = STUDIES[name].run(settings, data, seed, device, progress)
-    return panels
+    return STUDIES[name].run(settings, data, seed, device, progress)
