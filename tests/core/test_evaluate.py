@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from molvae.core.distributions import DiagonalGaussian, Gaussian
-from molvae.core.evaluate import importance_log_likelihood, prior_log_likelihood
+from molvae.core.evaluate import active_units, importance_log_likelihood, prior_log_likelihood
 from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
 
@@ -55,3 +55,9 @@ def test_prior_samples_agree_in_two_dimensions_after_many_and_are_too_low_after_
     torch.testing.assert_close(found[-1], TRUTH, atol=0.05, rtol=0)
     repeated = torch.stack([prior_log_likelihood(MODEL, X, 3, (3,), seed)[0] for seed in range(300)])
     assert (repeated.mean(0) < TRUTH - 0.1).all()
+
+
+def test_a_unit_is_active_if_its_mean_varies_over_the_examples():
+    means = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.05]])
+    assert active_units(means) == 1 and active_units(means, threshold=0.001) == 2
+    assert active_units(means[:1]) == 0  # one example does not vary

@@ -70,3 +70,12 @@ def test_a_residual_block_begins_as_the_identity():
 def test_convolutions_refuse_sides_that_do_not_halve_twice():
     with pytest.raises(ConfigError, match="use mlp"):
         ENCODERS["cnn"]((1, 9, 8), 4, config("cnn"))
+
+
+def test_a_kind_has_an_encoder_and_a_decoder(monkeypatch):
+    monkeypatch.setitem(ENCODERS, "half", ENCODERS["mlp"])
+    for kind in ("transformer", "half"):
+        with pytest.raises(ConfigError, match=r"setting 'kind': .*there are mlp, cnn, resnet"):
+            NetworkConfig.create({"kind": kind})
+    monkeypatch.setitem(DECODERS, "half", DECODERS["mlp"])
+    assert NetworkConfig.create({"kind": "half"}).kind == "half"

@@ -79,13 +79,13 @@ def test_a_strategy_is_known_by_name(strategy, molvae):
 def test_a_model(monkeypatch, tmp_path):
     add(monkeypatch, "molvae/molecules/library.py", "MODELS", "molvae/core/pretrained.py")
     library = nci_molecules()["smiles"].head(120).tolist()
-    made = sys.modules["molvae.molecules.library"].LibraryModel(library, 8)
-    made.save_pretrained(tmp_path / "model")
+    saved = sys.modules["molvae.molecules.library"].LibraryModel(library, 8)
+    saved.save_pretrained(tmp_path / "model")
     model = load_model(tmp_path / "model", "cpu")
-    assert isinstance(model, Model) and type(model) is type(made)
-    assert model.fingerprint() == made.fingerprint() and model.name == str(tmp_path / "model")
+    assert isinstance(model, Model) and type(model) is type(saved)
+    assert model.fingerprint() == saved.fingerprint() and model.name == str(tmp_path / "model")
     points = model.encode(model.items)
-    assert torch.equal(points, made.encode(made.items))
+    assert torch.equal(points, saved.encode(saved.items))
     assert torch.allclose(points.std(0), torch.ones(8), atol=1e-4)  # as its prior
     nearest = model.propose(points[:20], 3, seed=0)
     assert [point.candidates[0].item for point in nearest] == model.items[:20]

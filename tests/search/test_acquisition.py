@@ -1,12 +1,13 @@
 """Our greedy batch by log expected improvement, beside botorch's."""
 
+import numpy as np
 import pytest
 import torch
 from botorch.acquisition import qLogExpectedImprovement
 from botorch.models import SingleTaskGP
 from botorch.sampling.normal import SobolQMCNormalSampler
 
-from molvae.search.acquisition import log_expected_improvement
+from molvae.search.acquisition import ACQUISITIONS, log_expected_improvement
 from molvae.search.surrogate import Posterior
 
 
@@ -72,3 +73,20 @@ def test_of_equal_points_the_feasible_one_is_chosen(world):
         posterior_of(model, candidates), feasibility, best, 3, torch.Generator().manual_seed(0)
     )
     assert all(row % 2 == 0 for row in chosen) and values.tolist() == sorted(values.tolist(), reverse=True)
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_every_acquisition_prefers_the_better_the_uncertain_and_the_feasible(name):
+    def first(mean, std, probability):
+        posterior = Posterior(torch.tensor(mean).double(), torch.diag(torch.tensor(std).double() ** 2))
+        votes = [
+            ACQUISITIONS[name](posterior, torch.tensor(probability).double(), 0.0, 1, torch.Generator().manual_seed(s))[
+                0
+            ][0]
+            for s in range(30)
+        ]
+        return np.bincount(votes, minlength=2).argmax()
+
+    assert first([0.0, 2.0], [0.3, 0.3], [0.9, 0.9]) == 1
+    assert first([0.0, 0.0], [0.1, 1.0], [0.9, 0.9]) == 1 or name == "thompson"
+    assert first([1.0, 1.0], [0.3, 0.3], [0.1, 0.99]) == 1

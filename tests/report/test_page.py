@@ -1,84 +1,18 @@
 """A report is one page that loads nothing, survives hostile text, and is built from whatever there is."""
 
-import html.parser
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.chemistry.drawing import molecule_svg
-from molvae.design.store import CampaignStore, CandidateRecord, Evaluation
+from molvae.design.store import CampaignStore
 from molvae.errors import RunFolderError
 from molvae.report import build
-from molvae.report.figures import coverage
 from molvae.run.folder import open_run_folder
 from molvae.run.panels import Panel, save_panels
 
-EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-MOLECULES = ["CCO", "c1ccccc1", "CC(=O)Nc1ccc(O)cc1", "COc1ccc(C(=O)Nc2ccc(Cl)cc2)cc1"]
-
-
-class Page(html.parser.HTMLParser):
-    """What a page holds that could run or load something."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.handlers: list[str] = []
-        self.links: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.add(tag)
-        self.handlers += [name for name, _ in attributes if name.startswith("on")]
-        self.links += [v or "" for name, v in attributes if name in ("src", "href", "xlink:href")]
-
-
-def campaign(folder, number: int = 40) -> None:
-    """A campaign of made-up answers with hostile errors and decodings."""
-    random = np.random.default_rng(0)
-    with CampaignStore(folder / "campaign.sqlite") as store:
-        for call in range(1, number + 1):
-            failed = call % 9 == 0
-            store.record_evaluation(
-                Evaluation(
-                    call=call,
-                    identity=MOLECULES[call - 1] if call <= 4 else "C" * call,
-                    score=None if failed else float(random.normal()),
-                    properties={"QED": 0.5},
-                    error=EVIL if failed else None,
-                    seconds=0.1,
-                    origin="start" if call <= 20 else "latent",
-                    step=0 if call <= 20 else 1,
-                )
-            )
-        rows = [
-            CandidateRecord(
-                slot=slot,
-                identity="C" * (21 + slot) if slot < 18 else EVIL,
-                status="valid" if slot < 18 else "invalid",
-                z=random.normal(size=5),
-                reason="" if slot < 18 else EVIL,
-                votes=3,
-                predicted_mean=0.1 * slot,
-                predicted_std=1.0,
-                acquisition=0.0,
-                feasibility=0.9,
-            )
-            for slot in range(20)
-        ]
-        store.record_candidates(1, rows)
-        store.record_step(1, {}, 2.0)
-
-
-@pytest.fixture
-def run(tmp_path):
-    folder = tmp_path / "run"
-    settings = {"campaign": {"objective": EVIL, "strategy": "latent", "budget": 40, "direction": "max"}}
-    open_run_folder(folder, "design", settings, seed=0)
-    campaign(folder)
-    return folder
+from .made_up import EVIL, MOLECULES, Page, campaign
 
 
 def test_hostile_text_reaches_the_page_as_text_only(run):
@@ -148,19 +82,6 @@ def test_what_is_no_run_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("[1")
     with pytest.raises(RunFolderError, match="damaged"):
         build(tmp_path)
-
-
-def test_a_drawing_holds_no_text_of_the_user():
-    assert molecule_svg(EVIL) == ""
-    svg = molecule_svg("CCO")
-    assert svg.startswith("<svg") and "id=" not in svg and "script" not in svg
-
-
-def test_coverage_of_a_calibrated_prediction():
-    random = np.random.default_rng(0)
-    mean, std = random.normal(size=20_000), np.full(20_000, 0.7)
-    observed = mean + std * random.normal(size=20_000)
-    assert coverage(mean, std, observed, 0.9) == pytest.approx(0.9, abs=0.01)
 
 
 def test_panels_are_drawn_and_hostile_text_in_them_is_escaped(tmp_path):

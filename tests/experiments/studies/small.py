@@ -1,0 +1,56 @@
+"""Every study with settings that take a second or two, on embedded data."""
+
+import numpy as np
+
+from molvae.experiments.studies.registry import STUDIES, run_study, study_settings
+from molvae.images.datasets import load_images
+from molvae.run.panels import Panel
+from molvae.run.progress import silent
+
+FIT = {"epochs": 2, "learning_rate": 5e-3, "warmup_steps": 5, "precision": "float32"}
+NETWORK = {"hidden_size": 32, "depth": 1}
+TRAIN = {"fit": FIT, "model": {"latent_size": 3, "network": NETWORK}, "validation_images": 50}
+GREY = {**TRAIN, "binarisation": "none", "model": {**TRAIN["model"], "likelihood": "gaussian"}}
+M2 = {"vae": {"latent_size": 3, "conditional": True, "network": NETWORK}, "classifier": NETWORK, "fit": FIT}
+SMALL = {
+    "gradient_variance": {"train": TRAIN, "marks": [0, 5], "draws": 60, "batch": 10},
+    "marginal_likelihood": {"train": TRAIN, "latent_sizes": [2, 6], "samples": [1, 10, 100], "images": 10},
+    "inference": {"train": {**TRAIN, "binarisation": "threshold"}, "epochs": 3, "bottlenecks": [2, 4]},
+    "likelihoods": {"train": GREY, "samples": 5},
+    "collapse": {"train": TRAIN, "warmup_steps": 10},
+    "half_rings": {
+        "train": {**GREY, "model": {**GREY["model"], "latent_size": 2}},
+        "seeds": [0],
+        "pixels": 12,
+        "samples": 5,
+    },
+    "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
+    "manifold": {"train": TRAIN, "side": 4},
+    "classes": {"train": TRAIN, "components": 2},
+    "semi_supervised": {
+        "labels": [20],
+        "seeds": 2,
+        "m1": TRAIN,
+        "m2": M2,
+        "m1m2": {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"},
+        "cnn_fit": FIT,
+    },
+}
+
+
+def run(name: str, device: str = "cpu", **changes: object) -> dict[str, Panel]:
+    """The panels of a study by name."""
+    settings = study_settings(name, SMALL[name] | changes)
+    panels = run_study(name, settings, load_images(STUDIES[name].data), 0, device, silent)
+    return {panel.name: panel for panel in panels}
+
+
+def check(panels: dict[str, Panel]) -> None:
+    assert panels
+    for panel in panels.values():
+        assert panel.title
+        if panel.kind == "images":
+            assert panel.array.ndim == 4 and np.isfinite(panel.array).all()
+            assert panel.array.min() >= 0 and panel.array.max() <= 1
+        else:
+            assert len(panel.frame) and not panel.frame.isna().any().any()

@@ -1,0 +1,30 @@
+"""Every study of the registry runs on embedded data with small settings, on any device."""
+
+import pytest
+
+from molvae.errors import ConfigError
+from molvae.experiments.studies.registry import STUDIES, study_settings
+
+from ...other_device import other_device
+from .small import check, run
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study(name):
+    check(run(name))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_on_an_accelerator_nothing_stays_behind(name):
+    """Every study on a device whose tensors cannot be mixed with those of the processor."""
+    with other_device() as device:
+        check(run(name, device))
+
+
+def test_settings_and_names_are_checked():
+    assert study_settings("collapse", {}).warmup_steps == 600
+    with pytest.raises(ConfigError, match="no study 'colapse': did you mean 'collapse'"):
+        study_settings("colapse", {})
+    with pytest.raises(ConfigError, match="did you mean 'warmup_steps'"):
+        study_settings("collapse", {"warmpu_steps": 3})
+    assert all(STUDIES.descriptions[name] for name in STUDIES)
