@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, InputError
 from molvae.experiments.studies.labels import METHODS
 from molvae.experiments.studies.registry import STUDIES, run_study, study_settings
 from molvae.images.datasets import load_images
@@ -100,3 +100,16 @@ def test_a_study_of_classes_needs_classes():
     )
     with pytest.raises(ConfigError, match="no classes"):
         run_study("classes", study_settings("classes", {}), unlabelled, 0, "cpu", silent)
+
+
+def test_codes_that_say_nothing_are_an_error_of_ours():
+    untrained = {**TRAIN, "fit": {**FIT, "epochs": 1, "learning_rate": 1e-9}}
+    settings = study_settings("semi_supervised", {"methods": ["M1+SVM"], "labels": [20], "seeds": 1, "m1": untrained})
+    with pytest.raises(InputError, match="no active dimension"):
+        run_study("semi_supervised", settings, load_images("digits"), 0, "cpu", silent)
+
+
+def test_a_partial_table_keeps_the_settings_of_the_study():
+    settings = study_settings("half_rings", {"train": {"fit": {"epochs": 3}}})
+    assert (settings.train.binarisation, settings.train.model.latent_size) == ("none", 2)
+    assert (settings.train.fit.epochs, settings.train.fit.learning_rate) == (3, 3e-3)

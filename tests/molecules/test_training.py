@@ -56,7 +56,7 @@ def test_the_property_predictor_is_part_of_the_objective_unless_its_weight_is_ze
 @pytest.mark.parametrize("name", ("beta", "corruption"))
 @pytest.mark.parametrize("knots", ([], [[5, 0.1], [2, 0.2]], [[0, -0.1]]))
 def test_schedules_go_forward_and_are_not_negative(name, knots):
-    with pytest.raises(ConfigError, match="at least one knot|greater than or equal to 0"):
+    with pytest.raises(ConfigError, match=r"at least one knot|greater than or equal to 0"):
         MoleculeObjectiveConfig.create({name: knots})
 
 
