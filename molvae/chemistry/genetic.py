@@ -75,10 +75,13 @@ class GraphGA:
         self.population_size, self.mutation_rate, self.rng = population_size, mutation_rate, rng
         self.population: list[tuple[float, Molecule]] = []
         self.seen: set[str] = set()
+        self.untold: set[str] = set()  # of those, what was proposed and has not been told
 
     def tell(self, molecules: Sequence[Molecule], scores: Sequence[float]) -> None:
         """Take in molecules with scores to be maximised; those without a finite score are only remembered."""
-        self.seen |= {molecule.smiles for molecule in molecules}
+        told = {molecule.smiles for molecule in molecules}
+        self.seen |= told
+        self.untold -= told
         self.population += [(float(y), m) for m, y in zip(molecules, scores, strict=True) if np.isfinite(y)]
         ranked = sorted(set(self.population), key=lambda pair: (-pair[0], pair[1].smiles))
         self.population = ranked[: self.population_size]
@@ -92,6 +95,7 @@ class GraphGA:
             child = self._child()
             if child is not None and child.smiles not in self.seen:
                 self.seen.add(child.smiles)
+                self.untold.add(child.smiles)
                 children.append(child)
         return children
 
@@ -108,15 +112,16 @@ class GraphGA:
         return self.population[rank][1].mol
 
     def state(self) -> dict[str, Any]:
-        """The random state and what was proposed, as JSON; the population comes from telling again."""
+        """The random state and what was proposed for nothing, as JSON; all else comes from telling again."""
         version, internal, gauss = self.rng.getstate()
-        return {"random": [version, list(internal), gauss], "seen": sorted(self.seen)}
+        return {"random": [version, list(internal), gauss], "untold": sorted(self.untold)}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from :meth:`state`."""
+        """Go on from :meth:`state`, after the same molecules have been told."""
         version, internal, gauss = state["random"]
         self.rng.setstate((version, tuple(internal), gauss))
-        self.seen = set(state["seen"])
+        self.untold = set(state["untold"])
+        self.seen |= self.untold
 
 
 def _cut_chain(mol: Chem.Mol, rng: random.Random) -> list[Chem.Mol]:

@@ -6,7 +6,7 @@ A schedule belongs to the step, never to the model: a model that is evaluated do
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
@@ -74,6 +74,8 @@ class Schedule(Config):
     """Where the exponential decay ends."""
     knots: tuple[tuple[Step, Weight], ...] = ()
     """(step, value), steps rising; constant before the first and after the last."""
+
+    whole: ClassVar[bool] = True
 
     @model_validator(mode="before")
     @classmethod

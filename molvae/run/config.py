@@ -2,15 +2,16 @@
 
 An unknown key is an error that names the nearest known one, so that a misspelt setting never passes silently. Every
 number has a lower and an upper bound, so that a slip of the pen does not ask for more memory or time than there is.
+A table changes only what it names: where a field has settings of its own as its default, the others stay.
 """
 
 import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from molvae.errors import ConfigError, abbreviate
 
@@ -23,6 +24,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """What generators of random numbers take; see also :mod:`molvae.run.seeds`."""
 _MAX_BYTES = 1_000_000  # of a TOML file
+_MAX_PROBLEMS = 20  # of a configuration that are told at once
 _DEEP_KEY = re.compile(r"(?<![^\s.=])(?:[^\s.=]++[ \t]*+\.[ \t]*+){50}")
 """A key such as ``a.a.a. ... .a``, for which the parser takes quadratic time."""
 
@@ -31,6 +33,16 @@ class Config(BaseModel):
     """Base of every configuration: immutable, and it refuses keys that it does not know, NaN and infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    whole: ClassVar[bool] = False
+    """Whether a table replaces a default as a whole, because its settings mean nothing without each other."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_tables(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {name: _over(fields[name].default, value) if name in fields else value for name, value in values.items()}
 
     @classmethod
     def create(cls, values: dict[str, Any] | None = None, /, **overrides: Any) -> Self:
@@ -79,20 +91,31 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
 
 
+def _over(default: Any, value: Any) -> Any:
+    """A table of settings, completed by what the default sets; anything else as it is."""
+    if not (isinstance(default, Config) and not default.whole and isinstance(value, dict)):
+        return value
+    chosen = {name: getattr(default, name) for name in default.model_fields_set}
+    return {**chosen, **{name: _over(chosen.get(name), part) for name, part in value.items()}}
+
+
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:
     lines = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
+    problems = error.errors()
+    for item in problems[:_MAX_PROBLEMS]:
+        where = abbreviate(".".join(abbreviate(str(part)) for part in item["loc"]), 200)
         if item["type"] == "extra_forbidden":
             known = sorted(_fields_at(cls, item["loc"][:-1]))
             near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}"
             lines.append(f"unknown setting {where!r}{hint}")
         else:
-            message = item["msg"].removeprefix("Value error, ")
+            message = abbreviate(item["msg"].removeprefix("Value error, "), 4000)
             # of a whole table, the message says what is wrong in it
             got = "" if isinstance(item["input"], dict) else f" (got {_shown(item['input'])})"
             lines.append(f"setting {where!r}: {message}{got}" if where else message)
+    if len(problems) > _MAX_PROBLEMS:
+        lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
     return "\n".join(lines)
 
 

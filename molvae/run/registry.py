@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, abbreviate
 
 Thing = TypeVar("Thing")
 
@@ -46,7 +46,7 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         if name not in self._targets:
             near = difflib.get_close_matches(str(name), self._targets, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._targets)}"
-            raise ConfigError(f"no {self.what} {name!r}: {hint}")
+            raise ConfigError(f"no {self.what} {abbreviate(name)!r}: {hint}")
         return name
 
     def __getitem__(self, name: str) -> Thing:

@@ -55,3 +55,21 @@ def test_children_do_not_depend_on_how_their_parents_were_written():
         search.tell([Molecule.parse(text)[0] for text in texts], [1.0, 2.0, 3.0, 4.0])
         asked.append(search.ask(20))
     assert asked[0] == asked[1]
+
+
+def test_the_state_is_the_random_state_and_what_was_proposed_for_nothing():
+    """Told again what was told, it goes on as if it had not been stopped, and never proposes a refused one again."""
+    search, history = GraphGA(20, random.Random(0)), []
+    proposed = [Molecule.parse(text)[0] for text in PARENTS]
+    for _ in range(5):
+        accepted = [molecule for molecule in proposed if molecule.mol.GetNumAtoms() % 3]
+        history.append((accepted, [float(molecule.mol.GetNumAtoms()) for molecule in accepted]))
+        search.tell(*history[-1])
+        state = search.state()
+        proposed = search.ask(8)
+    assert 0 < len(state["untold"]) < sum(len(molecules) for molecules, _ in history)
+    resumed = GraphGA(20, random.Random(9))
+    for told in history:
+        resumed.tell(*told)
+    resumed.load_state(state)
+    assert resumed.ask(8) == proposed and resumed.seen == search.seen

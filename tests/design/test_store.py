@@ -145,9 +145,18 @@ def test_the_state_of_a_step_is_exact_and_its_text_deterministic(path: Path) -> 
         store.record_step(1, state, 1.5)
         store.record_step(2, dict(reversed(state.items())), 1.5)
         assert store.last_step() == 2 and store.last_state() == state
-        texts = [row[0] for row in store._connection.execute("SELECT state FROM steps")]
-        assert store.steps()["state"].tolist() == [state, state]
-    assert texts[0] == texts[1] == '{"a":{"\\u00e9":null},"b":[0.1,1e-300],"best":-Infinity}'
+        text = store._connection.execute("SELECT state FROM steps WHERE step = 2").fetchone()[0]
+    assert text == '{"a":{"\\u00e9":null},"b":[0.1,1e-300],"best":-Infinity}'
+
+
+def test_only_the_newest_state_is_kept(path: Path) -> None:
+    with CampaignStore(path) as store:
+        for step in range(3):
+            store.record_step(step, {"seen": step}, 1.0)
+        assert store.steps()["state"].tolist() == [{}, {}, {"seen": 2}]
+        with pytest.raises(RunFolderError, match="already"):
+            store.record_step(2, {"seen": 9}, 1.0)
+        assert store.last_state() == {"seen": 2}
 
 
 def test_nothing_is_ever_stored_twice(path: Path) -> None:
@@ -323,9 +332,11 @@ FORK = """
 import os, sys, time
 from molvae.design.store import CampaignStore
 store = CampaignStore(sys.argv[1])
+reading, writing = os.pipe()
 if os.fork() == 0:
+    os.write(writing, b".")  # the child runs, so it has closed what it must not keep
     time.sleep(60)
-print("open", flush=True)
+os.read(reading, 1)
 os.kill(os.getpid(), 9)
 """
 

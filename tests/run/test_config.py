@@ -11,6 +11,7 @@ from molvae.run.config import Config
 
 class Inner(Config):
     width: int = Field(8, ge=1)
+    height: int = Field(8, ge=1)
 
 
 class Outer(Config):
@@ -22,6 +23,37 @@ def test_defaults_and_overrides():
     assert Outer.create().inner.width == 8
     assert Outer.create({"rate": 0.5}, rate=0.25).rate == 0.25
     assert Outer.create({"rate": 0.5}, rate=None).rate == 0.5
+
+
+class Choice(Config):
+    """Settings that mean nothing without each other."""
+
+    whole = True
+    kind: str = "constant"
+    steps: int = 0
+
+
+class Study(Config):
+    outer: Outer = Outer(rate=0.5, inner=Inner(width=3, height=4))
+    choice: Choice = Choice(kind="linear", steps=9)
+
+
+def test_a_table_changes_only_what_it_names():
+    assert Study.create({"outer": {"inner": {"height": 7}}}).outer == Outer(rate=0.5, inner=Inner(width=3, height=7))
+    assert Study.create({"outer": {"rate": 1.0}}).outer.inner == Inner(width=3, height=4)
+    assert Study.create({"outer": Outer()}).outer == Outer()
+
+
+def test_what_belongs_together_is_replaced_as_a_whole():
+    assert Study.create({"choice": {"kind": "cyclical"}}).choice == Choice(kind="cyclical", steps=0)
+
+
+def test_a_long_key_and_many_problems_are_told_in_short():
+    with pytest.raises(ConfigError, match=r"unknown setting 'aaaa.*\.\.\.a+'") as problem:
+        Outer.create({"a" * 900_000: 1})
+    assert len(str(problem.value)) < 500
+    with pytest.raises(ConfigError, match=r"and 9980 more$"):
+        Outer.create({f"key{number}": 1 for number in range(10_000)})
 
 
 def test_unknown_key_names_the_nearest_known_one():

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from molvae.core.fit import FitConfig, fit
+from molvae.errors import InputError
 from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import ImageBatch, ImageBatches, binarise
 from molvae.images.datasets import ImageData, ImageSplit
@@ -141,6 +142,8 @@ class _Codes:
         # codes of the grey images: the mean of what binary draws would give, without their noise
         codes = m1.encode(data.train.pixels)
         self.active = codes.var(0) > 0.01
+        if not self.active.any():
+            raise InputError("M1 tells nothing of the images (no active dimension): train it longer (settings.m1.fit)")
         self.train = self._split(codes, data.train.labels)
         self.test = self._split(m1.encode(data.test.pixels), data.test.labels)
 

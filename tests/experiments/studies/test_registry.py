@@ -28,3 +28,9 @@ def test_settings_and_names_are_checked():
     with pytest.raises(ConfigError, match="did you mean 'warmup_steps'"):
         study_settings("collapse", {"warmpu_steps": 3})
     assert all(STUDIES.descriptions[name] for name in STUDIES)
+
+
+def test_a_partial_table_keeps_the_settings_of_the_study():
+    settings = study_settings("half_rings", {"train": {"fit": {"epochs": 3}}})
+    assert (settings.train.binarisation, settings.train.model.latent_size) == ("none", 2)
+    assert (settings.train.fit.epochs, settings.train.fit.learning_rate) == (3, 3e-3)
