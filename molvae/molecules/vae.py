@@ -80,7 +80,10 @@ class MoleculeVAE(Pretrained):
 
     def posterior(self, x: TokenBatch) -> Posterior:
         """q(z|x), in the space whose prior is N(0, I)."""
-        q: Posterior = self.encoder(x)
+        return self.in_latent_space(self.encoder(x))
+
+    def in_latent_space(self, q: Posterior) -> Posterior:
+        """The encoder's distribution over codes -> that over z."""
         return q if self.decoder.flow is None else FlowPosterior(q, self.decoder.flow)
 
     def auxiliary(self, x: TokenBatch, z: Tensor) -> dict[str, Tensor]:
