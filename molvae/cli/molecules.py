@@ -49,16 +49,20 @@ def encode(
     input: options.Input = None,
     output: options.Output = None,
     model: options.Model = DEFAULT_MODEL,
+    refine: Annotated[
+        bool, typer.Option(help="Move each point until it decodes to its molecule (50 molecules a second).")
+    ] = True,
     smiles_column: options.Column = None,
     device: options.Device = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
-    """Latent points of molecules: the table with columns z0, z1, ..., z_model (whose they are) and error added.
+    """Latent points of molecules: the table with columns z0, z1, ..., z_model (whose they are), exact and error added.
 
-    A refused row stays, empty.
+    exact says whether greedy decoding of the point gives the molecule back. A refused row stays, empty.
     """
     from molvae.molecules.tables import encode_table
 
-    table = encode_table(_load(model, device), options.read(input, smiles_column))
+    table = encode_table(_load(model, device), options.read(input, smiles_column), refine, options.progress_of(quiet))
     options.write(table, output, int((table["error"] != "").sum()))
 
 

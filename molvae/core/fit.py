@@ -44,6 +44,16 @@ class Batches(Protocol):
     def epoch(self, number: int, skip: int = 0) -> Iterator[Any]: ...
 
 
+class Memory(Protocol):
+    """What an objective keeps from step to step; it is part of every checkpoint."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it."""
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take it up where :meth:`tensors` left it."""
+
+
 class FitConfig(Config):
     """How to train."""
 
@@ -53,6 +63,8 @@ class FitConfig(Config):
     """Peak of the schedule (Adam)."""
     warmup_steps: int = Field(200, ge=0, le=1_000_000_000)
     """Steps over which the learning rate rises."""
+    hold: float = Field(0.0, ge=0, le=1)
+    """Share of the run before which the learning rate does not fall."""
     weight_decay: float = Field(0.0, ge=0, le=10)
     """Decoupled weight decay (AdamW)."""
     clip_norm: float = Field(5.0, gt=0, le=1e6)
@@ -83,6 +95,7 @@ def fit(
     device: str = "auto",
     progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
+    memory: Memory | None = None,
 ) -> None:
     """Train ``model`` in place and leave ``last.safetensors``, ``best.safetensors`` and ``metrics.csv`` in ``folder``.
 
@@ -99,6 +112,7 @@ def fit(
         device: ``auto`` or a torch device.
         progress: told how far it has come.
         on_log: also told every logged row (TensorBoard).
+        memory: what the objective keeps from step to step, if anything.
 
     Raises:
         MolvaeError: the objective became NaN or infinite.
@@ -112,7 +126,7 @@ def fit(
     total = config.epochs * len(batches)
     state, pending = _State(), None
     if (folder / LAST).is_file():
-        state, pending = _resume(folder, model, optimizer, average)
+        state, pending = _resume(folder, model, optimizer, average, memory)
     log = _MetricsLog(folder / "metrics.csv", state.step, total, progress, on_log)
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
@@ -125,7 +139,9 @@ def fit(
         for batch in batches.epoch(epoch, skip):
             model.train()
             for group in optimizer.param_groups:
-                group["lr"] = warmup_cosine(state.step, config.learning_rate, config.warmup_steps, total)
+                group["lr"] = warmup_cosine(
+                    state.step, config.learning_rate, config.warmup_steps, total, hold=config.hold
+                )
             generator.manual_seed(step_seed(config.seed, state.step))
             with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
                 values, logged = objective(model, batch.to(target), state.step, generator)
@@ -153,9 +169,9 @@ def fit(
                         row |= {f"valid_{name}": value for name, value in validate(weights, state.step).items()}
                     _keep_if_best(state, row[f"valid_{config.monitor}"], weights, folder, config.patience)
                 log.write(row)
-                _save(folder, model, optimizer, average, state)
+                _save(folder, model, optimizer, average, state, memory)
             elif state.step % config.checkpoint_every == 0:
-                _save(folder, model, optimizer, average, state, log.pending())
+                _save(folder, model, optimizer, average, state, memory, log.pending())
             if state.stopped or at_end:
                 break
     if validate is not None and (folder / BEST).is_file():
@@ -200,23 +216,32 @@ def _save(
     optimizer: torch.optim.Optimizer,
     average: AveragedModel | None,
     state: _State,
+    memory: Memory | None,
     pending: dict[str, Any] | None = None,
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     if average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    if memory is not None:
+        tensors |= {f"memory.{name}": tensor for name, tensor in memory.tensors().items()}
     save_tensors(folder / LAST, tensors, {**vars(state), "pending": pending})
 
 
 def _resume(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedModel | None,
+    memory: Memory | None,
 ) -> tuple[_State, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
     restore_optimizer(optimizer, _part(tensors, "optimizer."))
     if average is not None:
         average.load_state_dict(_part(tensors, "average."))
+    if memory is not None:
+        memory.restore(_part(tensors, "memory."))
     pending = header.pop("pending")
     return _State(**header), pending
 

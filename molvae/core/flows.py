@@ -101,8 +101,12 @@ class FlowPosterior:
         self._drawn[:] = [(u, code, log_det)]  # log_prob is asked for at these very points next
         return u
 
+    def codes(self, u: Samples) -> tuple[Samples, PerSample]:
+        """z = f^-1(u) (..., D) and log |det du/dz| (...); at once for the points drawn last."""
+        known = self._drawn and self._drawn[0][0] is u
+        return self._drawn[0][1:] if known else self.flow.inverse(u)
+
     def log_prob(self, z: Samples) -> PerSample:
         # change of variables: log q(u) = log q(z) - log |det du/dz|
-        known = self._drawn and self._drawn[0][0] is z
-        code, log_det = self._drawn[0][1:] if known else self.flow.inverse(z)
+        code, log_det = self.codes(z)
         return self.base.log_prob(code) - log_det

@@ -29,11 +29,15 @@ def cyclical(step: int, value: float, period: int, rising: float = 0.5) -> float
     return value * min(1.0, (step % period) / (rising * period))
 
 
-def warmup_cosine(step: int, value: float, warmup: int, total: int, floor: float = 0.01) -> float:
-    """Linear rise over ``warmup`` steps, then half a cosine down to ``floor * value`` at ``total`` steps."""
+def warmup_cosine(step: int, value: float, warmup: int, total: int, floor: float = 0.01, hold: float = 0.0) -> float:
+    """Linear rise over ``warmup`` steps, then half a cosine down to ``floor * value`` at ``total`` steps.
+
+    ``hold`` is the share of all steps before which the fall does not begin.
+    """
     if step < warmup:
         return value * (step + 1) / warmup
-    progress = min(1.0, (step - warmup) / max(1, total - warmup))
+    start = max(warmup, int(hold * total))
+    progress = min(1.0, max(0, step - start) / max(1, total - start))
     return value * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
@@ -122,6 +126,11 @@ class Schedule(Config):
         if self.kind == "knots":
             return piecewise_linear(step, self.knots)
         return self.value
+
+    @property
+    def used(self) -> bool:
+        """Whether it is ever above zero."""
+        return any(value > 0 for _, value in self.knots) if self.kind == "knots" else self.value > 0
 
     @property
     def final(self) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from molvae.core.categorical import Categorical, RelaxedCategorical
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
-from molvae.core.fit import Batches, FitConfig, Objective, fit
+from molvae.core.fit import Batches, FitConfig, Memory, Objective, fit
 from molvae.core.objectives import OBJECTIVES, free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
@@ -30,6 +30,10 @@ Model = TypeVar("Model", bound=VAE)
 
 Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
 """(step, generator) -> what is done to z before it is decoded at that step, or None."""
+
+Addition = Callable[[Any, Terms, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+"""(model, terms, step, generator) -> what is added to the objective, (B,) or a scalar in nats per example, and terms to
+log."""
 
 
 class ObjectiveConfig(Config):
@@ -95,12 +99,15 @@ class TrainingConfig(Config):
     fit: FitConfig = FitConfig()
 
 
-def vae_objective(config: ObjectiveConfig, perturbation: Perturbation | None = None) -> Objective:
+def vae_objective(
+    config: ObjectiveConfig, perturbation: Perturbation | None = None, additions: Sequence[Addition] = ()
+) -> Objective:
     """The objective of the training loop for these settings.
 
     Args:
         config: which bound, and the schedules of all its numbers.
         perturbation: what happens to z on its way to the decoder.
+        additions: further parts of the objective, which may need more than the terms of the batch.
     """
     bound = config.bound
 
@@ -124,6 +131,9 @@ def vae_objective(config: ObjectiveConfig, perturbation: Perturbation | None = N
         logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
         if config.temperature is not None:
             logged["temperature"] = torch.tensor(config.temperature.at(step))
+        for addition in additions:
+            more, further = addition(model, terms, step, generator)
+            value, logged = value + more, logged | further
         return value, logged
 
     return objective
@@ -136,14 +146,21 @@ def _auxiliary(terms: Terms, name: str) -> Tensor:
     return terms.aux[name]
 
 
-def initial_model(kind: type[Saved], config: TrainingConfig, shape: Config, build: Callable[[], Saved]) -> Saved:
+def initial_model(
+    kind: type[Saved],
+    config: TrainingConfig,
+    shape: Config,
+    build: Callable[[], Saved],
+    grow: Callable[[Saved], Saved | None] = lambda model: None,
+) -> Saved:
     """The model that training begins with.
 
     Args:
         kind: class of the model.
         config: says whose weights to begin with, and the seed of random ones.
-        shape: the architecture that the run asks for, which the initial model must have.
+        shape: the architecture that the run asks for, which the initial model must have or be grown to.
         build: makes a new model.
+        grow: the initial model -> the same function as a model of this architecture, or None if that cannot be.
 
     Raises:
         ConfigError: the initial model has another architecture.
@@ -155,7 +172,10 @@ def initial_model(kind: type[Saved], config: TrainingConfig, shape: Config, buil
             return build()
     model = kind.from_pretrained(config.initial, "cpu")
     if model.config != shape:
-        raise ConfigError(f"initial: {config.initial} is of another architecture: {model.config}")
+        grown = grow(model)
+        if grown is None:
+            raise ConfigError(f"initial: {config.initial} is of another architecture: {model.config}")
+        model = grown
     model.card = ""  # it speaks of other weights
     return model
 
@@ -202,6 +222,8 @@ def train_vae(
     progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
     perturbation: Perturbation | None = None,
+    additions: Sequence[Addition] = (),
+    memory: Memory | None = None,
 ) -> Model:
     """Train, or go on training, and return the model with its best weights.
 
@@ -215,7 +237,9 @@ def train_vae(
         progress: told how far it has come.
         on_log: told every row of metrics.
         perturbation: what happens to z on its way to the decoder.
+        additions: further parts of the objective.
+        memory: what they keep from step to step.
     """
-    objective = vae_objective(config.objective, perturbation)
-    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    objective = vae_objective(config.objective, perturbation, additions)
+    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, memory)
     return model

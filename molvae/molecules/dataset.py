@@ -77,6 +77,13 @@ class MoleculeDataset:
         """(n,) tokens of each molecule, ``<eos>`` not counted."""
         return np.diff(self.offsets)
 
+    def take(self, rows: np.ndarray) -> "MoleculeDataset":
+        """These molecules, in this order."""
+        parts = [self.flat[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        flat = np.concatenate(parts) if parts else self.flat[:0]
+        offsets = np.concatenate([[0], np.cumsum(self.lengths()[rows])]).astype(np.int64)
+        return MoleculeDataset(flat, offsets, None if self.properties is None else self.properties[rows])
+
     def batch(self, rows: np.ndarray) -> TokenBatch:
         """Gather rows into a padded batch."""
         longest = int(self.lengths()[rows].max(initial=0))

@@ -91,7 +91,10 @@ class RecurrentDecoder(nn.Module):
 
     def logits(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (T, N, V)."""
-        code = self.code(z)
+        return self.logits_of_codes(self.codes(z), inputs)
+
+    def logits_of_codes(self, code: Tensor, inputs: Tensor) -> Tensor:
+        """As :meth:`logits`, from codes (N, D)."""
         # the time axis comes first, so that each step of the recurrence reads one block of memory
         tokens = nn.functional.one_hot(inputs.t(), self.vocabulary_size)
         parts = [tokens, code.expand(len(tokens), *code.shape)]
@@ -111,7 +114,7 @@ class RecurrentDecoder(nn.Module):
         """Empty sequences at z (N, D), to be written token by token; ``dtype`` of the matrix products."""
         return Generation(self, z, dtype)
 
-    def code(self, z: Tensor) -> Tensor:
+    def codes(self, z: Tensor) -> Tensor:
         """Latent points (N, D) -> what the recurrence and the position features see (N, D)."""
         code: Tensor = z if self.flow is None else self.flow.inverse(z)[0]
         return code
@@ -133,7 +136,7 @@ class Generation:
     """
 
     def __init__(self, decoder: RecurrentDecoder, z: Tensor, dtype: torch.dtype) -> None:
-        code = decoder.code(z)
+        code = decoder.codes(z)
         self.rows = torch.arange(len(z), device=z.device)
         self.written = 0
         self.state = decoder.initial_state(code).to(dtype)

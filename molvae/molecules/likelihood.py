@@ -11,6 +11,17 @@ from molvae.molecules.protocols import SequenceDecoder
 from molvae.molecules.vocabulary import PAD_INDEX
 
 
+def sequence_log_prob(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Sum of the log-probabilities of all tokens (N, T), ``<eos>`` included and padding not, under logits (T, N, V);
+    (N,).
+    """
+    targets = tokens.t()  # (T, N)
+    nll = nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD_INDEX, reduction="none"
+    )
+    return -nll.view_as(targets).sum(0)
+
+
 @dataclass(frozen=True)
 class SequenceLikelihood:
     """p(x|z) = prod_t p(x_t | x_<t, z) for z (S, B, D)."""
@@ -21,13 +32,8 @@ class SequenceLikelihood:
     def log_prob(self, x: TokenBatch) -> Tensor:
         """Sum of the log-probabilities of all tokens, ``<eos>`` included and padding not, (S, B)."""
         samples, batch, _ = self.z.shape
-        inputs = x.inputs.repeat(samples, 1)
-        targets = x.tokens.repeat(samples, 1).t()  # (T, N)
-        logits = self.decoder.logits(self.z.flatten(0, 1), inputs)
-        nll = nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD_INDEX, reduction="none"
-        )
-        return -nll.view_as(targets).sum(0).view(samples, batch)
+        logits = self.decoder.logits(self.z.flatten(0, 1), x.inputs.repeat(samples, 1))
+        return sequence_log_prob(logits, x.tokens.repeat(samples, 1)).view(samples, batch)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One sequence drawn for each z, (S, B, T), padded."""

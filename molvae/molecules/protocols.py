@@ -71,5 +71,11 @@ class SequenceDecoder(Protocol):
     def logits(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (T, N, V)."""
 
+    def codes(self, z: Tensor) -> Tensor:
+        """Latent points (N, D) -> what the decoder reads (N, D): z itself, or the inverse of the flow at z."""
+
+    def logits_of_codes(self, code: Tensor, inputs: Tensor) -> Tensor:
+        """As :meth:`logits`, from codes (N, D)."""
+
     def begin(self, z: Tensor, dtype: torch.dtype) -> GrowingSequences:
         """Empty sequences at z (N, D); ``dtype`` of the matrix products."""

@@ -128,9 +128,20 @@ def decode_table(
     seed: int,
     choose: Choice,
 ) -> pd.DataFrame:
+    """The first molecule of each point (n, D) as a table, see :func:`decode_points` and :func:`points_table`."""
+    return points_table(decode_points(model, z, n_decodings, temperature, mask, seed, choose))
+
+
+def preferring(point: PointCandidates, identity: str | None) -> PointCandidates:
+    """The same with this molecule first, if it is among the candidates."""
+    ordered = sorted(point.candidates, key=lambda option: option.item.identity != identity)
+    return replace(point, candidates=tuple(ordered))
+
+
+def points_table(points: Sequence[PointCandidates]) -> pd.DataFrame:
     """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
     rows = []
-    for point in decode_points(model, z, n_decodings, temperature, mask, seed, choose):
+    for point in points:
         winner = point.candidates[0] if point.candidates else None
         rows.append(
             {

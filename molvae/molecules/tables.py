@@ -4,8 +4,10 @@ import pandas as pd
 
 from molvae.chemistry.tables import beside
 from molvae.errors import ConfigError, InputError
+from molvae.molecules.refinement import rebuilt
 from molvae.molecules.reranking import Choice
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import Progress, on_stderr
 from molvae.weights import DEFAULT_MODEL, model_name, shipped_models
 
 MODEL_COLUMN = "z_model"
@@ -13,18 +15,27 @@ MODEL_COLUMN = "z_model"
 _MAX_DECODINGS = 10_000_000
 
 
-def encode_table(model: MoleculeVAE, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the columns ``z_model``, ``error`` and ``z0, z1, ...`` added; a refused row stays.
+def encode_table(
+    model: MoleculeVAE, table: pd.DataFrame, refine: bool = True, progress: Progress = on_stderr
+) -> pd.DataFrame:
+    """The table with the columns ``z_model``, ``exact``, ``error`` and ``z0, z1, ...`` added; a refused row stays.
+
+    ``exact`` says whether greedy decoding of the point, without a mask, gives the molecule back.
 
     Args:
         model: whose latent space is meant.
         table: molecules, in a column ``smiles``.
+        refine: see :meth:`MoleculeVAE.encode`.
+        progress: told how far it has come.
     """
-    z, problems = model.encode_with_errors(table["smiles"].astype(str).tolist())
+    smiles = table["smiles"].astype(str).tolist()
+    z, problems = model.encode_with_errors(smiles, refine=refine, progress=progress)
     points = pd.DataFrame(z.numpy(), columns=point_columns(model))
     name = model_name(model.folder) if model.folder else ""
     errors = [problems.get(row, "") for row in range(len(table))]
-    result = table.reset_index(drop=True).assign(**{MODEL_COLUMN: name, "error": errors})
+    result = table.reset_index(drop=True).assign(
+        **{MODEL_COLUMN: name, "exact": rebuilt(model, smiles, z), "error": errors}
+    )
     return pd.concat([result.drop(columns=points.columns, errors="ignore"), points], axis=1)
 
 

@@ -1,21 +1,33 @@
-"""Train a molecular VAE on SMILES: the recipe's settings, the corruption of codes and the validation of a run."""
+"""Train a molecular VAE on SMILES: the recipe's settings, what is added to the bound, and the validation of a run."""
 
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
+from molvae.core.flows import FlowPosterior
 from molvae.core.schedules import Schedule
-from molvae.core.training import BoundValidator, ObjectiveConfig, Perturbation, TrainingConfig, initial_model, train_vae
+from molvae.core.terms import Terms
+from molvae.core.training import (
+    Addition,
+    BoundValidator,
+    ObjectiveConfig,
+    Perturbation,
+    TrainingConfig,
+    initial_model,
+    train_vae,
+)
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
+from molvae.molecules.distillation import Distillation, DistillationConfig
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.config import Config
@@ -31,6 +43,10 @@ class MoleculeObjectiveConfig(ObjectiveConfig):
     """Weight of the KL term."""
     weights: dict[str, Schedule] = Field(default_factory=lambda: {"properties": Schedule()})
     """Weights of auxiliary terms; ``properties`` is the log-likelihood of the property predictor."""
+    density_weight: Schedule = Schedule(value=0.0)
+    """Least weight with which a learned prior (``flow_layers``) is fitted to the codes, whatever ``beta``: a small beta
+    is for precise codes and no reason to describe them badly.
+    """
     corruption: Schedule = Schedule(value=0.0)
     """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
     z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]. The decoder then learns to write a molecule from points that
@@ -55,8 +71,19 @@ class TrainConfig(TrainingConfig):
     max_length: int | None = Field(None, ge=1, le=10_000)
     """Longest molecule in tokens; default: a tenth above the longest in the training data."""
     model: MoleculeVAEConfig = MoleculeVAEConfig()
+    initial: str | None = None
+    """Begin with the weights of this model (a shipped name, a model or run folder), of the same architecture but for
+    further ``dilations``, which begin as the identity; default: random weights.
+    """
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()
+    distillation: DistillationConfig = DistillationConfig()
     validation: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _has_a_learned_prior(self) -> Self:
+        if self.objective.density_weight.used and not self.model.flow_layers:
+            raise ValueError("objective.density_weight is for a learned prior: set model.flow_layers, or leave it out")
+        return self
 
 
 @dataclass(frozen=True)
@@ -84,6 +111,23 @@ def corrupt(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
     mixing = torch.where(chosen, _MOST_NOISE * uniform_like(z, shape, generator), 0.0)
     noise = standard_normal_like(z, tuple(z.shape), generator)
     return (1 - mixing.square()).sqrt() * z + mixing * noise
+
+
+def density(config: MoleculeObjectiveConfig) -> Addition:
+    """What beta lacks of ``density_weight``, times log p(code) of a learned prior; nothing else gets a gradient."""
+
+    def addition(
+        model: MoleculeVAE, terms: Terms, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        weight = config.density_weight.at(step) - config.beta.at(step)
+        if weight <= 0:
+            return torch.zeros((), device=model.device), {}
+        assert isinstance(terms.q, FlowPosterior)
+        code, _ = terms.q.codes(terms.z)
+        point, log_det = terms.q.flow(code.detach())
+        return weight * (model.prior.log_prob(point) + log_det).mean(0), {}
+
+    return addition
 
 
 def train(
@@ -119,8 +163,26 @@ def train(
         raise InputError(f"no molecule of the training data fits the vocabulary of the initial model {config.initial}")
     batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
     validate = Validator(config, held_out, model.vocabulary)
-    perturbation = corruption(config.objective)
-    return train_vae(config, model, batches, validate, folder, device, progress, on_log, perturbation)
+    additions: list[Addition] = []
+    if config.objective.density_weight.used:
+        additions.append(density(config.objective))
+    distillation = None
+    if config.distillation.used:
+        distillation = Distillation(config.distillation, config.objective.beta, dataset, config.fit.seed)
+        additions.append(distillation)
+    return train_vae(
+        config,
+        model,
+        batches,
+        validate,
+        folder,
+        device,
+        progress,
+        on_log,
+        corruption(config.objective),
+        additions,
+        distillation,
+    )
 
 
 def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
@@ -130,12 +192,28 @@ def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
         model.predictor.set_scaling(torch.from_numpy(np.array(training.properties)))
         return model
 
-    model = initial_model(MoleculeVAE, config, config.model, build)
+    model = initial_model(MoleculeVAE, config, config.model, build, lambda model: _grown(model, config.model))
     if config.initial is not None and config.max_length not in (None, model.vocabulary.max_length):
         raise ConfigError(
             f"train.max_length: {config.initial} was made for {model.vocabulary.max_length} tokens: leave it out"
         )
     return model
+
+
+def _grown(model: MoleculeVAE, shape: MoleculeVAEConfig) -> MoleculeVAE | None:
+    """The same function by an encoder with further residual blocks, which add nothing yet (Chen et al. 2016,
+    "Net2Net"); None if the shapes differ in anything else.
+    """
+    old = model.config
+    further = shape.dilations[len(old.dilations) :]
+    if shape != old.model_copy(update={"dilations": old.dilations + further}):
+        return None
+    with torch.random.fork_rng(devices=[]):
+        grown = MoleculeVAE(shape, model.vocabulary)
+    weights = model.state_dict()
+    # blocks of zeros: only what they are added to goes through
+    grown.load_state_dict({name: weights.get(name, torch.zeros_like(new)) for name, new in grown.state_dict().items()})
+    return grown
 
 
 class Validator(BoundValidator):

@@ -17,7 +17,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from molvae.chemistry.domain import MOLECULES
-from molvae.chemistry.molecule import Molecule, parse_smiles
+from molvae.chemistry.molecule import Molecule, canonical, parse_smiles
 from molvae.core.candidates import PointCandidates, Prediction
 from molvae.core.distributions import Posterior
 from molvae.core.flows import CouplingFlow, FlowPosterior
@@ -31,10 +31,13 @@ from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.known import known_molecules
 from molvae.molecules.masks import constraint
 from molvae.molecules.predictor import PropertyPredictor
+from molvae.molecules.refinement import STEPS
+from molvae.molecules.refinement import refine as refine_encodings
 from molvae.molecules.registries import DECODERS, ENCODERS
-from molvae.molecules.reranking import Choice, decode_points, decode_table
+from molvae.molecules.reranking import Choice, decode_points, decode_table, points_table, preferring
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.device import gains_from_bfloat16
+from molvae.run.progress import Progress, on_stderr
 
 __all__ = ["MoleculeVAE", "MoleculeVAEConfig"]
 
@@ -77,7 +80,10 @@ class MoleculeVAE(Pretrained):
 
     def posterior(self, x: TokenBatch) -> Posterior:
         """q(z|x), in the space whose prior is N(0, I)."""
-        q: Posterior = self.encoder(x)
+        return self.in_latent_space(self.encoder(x))
+
+    def in_latent_space(self, q: Posterior) -> Posterior:
+        """The encoder's distribution over codes -> that over z."""
         return q if self.decoder.flow is None else FlowPosterior(q, self.decoder.flow)
 
     def auxiliary(self, x: TokenBatch, z: Tensor) -> dict[str, Tensor]:
@@ -128,6 +134,8 @@ class MoleculeVAE(Pretrained):
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
+        refine: bool = False,
+        progress: Progress = on_stderr,
     ) -> Tensor:
         """Molecules to latent points.
 
@@ -136,6 +144,8 @@ class MoleculeVAE(Pretrained):
             canonicalise: rewrite each SMILES as RDKit's canonical one first, as the model has learnt them.
             sample: draw z ~ q(z|x) instead of the posterior mean.
             generator: randomness of the draw.
+            refine: move each point until its greedy decoding is its molecule, see :mod:`molvae.molecules.refinement`.
+            progress: told how far the refinement has come.
 
         Returns:
             (n, D) float32 on the CPU; the row of a molecule that cannot be encoded is NaN, and an
@@ -144,7 +154,7 @@ class MoleculeVAE(Pretrained):
         Raises:
             InputError: a single string was given instead of a list.
         """
-        z, problems = self.encode_with_errors(smiles, canonicalise, sample, generator)
+        z, problems = self.encode_with_errors(smiles, canonicalise, sample, generator, refine, progress)
         if problems:
             shown = "; ".join(f"row {row}: {reason}" for row, reason in list(problems.items())[:5])
             more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
@@ -162,6 +172,8 @@ class MoleculeVAE(Pretrained):
         canonicalise: bool = True,
         sample: bool = False,
         generator: torch.Generator | None = None,
+        refine: bool = False,
+        progress: Progress = on_stderr,
     ) -> tuple[Tensor, dict[int, str]]:
         """As :meth:`encode`, but returns the reasons by row number instead of warning."""
         if isinstance(smiles, str):
@@ -174,7 +186,26 @@ class MoleculeVAE(Pretrained):
             points = q.rsample(1, generator)[0] if sample else q.mean
             z[[good[row] for row in rows]] = points.cpu()
         problems |= {good[row]: reason for row, reason in refused.items()}
+        if refine:
+            z = self.refine(strings, z, progress=progress)
         return z, dict(sorted(problems.items()))
+
+    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
+        """Points (n, D) moved until they decode to their n canonical SMILES, see :mod:`molvae.molecules.refinement`.
+
+        Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
+
+        Raises:
+            InputError: not as many points as molecules.
+        """
+        if z.ndim != 2 or len(z) != len(smiles):
+            raise InputError(f"refine takes as many points as molecules, {len(smiles)}, not {tuple(z.shape)}")
+        finite = torch.nonzero(torch.isfinite(z).all(-1)).flatten().tolist()
+        dataset, refused = MoleculeDataset.build([smiles[row] for row in finite], self.vocabulary)
+        rows = [row for index, row in enumerate(finite) if index not in refused]
+        refined = z.detach().float().cpu().clone()
+        refined[rows] = refine_encodings(self.decoder, dataset, refined[rows].to(self.device), steps, progress=progress)
+        return refined
 
     @torch.inference_mode()
     def log_posterior(self, smiles: Sequence[str], z: Tensor | np.ndarray) -> Tensor:
@@ -325,6 +356,7 @@ class MoleculeVAE(Pretrained):
         method: Literal["lerp", "slerp"] = "slerp",
         n_decodings: int = 50,
         seed: int = 0,
+        refine: bool = True,
     ) -> pd.DataFrame:
         """Molecules along a path between two others.
 
@@ -334,6 +366,8 @@ class MoleculeVAE(Pretrained):
             method: straight line or great circle (Shoemake 1985; White 2016).
             n_decodings: decodings for each point.
             seed: of the decoding.
+            refine: begin and end at points that decode to the two molecules, see :meth:`encode`; they then stand at the
+                ends of the table wherever one of the decodings gives them, whatever the encoder would choose.
 
         Returns:
             ``steps`` rows: ``t`` from 0 to 1, then as :meth:`decode`, then the predicted properties.
@@ -341,12 +375,16 @@ class MoleculeVAE(Pretrained):
         Raises:
             InputError: an end cannot be encoded.
         """
-        z, problems = self.encode_with_errors([start, end])
+        z, problems = self.encode_with_errors([start, end], refine=refine)
         if problems:
             raise InputError(f"cannot interpolate: {'; '.join(problems.values())}")
         t = torch.linspace(0, 1, steps)
         path = interpolate(z[0], z[1], t, method)
-        table = self.decode(path, n_decodings=n_decodings, seed=seed)
+        points = decode_points(self, path, n_decodings, seed=seed)
+        if refine:
+            for row, text in ((0, start), (-1, end)):
+                points[row] = preferring(points[row], canonical(text))
+        table = points_table(points)
         table.insert(0, "t", t.numpy())
         return pd.concat([table, self.predict(path).to_frame()], axis=1)
 

@@ -16,6 +16,7 @@ def test_encode_then_decode_gives_the_molecules_back(molvae, tmp_path):
     (tmp_path / "in.smi").write_text(f"{ASPIRIN} aspirin\n{CAFFEINE} caffeine\n")
     encoded = molvae("encode", "-i", "in.smi", "-o", "z.csv")
     assert encoded.returncode == 0, encoded.stderr
+    assert pd.read_csv(tmp_path / "z.csv")["exact"].tolist() == [True, True]
     decoded = molvae("decode", "-i", "z.csv", "--n-decodings", "20")
     assert decoded.returncode == 0, decoded.stderr
     result = table(decoded.stdout)
@@ -51,6 +52,13 @@ def test_interpolate(molvae):
     done = molvae("interpolate", ASPIRIN, CAFFEINE, "--steps", "5", "--n-decodings", "20")
     assert done.returncode == 0, done.stderr
     assert table(done.stdout)["t"].astype(float).tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert table(done.stdout)["smiles"].tolist()[::4] == [ASPIRIN, CAFFEINE]
+
+
+def test_encodings_are_refined_unless_that_is_turned_off(molvae, tmp_path):
+    (tmp_path / "in.smi").write_text("CC(C)Cc1ccc(C(C)C(=O)O)cc1 ibuprofen\n")
+    answers = [table(molvae("encode", "-i", "in.smi", *flag).stdout)["exact"][0] for flag in ([], ["--no-refine"])]
+    assert [str(answer) for answer in answers] == ["True", "False"]
 
 
 def test_score_keeps_rows_and_columns_and_names_what_it_refuses(molvae, tmp_path):

@@ -24,6 +24,13 @@ def test_learning_rate_rises_then_falls_to_its_floor():
     assert rates[110] == pytest.approx(0.1)
 
 
+def test_the_learning_rate_is_held_for_a_share_of_the_run():
+    rates = [warmup_cosine(step, 1.0, warmup=10, total=110, floor=0.1, hold=0.5) for step in range(111)]
+    assert rates[9:56] == [1.0] * 47 and rates[56] < 1
+    assert rates[110] == pytest.approx(0.1)
+    assert warmup_cosine(99, 1.0, warmup=10, total=100, hold=1.0) == 1.0
+
+
 class Numbers(Config):
     """A recipe with a schedule in it."""
 

@@ -26,6 +26,14 @@ def test_a_batch_is_tokens_end_and_padding():
     assert batch.inputs.tolist() == [[BOS_INDEX, c, c], [BOS_INDEX, c, EOS_INDEX]]
 
 
+def test_some_molecules_are_taken_with_their_properties():
+    taken = chains(30).take(np.array([7, 3]))
+    assert taken.lengths().tolist() == [8, 4]
+    assert taken.properties[:, 0].tolist() == [7, 3]
+    assert taken.batch(np.array([1])).tokens.tolist() == chains(30).batch(np.array([3])).tokens.tolist()
+    assert len(chains(3).take(np.array([], dtype=np.int64))) == 0
+
+
 def test_refused_molecules_are_named_and_their_properties_left_out():
     dataset, refused = MoleculeDataset.build(["C", "[Xe]", "CC"], VOCABULARY, np.array([[1.0], [2.0], [3.0]]))
     assert list(refused) == [1] and "[Xe]" in refused[1]

@@ -5,6 +5,8 @@ import pytest
 
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.tables import check_decodings, decode_table, encode_table, model_of_points
+from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 from .conftest import small_model
 
@@ -13,14 +15,26 @@ TABLE = pd.DataFrame({"smiles": ["CCO", "C1CC", "C#CCN1CCOCC1"], "name": ["a", "
 
 def test_there_and_back():
     model = small_model()
-    points = encode_table(model, TABLE)
-    assert points.columns.tolist() == ["smiles", "name", "z_model", "error", *[f"z{index}" for index in range(6)]]
+    points = encode_table(model, TABLE, progress=silent)
+    names = ["smiles", "name", "z_model", "exact", "error"]
+    assert points.columns.tolist() == [*names, *[f"z{index}" for index in range(6)]]
     assert points["error"].ne("").tolist() == [False, True, False]
     assert points["z0"].isna().tolist() == [False, True, False]
     decoded = decode_table(model, points, n_decodings=2)
     assert decoded["name"].tolist() == ["a", "b", "c"] and "z0" not in decoded
     assert not decoded["valid"][1] and "not finite" in decoded["error"][1]
-    assert encode_table(model, points).columns.tolist() == points.columns.tolist()  # old coordinates are replaced
+    assert (
+        encode_table(model, points, refine=False).columns.tolist() == points.columns.tolist()
+    )  # old coordinates are replaced
+
+
+def test_a_table_says_which_points_decode_to_their_molecules():
+    model = MoleculeVAE.from_pretrained("zinc250k-flow", device="cpu")
+    ibuprofen = pd.DataFrame({"smiles": ["OC(=O)C(C)c1ccc(CC(C)C)cc1", "C1CC"]})
+    refined = encode_table(model, ibuprofen, progress=silent)
+    assert refined["exact"].tolist() == [True, False]
+    assert encode_table(model, ibuprofen, refine=False)["exact"].tolist() == [False, False]
+    assert decode_table(model, refined, n_decodings=1, mask="none")["smiles"][0] == "CC(C)Cc1ccc(C(C)C(=O)O)cc1"
 
 
 def test_a_missing_coordinate_is_named():

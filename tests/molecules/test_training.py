@@ -7,10 +7,18 @@ import torch
 from molvae.core.training import vae_objective
 from molvae.errors import ConfigError
 from molvae.molecules.dataset import MoleculeDataset
-from molvae.molecules.training import MoleculeData, MoleculeObjectiveConfig, TrainConfig, corrupt, corruption, train
+from molvae.molecules.training import (
+    MoleculeData,
+    MoleculeObjectiveConfig,
+    TrainConfig,
+    corrupt,
+    corruption,
+    density,
+    train,
+)
 from molvae.run.progress import silent
 
-from .conftest import MOLECULES
+from .conftest import MOLECULES, SHAPES, small_model
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -53,6 +61,31 @@ def test_the_property_predictor_is_part_of_the_objective_unless_its_weight_is_ze
     torch.testing.assert_close(alone, logged["reconstruction"] - 0.1 * logged["kl"])
 
 
+@pytest.mark.parametrize("shape", ("flow", "both"))
+def test_the_density_weight_reaches_the_learned_prior_and_nothing_else(shape):
+    model = small_model(**SHAPES[shape])
+    batch = MoleculeDataset.build(MOLECULES, model.vocabulary)[0].batch(np.arange(len(MOLECULES)))
+    config = MoleculeObjectiveConfig.create({"beta": 0.1, "density_weight": 0.5, "weights": {}})
+    gradients = []
+    for additions in ([], [density(config)]):
+        model.zero_grad()
+        vae_objective(config, additions=additions)(model, batch, 0, generator())[0].mean().backward()
+        gradients.append({name: value.grad for name, value in model.named_parameters() if value.grad is not None})
+    without, with_weight = gradients
+    for name, gradient in without.items():
+        # beta E[log p(code)] is part of the bound: the flow has its gradient already, with the smaller weight
+        scale = 0.5 / 0.1 if ".flow." in name else 1.0
+        torch.testing.assert_close(with_weight[name], scale * gradient, rtol=1e-2, atol=1e-4)
+    heavier = MoleculeObjectiveConfig.create({"beta": 0.6, "density_weight": 0.5})
+    terms = model.terms(batch, 1, generator())
+    assert density(heavier)(model, terms, 0, generator())[0] == 0  # the bound does more than is asked for
+
+
+def test_a_density_weight_needs_a_learned_prior():
+    with pytest.raises(ConfigError, match=r"set model\.flow_layers"):
+        TrainConfig.create({"objective": {"density_weight": 0.5}})
+
+
 @pytest.mark.parametrize("name", ("beta", "corruption"))
 @pytest.mark.parametrize("knots", ([], [[5, 0.1], [2, 0.2]], [[0, -0.1]]))
 def test_schedules_go_forward_and_are_not_negative(name, knots):
@@ -81,6 +114,13 @@ def test_training_goes_on_from_given_weights(model, tmp_path):
     assert trained.vocabulary == model.vocabulary
     for name, value in model.state_dict().items():
         torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-9, rtol=0)
+
+    if model.config.encoder == "cnn":
+        deeper = {**settings["model"], "dilations": (*model.config.dilations, 8)}
+        config = TrainConfig.create({**settings, "model": deeper})
+        grown = train(config, data, data, tmp_path / "deeper", "cpu", silent)
+        assert len(grown.encoder.blocks) == len(model.encoder.blocks) + 1
+        torch.testing.assert_close(grown.encode(MOLECULES), model.encode(MOLECULES), atol=1e-4, rtol=1e-4)
 
     wider = TrainConfig.create({**settings, "model": {**settings["model"], "hidden_size": 999}})
     with pytest.raises(ConfigError, match="another architecture"):

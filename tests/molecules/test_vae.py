@@ -106,6 +106,15 @@ def test_interpolation(model, method):
         model.interpolate("CCO", "C1CC")
 
 
+def test_a_path_begins_and_ends_at_the_molecules_given():
+    model = MoleculeVAE.from_pretrained("zinc250k-flow", device="cpu")
+    ends = ["OC(=O)C(C)c1ccc(CC(C)C)cc1", "CCO"]  # ibuprofen as it may be written; both are encoded a little off
+    given = [canonical(text) for text in ends]
+    path = model.interpolate(*ends, steps=3, n_decodings=4)
+    assert path["smiles"].tolist()[::2] == given and path["valid"].all() and (path["votes"] <= 4).all()
+    assert model.interpolate(*ends, steps=3, n_decodings=4, refine=False)["smiles"].tolist()[::2] != given
+
+
 def test_save_and_load(model, tmp_path):
     model.card = "# a card"
     model.save_pretrained(tmp_path)
