@@ -6,10 +6,10 @@ All kinds of VAE are trained by this; each adds its data, its model and what els
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from molvae.core.categorical import Categorical, RelaxedCategorical
@@ -22,7 +22,7 @@ from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
 from molvae.core.vae import VAE
 from molvae.errors import ConfigError
-from molvae.run.config import Config
+from molvae.run.config import Config, one_of
 from molvae.run.progress import Progress, on_stderr
 
 Saved = TypeVar("Saved", bound=Pretrained)
@@ -35,7 +35,7 @@ Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | Non
 class ObjectiveConfig(Config):
     """What is maximised: a bound with its KL weight, plus weighted auxiliary terms; nats per example."""
 
-    name: str = "elbo"
+    name: Annotated[str, one_of(OBJECTIVES)] = "elbo"
     """A name of ``core.objectives.OBJECTIVES``."""
     samples: int = Field(1, ge=1, le=10_000)
     """S draws of z for each example."""
@@ -49,13 +49,6 @@ class ObjectiveConfig(Config):
     """Of discrete codes, which are soft while they are trained (Gumbel-softmax, Jang et al. 2016)."""
     straight_through: bool = False
     """Decode one-hots all the same, with the gradient of the soft codes."""
-
-    @field_validator("name")
-    @classmethod
-    def _known_name(cls, name: str) -> str:
-        if name not in OBJECTIVES:
-            raise ValueError(f"there are {', '.join(OBJECTIVES)}")
-        return name
 
     @property
     def bound(self) -> Callable[[Terms, float], Tensor]:

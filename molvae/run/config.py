@@ -7,10 +7,11 @@ number has a lower and an upper bound, so that a slip of the pen does not ask fo
 import difflib
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from molvae.errors import ConfigError, abbreviate
 
@@ -45,10 +46,16 @@ class Config(BaseModel):
         except ValidationError as error:
             raise ConfigError(_explain(cls, error)) from None
 
-    @classmethod
-    def from_toml(cls, path: Path | str, **overrides: Any) -> Self:
-        """Read a TOML file (an empty one gives the defaults) and build from it."""
-        return cls.create(read_toml(path), **overrides)
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Of a setting, ``Annotated[str, one_of(NAMES)]``: it is refused if it is not among the names."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"there are {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:
