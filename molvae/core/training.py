@@ -1,11 +1,11 @@
 """From settings to a trained VAE: the objective at each step, where the weights begin, and how the best are chosen.
 
-All kinds of VAE are trained by this; each adds its data, its model and what else it measures on held-out examples.
+All kinds of VAE are trained by this and :func:`molvae.core.fit.fit`; each adds its data, its model and what else it
+measures on held-out examples.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from molvae.core.categorical import Categorical, RelaxedCategorical
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
-from molvae.core.fit import Batches, FitConfig, Objective, fit
+from molvae.core.fit import FitConfig, Objective
 from molvae.core.objectives import OBJECTIVES, free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
@@ -23,10 +23,8 @@ from molvae.core.terms import Terms
 from molvae.core.vae import VAE
 from molvae.errors import ConfigError
 from molvae.run.config import Config, one_of
-from molvae.run.progress import Progress, on_stderr
 
 Saved = TypeVar("Saved", bound=Pretrained)
-Model = TypeVar("Model", bound=VAE)
 
 Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
 """(step, generator) -> what is done to z before it is decoded at that step, or None."""
@@ -183,32 +181,3 @@ class BoundValidator:
     def measure(self, model: Any) -> dict[str, float]:
         """Further numbers by name."""
         return {}
-
-
-def train_vae(
-    config: TrainingConfig,
-    model: Model,
-    batches: Batches,
-    validate: BoundValidator,
-    folder: Path,
-    device: str = "auto",
-    progress: Progress = on_stderr,
-    on_log: Callable[[int, dict[str, float]], None] | None = None,
-    perturbation: Perturbation | None = None,
-) -> Model:
-    """Train, or go on training, and return the model with its best weights.
-
-    Args:
-        config: objective and settings of the loop.
-        model: see :func:`initial_model`.
-        batches: training data.
-        validate: measures held-out examples.
-        folder: checkpoints and metrics; a run killed there resumes from there.
-        device: ``auto`` or a torch device.
-        progress: told how far it has come.
-        on_log: told every row of metrics.
-        perturbation: what happens to z on its way to the decoder.
-    """
-    objective = vae_objective(config.objective, perturbation)
-    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
-    return model

@@ -12,8 +12,16 @@ from torch import Tensor
 
 from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
+from molvae.core.fit import fit
 from molvae.core.schedules import Schedule
-from molvae.core.training import BoundValidator, ObjectiveConfig, Perturbation, TrainingConfig, initial_model, train_vae
+from molvae.core.training import (
+    BoundValidator,
+    ObjectiveConfig,
+    Perturbation,
+    TrainingConfig,
+    initial_model,
+    vae_objective,
+)
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
@@ -101,10 +109,7 @@ def train(
         config: all settings.
         training: what to learn from; the vocabulary is built from it.
         held_out: for validation only.
-        folder: checkpoints and metrics; a run killed there resumes from there.
-        device: ``auto`` or a torch device.
-        progress: told how far it has come.
-        on_log: told every row of metrics.
+        folder, device, progress, on_log: see :func:`molvae.core.fit.fit`.
 
     Raises:
         InputError: there is nothing to train on, or no molecule of it fits the vocabulary of the initial model.
@@ -119,8 +124,9 @@ def train(
         raise InputError(f"no molecule of the training data fits the vocabulary of the initial model {config.initial}")
     batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
     validate = Validator(config, held_out, model.vocabulary)
-    perturbation = corruption(config.objective)
-    return train_vae(config, model, batches, validate, folder, device, progress, on_log, perturbation)
+    objective = vae_objective(config.objective, corruption(config.objective))
+    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    return model
 
 
 def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
