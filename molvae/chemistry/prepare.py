@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-import pooch
 from rdkit import Chem, rdBase
 
 from molvae.chemistry.io import file_kind, stream_smiles
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.properties import check_names, find_property
 from molvae.errors import InputError, abbreviate
+from molvae.run.fetch import default_cache
 from molvae.run.progress import Progress, on_stderr, track
 
 _FORMAT = 1
@@ -75,11 +75,6 @@ class PreparedData(Sequence[str]):
         return self._text[start:end].tobytes().decode()
 
 
-def default_cache() -> Path:
-    """``$MOLVAE_CACHE``, or the platform's cache folder."""
-    return Path(os.environ.get("MOLVAE_CACHE") or pooch.os_cache("molvae"))
-
-
 def prepare(
     path: Path | str,
     properties: Sequence[str] = ("QED", "SAS", "logP"),
@@ -93,7 +88,7 @@ def prepare(
     Args:
         path: any file that :func:`~molvae.chemistry.io.read_molecules` reads.
         properties: columns to compute.
-        cache_dir: default: :func:`default_cache`.
+        cache_dir: default: :func:`~molvae.run.fetch.default_cache`.
         smiles_column: column that holds the SMILES.
         num_workers: processes; 0 takes all cores.
         progress: told how far it has come.
