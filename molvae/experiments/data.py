@@ -85,13 +85,7 @@ class TrainingRecipe(Recipe):
 
 def prepared(file: Path, properties: tuple[str, ...], smiles_column: str | None, context: Context) -> PreparedData:
     """A file, canonicalised and with its properties, from the cache if it was prepared before."""
-    return prepare(
-        file,
-        properties=properties,
-        smiles_column=smiles_column,
-        num_workers=context.workers,
-        progress=context.progress,
-    )
+    return prepare(file, properties, None, smiles_column, context.workers, context.progress)
 
 
 def molecule_data(data: PreparedData, limit: int | None = None) -> MoleculeData:

@@ -18,7 +18,8 @@ from molvae.core.pretrained import Pretrained
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
 from molvae.errors import ConfigError, InputError
-from molvae.images.batches import ImageBatch
+from molvae.images.batches import ImageBatch, in_order
+from molvae.images.datasets import ImageSplit
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
 from molvae.run.config import Config, one_of
 
@@ -158,11 +159,8 @@ class ImageVAE(Pretrained):
     @torch.no_grad()
     def encode(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Posterior means of images (n, C, H, W): (n, D)."""
-        parts = torch.arange(len(pixels)).split(500)
-        return torch.cat([self._encode(pixels[rows], None if labels is None else labels[rows]) for rows in parts])
-
-    def _encode(self, pixels: Tensor, labels: Tensor | None) -> Tensor:
-        return self.posterior(ImageBatch(pixels.to(self.device), labels, torch.arange(len(pixels)))).mean.cpu()
+        batches = in_order(ImageSplit(pixels, labels), 500)
+        return torch.cat([self.posterior(batch.to(self.device)).mean.cpu() for batch in batches])
 
     @torch.no_grad()
     def decode(
