@@ -11,10 +11,10 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import pandas as pd
 from rdkit import Chem, rdBase
@@ -26,6 +26,7 @@ from molvae.run.files import atomic_path
 SMILES_COLUMNS = ("smiles", "SMILES", "canonical_smiles", "Drug")
 ID_COLUMNS = ("id", "ID", "name", "Name", "zinc_id", "title")
 SUFFIXES = (".smi", ".txt", ".csv", ".tsv", ".sdf", ".parquet")
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _HEADERS = ("smiles", "canonical_smiles", "smile", "structure")  # first words of a .smi file that name a column
 _MAX_FIELD = 1_000_000  # characters
 _MAX_HEADER = 1_000_000  # characters of a table's first line
@@ -66,22 +67,15 @@ def read_molecules(path: Path | str, smiles_column: str | None = None) -> Molecu
         return MoleculeTable(_read_sdf(path), path, None)
     if kind == ".parquet":
         frame = _read_parquet(path)
-        frame = frame.drop(columns="line", errors="ignore")
-        frame.insert(0, "line", range(1, len(frame) + 1))
+        frame = _numbered(frame, range(1, len(frame) + 1))
     else:
         text = read_text(path)
-        if kind in (".smi", ".txt"):
+        if _is_plain(kind, text, smiles_column):
             return MoleculeTable(_read_smi(text, path), path, None)
-        delimiter = "\t" if kind == ".tsv" else ","
-        if smiles_column is None and _is_headerless(text, delimiter):
-            return MoleculeTable(_read_smi(text, path), path, None)
-        frame = _read_csv(text, path, delimiter)
+        frame = _read_csv(text, path, _DELIMITERS[kind])
     column = _find_column([str(name) for name in frame.columns if name != "line"], smiles_column, path)
-    frame = (
-        frame.rename(columns={column: "smiles"})
-        if "smiles" not in frame.columns or column == "smiles"
-        else (frame.drop(columns="smiles").rename(columns={column: "smiles"}))
-    )
+    if column != "smiles":
+        frame = frame.drop(columns="smiles", errors="ignore").rename(columns={column: "smiles"})
     return MoleculeTable(_with_id(frame), path, column)
 
 
@@ -106,51 +100,40 @@ def stream_smiles(path: Path | str, smiles_column: str | None = None) -> Iterato
             start = binary.read(_MAX_HEADER + 1)
         _check_text(start, path)
         first = start[: start.rfind(b"\n") + 1 or None].decode("utf-8-sig", "replace")
-        delimiter = "\t" if kind == ".tsv" else ","
-        plain = kind in (".smi", ".txt") or (smiles_column is None and _is_headerless(first, delimiter))
-        position = None
-        if not plain:
-            names = _header(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), first, path)
-            position = names.index(_find_column(names, smiles_column, path))
         with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as text:
-            yield from _stream_plain(text) if position is None else _stream_column(text, delimiter, position)
+            if _is_plain(kind, first, smiles_column):
+                yield from ((line, smiles) for line, smiles, _ in _lines(text))
+                return
+            reader = csv.reader(text, delimiter=_DELIMITERS[kind])
+            names = _header(reader, first, path)
+            position = names.index(_find_column(names, smiles_column, path))
+            for line, row in _rows(reader, path):
+                yield line, row[position].strip() if position < len(row) else ""
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged or cut gzip file ({error}): get it again") from None
-    except csv.Error as error:
-        raise InputError(f"{path}, line 1: {error}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _stream_plain(text: TextIO) -> Iterator[tuple[int, str]]:
+def _lines(text: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """(line, SMILES, name) of a .smi file; comments, empty lines and a header are passed over."""
     for number, line in enumerate(text, start=1):
-        smiles = _first_word(line, number)
-        if smiles:
-            yield number, smiles
+        smiles, name = [*line.split(None, 1), "", ""][:2]
+        is_header = number == 1 and smiles.lower() in _HEADERS
+        if smiles and not smiles.startswith("#") and not is_header:
+            yield number, smiles, name.strip()
 
 
-def _stream_column(text: TextIO, delimiter: str, position: int) -> Iterator[tuple[int, str]]:
-    reader = csv.reader(text, delimiter=delimiter)
-    next(reader)
+def _rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of a table below its header, for a row of several lines the first; empty ones are passed over."""
     before = reader.line_num
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            row = []
-        line, before = before + 1, reader.line_num
-        if any(cell.strip() for cell in row):
-            yield line, row[position].strip() if position < len(row) else ""
-
-
-def _first_word(line: str, number: int) -> str:
-    """The SMILES of a line of a .smi file; empty for a comment, an empty line or a header."""
-    parts = line.split(None, 1)
-    if not parts or parts[0].startswith("#"):
-        return ""
-    return "" if number == 1 and parts[0].lower() in _HEADERS else parts[0]
+    try:
+        for row in reader:
+            line, before = before + 1, reader.line_num
+            if any(cell.strip() for cell in row):
+                yield line, row
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -163,9 +146,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
     kind = file_kind(path)
     if kind == ".parquet":
         return _read_parquet(path)
-    if kind not in (".csv", ".tsv"):
+    if kind not in _DELIMITERS:
         raise InputError(f"{path}: a table is .csv, .tsv or .parquet")
-    return _read_csv(read_text(path), path, "\t" if kind == ".tsv" else ",").drop(columns="line")
+    return _read_csv(read_text(path), path, _DELIMITERS[kind]).drop(columns="line")
 
 
 def write_molecules(frame: pd.DataFrame, path: Path | str) -> None:
@@ -185,7 +168,7 @@ def write_molecules(frame: pd.DataFrame, path: Path | str) -> None:
             _write_sdf(frame, temporary)
         else:
             compression = "gzip" if path.suffix == ".gz" else None
-            if kind in (".smi", ".txt"):
+            if kind not in _DELIMITERS:
                 names = frame["id"] if "id" in frame else pd.Series([""] * len(frame), index=frame.index)
                 lines = [
                     f"{s} {' '.join(str(n).split())}".rstrip() for s, n in zip(frame["smiles"], names, strict=True)
@@ -193,7 +176,7 @@ def write_molecules(frame: pd.DataFrame, path: Path | str) -> None:
                 data = "".join(f"{line}\n" for line in lines).encode()
                 temporary.write_bytes(gzip.compress(data, mtime=0) if compression else data)
             else:
-                frame.to_csv(temporary, index=False, sep="\t" if kind == ".tsv" else ",", compression=compression)
+                frame.to_csv(temporary, index=False, sep=_DELIMITERS[kind], compression=compression)
 
 
 def file_kind(path: Path, must_exist: bool = True) -> str:
@@ -249,45 +232,38 @@ def _check_text(data: bytes, path: Path) -> None:
         raise InputError(f"{path}, line {line}: binary data, not text; molecules come as {', '.join(SUFFIXES)}")
 
 
-def _is_headerless(text: str, delimiter: str) -> bool:
-    """Whether the first line is one SMILES and nothing else, as in ZINC250k's own files."""
+def _is_plain(kind: str, text: str, smiles_column: str | None) -> bool:
+    """Whether lines begin with a SMILES: in .smi files, and in tables without header, such as ZINC250k's own files."""
+    if kind not in _DELIMITERS or smiles_column is not None:
+        return kind not in _DELIMITERS
     first = next(iter(text.lstrip("\r\n").splitlines()), "").strip()
-    if delimiter in first or first in SMILES_COLUMNS or not first:
+    if _DELIMITERS[kind] in first or first in SMILES_COLUMNS:
         return False
-    mol, _ = parse_smiles(first)
-    return mol is not None
+    return parse_smiles(first)[0] is not None
 
 
 def _read_smi(text: str, path: Path) -> pd.DataFrame:
     """One molecule a line, SMILES first, then perhaps a name; a header is a first word that is not a valid SMILES."""
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        smiles = _first_word(line, number)
-        if smiles:
-            rows.append({"smiles": smiles, "line": number, "id": line.strip()[len(smiles) :].strip()})
-    if not rows:
+    frame = pd.DataFrame(_lines(text.splitlines()), columns=["line", "smiles", "id"])[["smiles", "line", "id"]]
+    if frame.empty:
         raise InputError(f"{path} holds no molecule")
-    frame = pd.DataFrame(rows)
     return frame if (frame["id"] != "").any() else frame.drop(columns="id")
 
 
 def _read_csv(text: str, path: Path, delimiter: str) -> pd.DataFrame:
     """All cells as text, so that nothing is lost on the way through; numbers stay as they were written."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows: list[list[str]] = []
-    lines: list[int] = []
     header = _header(reader, text, path)
-    try:
-        before = reader.line_num
-        for row in reader:
-            line, before = before + 1, reader.line_num
-            if any(cell.strip() for cell in row):
-                # ragged rows are kept: missing cells are empty, surplus ones are cut off
-                rows.append((row + [""] * (len(header) - len(row)))[: len(header)])
-                lines.append(line)
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    frame = pd.DataFrame(rows, columns=header, dtype=object)
+    lines, rows = [], []
+    for line, row in _rows(reader, path):
+        lines.append(line)
+        # ragged rows are kept: missing cells are empty, surplus ones are cut off
+        rows.append((row + [""] * (len(header) - len(row)))[: len(header)])
+    return _numbered(pd.DataFrame(rows, columns=header, dtype=object), lines)
+
+
+def _numbered(frame: pd.DataFrame, lines: Sequence[int]) -> pd.DataFrame:
+    """The table with a first column ``line``, in place of one of that name that it may have."""
     frame = frame.drop(columns="line", errors="ignore")
     frame.insert(0, "line", lines)
     return frame

@@ -13,19 +13,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-import pooch
 from rdkit import Chem, rdBase
 
 from molvae.chemistry.io import file_kind, stream_smiles
 from molvae.chemistry.molecule import parse_smiles
-from molvae.chemistry.properties import check_names, find_property
+from molvae.chemistry.properties import check_names, property_or_reason
 from molvae.errors import InputError, abbreviate
+from molvae.run.fetch import default_cache
 from molvae.run.progress import Progress, on_stderr, track
 
 _FORMAT = 1
@@ -75,11 +75,6 @@ class PreparedData(Sequence[str]):
         return self._text[start:end].tobytes().decode()
 
 
-def default_cache() -> Path:
-    """``$MOLVAE_CACHE``, or the platform's cache folder."""
-    return Path(os.environ.get("MOLVAE_CACHE") or pooch.os_cache("molvae"))
-
-
 def prepare(
     path: Path | str,
     properties: Sequence[str] = ("QED", "SAS", "logP"),
@@ -93,7 +88,7 @@ def prepare(
     Args:
         path: any file that :func:`~molvae.chemistry.io.read_molecules` reads.
         properties: columns to compute.
-        cache_dir: default: :func:`default_cache`.
+        cache_dir: default: :func:`~molvae.run.fetch.default_cache`.
         smiles_column: column that holds the SMILES.
         num_workers: processes; 0 takes all cores.
         progress: told how far it has come.
@@ -196,9 +191,7 @@ def _parse_all(
     second = next(chunks, [])
     workers = num_workers or os.cpu_count() or 1
     if workers == 1 or not second:  # a file this small is done before processes have started
-        for chunk in filter(None, (first, second)):
-            yield from _parse(chunk, names)
-        for chunk in chunks:
+        for chunk in chain((first, second), chunks):
             yield from _parse(chunk, names)
         return
     pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
@@ -210,22 +203,16 @@ def _parse_all(
 
 
 def _parse(chunk: list[tuple[int, str]], names: tuple[str, ...]) -> list[Row]:
-    made: list[Row] = []
+    rows: list[Row] = []
     with rdBase.BlockLogs():
         for line, given in chunk:
             mol, reason = parse_smiles(given)
             if mol is None:
-                made.append((line, given, None, reason))
+                rows.append((line, given, None, reason))
             else:
-                made.append((line, given, Chem.MolToSmiles(mol), [_value(mol, name) for name in names]))
-    return made
-
-
-def _value(mol: Chem.Mol, name: str) -> float:
-    try:
-        return float(find_property(name).function(mol))
-    except (ValueError, RuntimeError, ZeroDivisionError, OverflowError):
-        return float("nan")
+                values = [property_or_reason(mol, name)[0] for name in names]
+                rows.append((line, given, Chem.MolToSmiles(mol), values))
+    return rows
 
 
 def _first(folder: Path) -> str:

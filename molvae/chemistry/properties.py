@@ -180,6 +180,14 @@ def compute(mol: Chem.Mol, names: Sequence[str]) -> dict[str, float]:
     return {name: float(find_property(name).function(mol)) for name in names}
 
 
+def property_or_reason(mol: Chem.Mol, name: str) -> tuple[float, str]:
+    """A property of one molecule, or NaN and why it has none."""
+    try:
+        return float(find_property(name).function(mol)), ""
+    except (ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
+        return math.nan, f"{name}: {error}"
+
+
 def compute_many(
     smiles: Sequence[str], names: Sequence[str], num_workers: int = 0, progress: Progress = on_stderr
 ) -> pd.DataFrame:
@@ -218,12 +226,6 @@ def _row(smiles: str, names: tuple[str, ...]) -> tuple[Any, ...]:
     mol, reason = parse_smiles(smiles)
     if mol is None:
         return (smiles, False, reason, *([math.nan] * len(names)))
-    values, errors = [], []
     with rdBase.BlockLogs():
-        for name in names:
-            try:
-                values.append(float(find_property(name).function(mol)))
-            except (ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:
-                values.append(math.nan)
-                errors.append(f"{name}: {error}")
-    return (smiles, True, "; ".join(errors), *values)
+        results = [property_or_reason(mol, name) for name in names]
+    return (smiles, True, "; ".join(reason for _, reason in results if reason), *(value for value, _ in results))

@@ -45,7 +45,10 @@ def score_table(
     """
     names = objective.properties
     scored = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, progress=progress)
-    scored.insert(3, "score", objective.evaluate({name: scored[name].to_numpy(float) for name in names}))
+    values = objective.evaluate({name: scored[name].to_numpy(float) for name in names})
+    scored.insert(
+        3, "score", np.where(scored["valid"], values, np.nan)
+    )  # NaN ** 0 is 1, but what is no molecule has no score
     return beside(scored, table)
 
 

@@ -19,9 +19,10 @@ def fetch(
     cache: Cache = None,
 ) -> None:
     """Download a data set and check it; with --mirror, take the same files from a folder."""
-    from molvae.experiments.data import fetch_dataset
+    from molvae.experiments.data import DATASETS
+    from molvae.run.fetch import fetch as fetch_files
 
-    for file in fetch_dataset(name, mirror, cache).values():
+    for file in fetch_files(DATASETS[name], mirror, cache).values():
         print(file)
 
 

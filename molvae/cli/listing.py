@@ -120,12 +120,5 @@ def _described(descriptions: Mapping[Any, str]) -> list[Row]:
 
 
 _LISTS: dict[str, Callable[[], list[Row]]] = {
-    "models": models,
-    "properties": properties,
-    "objectives": objectives,
-    "strategies": strategies,
-    "data": data,
-    "filters": filters,
-    "kinds": kinds,
-    "studies": studies,
+    rows.__name__: rows for rows in (models, properties, objectives, strategies, data, filters, kinds, studies)
 }

@@ -136,17 +136,14 @@ def evaluate(
     from molvae.run.recipe import Recipe
 
     recipe: Recipe
+    source = {"model": model, "data": data, "smiles_column": smiles_column}
     if samples is None:
         evaluation = options.given(molecules=max_molecules, prior_samples=prior_samples)
-        recipe = EvaluateRecipe.create(
-            {"evaluation": {**evaluation, "seed": seed}}, model=model, data=data, smiles_column=smiles_column
-        )
+        recipe = EvaluateRecipe.create({"evaluation": {**evaluation, "seed": seed}}, **source)
     elif max_molecules is not None or prior_samples is not None:
         raise ConfigError("--samples measures a whole file: leave --max-molecules and --prior-samples out")
     else:
-        recipe = SamplesRecipe.create(
-            {"samples": str(samples), "seed": seed}, model=model, data=data, smiles_column=smiles_column
-        )
+        recipe = SamplesRecipe.create({"samples": str(samples), "seed": seed}, **source)
     options.execute(recipe, output, device, num_workers, mirror, quiet)
 
 

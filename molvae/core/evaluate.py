@@ -32,9 +32,7 @@ def parts_of_bound(terms: Terms) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def evaluate_bounds(
-    model: VAE, batches: Iterable[Any], samples: int = 1, seed: int = 0, active_threshold: float = 0.01
-) -> dict[str, float]:
+def evaluate_bounds(model: VAE, batches: Iterable[Any], samples: int = 1, seed: int = 0) -> dict[str, float]:
     """Reconstruction, KL, ELBO and active units over a data set; with ``samples`` > 1 also the importance-weighted NLL.
 
     A plain autoencoder has no bound: of it only reconstruction and active units are told.
@@ -44,7 +42,6 @@ def evaluate_bounds(
         batches: each an input of the model with a length; moved to the model's device.
         samples: S samples of z for each example.
         seed: of the samples.
-        active_threshold: of the variance of the posterior mean.
     """
     generator = torch.Generator().manual_seed(seed)
     sums: dict[str, float] = {}
@@ -61,7 +58,7 @@ def evaluate_bounds(
         means.append(terms.q.mean.cpu())
         count += len(batch)
     result = {name: value / max(1, count) for name, value in sums.items()}
-    return {**result, "active_units": active_units(torch.cat(means), active_threshold)}
+    return {**result, "active_units": active_units(torch.cat(means))}
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,30 @@
 """From settings to a trained VAE: the objective at each step, where the weights begin, and how the best are chosen.
 
-All kinds of VAE are trained by this; each adds its data, its model and what else it measures on held-out examples.
+All kinds of VAE are trained by this and :func:`molvae.core.fit.fit`; each adds its data, its model and what else it
+measures on held-out examples.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from molvae.core.categorical import Categorical, RelaxedCategorical
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
-from molvae.core.fit import Batches, FitConfig, Memory, Objective, fit
+from molvae.core.fit import FitConfig, Objective
 from molvae.core.objectives import OBJECTIVES, free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
 from molvae.core.vae import VAE
 from molvae.errors import ConfigError
-from molvae.run.config import Config
-from molvae.run.progress import Progress, on_stderr
+from molvae.run.config import Config, one_of
 
 Saved = TypeVar("Saved", bound=Pretrained)
-Model = TypeVar("Model", bound=VAE)
 
 Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
 """(step, generator) -> what is done to z before it is decoded at that step, or None."""
@@ -39,7 +37,7 @@ log."""
 class ObjectiveConfig(Config):
     """What is maximised: a bound with its KL weight, plus weighted auxiliary terms; nats per example."""
 
-    name: str = "elbo"
+    name: Annotated[str, one_of(OBJECTIVES)] = "elbo"
     """A name of ``core.objectives.OBJECTIVES``."""
     samples: int = Field(1, ge=1, le=10_000)
     """S draws of z for each example."""
@@ -53,13 +51,6 @@ class ObjectiveConfig(Config):
     """Of discrete codes, which are soft while they are trained (Gumbel-softmax, Jang et al. 2016)."""
     straight_through: bool = False
     """Decode one-hots all the same, with the gradient of the soft codes."""
-
-    @field_validator("name")
-    @classmethod
-    def _known_name(cls, name: str) -> str:
-        if name not in OBJECTIVES:
-            raise ValueError(f"there are {', '.join(OBJECTIVES)}")
-        return name
 
     @property
     def bound(self) -> Callable[[Terms, float], Tensor]:
@@ -210,36 +201,3 @@ class BoundValidator:
     def measure(self, model: Any) -> dict[str, float]:
         """Further numbers by name."""
         return {}
-
-
-def train_vae(
-    config: TrainingConfig,
-    model: Model,
-    batches: Batches,
-    validate: BoundValidator,
-    folder: Path,
-    device: str = "auto",
-    progress: Progress = on_stderr,
-    on_log: Callable[[int, dict[str, float]], None] | None = None,
-    perturbation: Perturbation | None = None,
-    additions: Sequence[Addition] = (),
-    memory: Memory | None = None,
-) -> Model:
-    """Train, or go on training, and return the model with its best weights.
-
-    Args:
-        config: objective and settings of the loop.
-        model: see :func:`initial_model`.
-        batches: training data.
-        validate: measures held-out examples.
-        folder: checkpoints and metrics; a run killed there resumes from there.
-        device: ``auto`` or a torch device.
-        progress: told how far it has come.
-        on_log: told every row of metrics.
-        perturbation: what happens to z on its way to the decoder.
-        additions: further parts of the objective.
-        memory: what they keep from step to step.
-    """
-    objective = vae_objective(config.objective, perturbation, additions)
-    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, memory)
-    return model

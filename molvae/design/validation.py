@@ -14,7 +14,7 @@ class Validator:
     The verdicts, of which the first that applies is given:
 
     - ``invalid``: the text is not a valid item of the domain;
-    - ``duplicate``: the same item stands further up, or was seen before;
+    - ``duplicate``: the same item stands further up;
     - ``filtered``: refused by the filters;
     - ``known``: in the training set, if novelty is required;
     - ``valid``: none of these.
@@ -54,12 +54,11 @@ class Validator:
         """What to warn of, joined by ``"; "``."""
         return "; ".join(self.filters.alerts(item))
 
-    def validate(self, texts: Sequence[str], seen: Container[str] = frozenset()) -> pd.DataFrame:
+    def validate(self, texts: Sequence[str]) -> pd.DataFrame:
         """Judge each text.
 
         Args:
             texts: candidates, of any origin.
-            seen: identities that are no news, such as those already scored.
 
         Returns:
             One row for each text, in its order: ``input``, the column of the domain (the identity, None if invalid),
@@ -68,19 +67,17 @@ class Validator:
             count, ``lipinski_violations`` of molecules (missing if invalid).
         """
         first: dict[str, int] = {}
-        rows = [self._row(text, seen, first, row) for row, text in enumerate(texts)]
+        rows = [self._row(text, first, row) for row, text in enumerate(texts)]
         columns = ["input", self.domain.column, "valid", "status", "reason", "novel", "alerts", *self.filters.counted]
         table = pd.DataFrame(rows, columns=columns, dtype=object)
         return table.astype({"valid": bool, "novel": bool, **dict.fromkeys(self.filters.counted, "Int64")})
 
-    def _row(self, text: str, seen: Container[str], first: dict[str, int], row: int) -> list[Any]:
+    def _row(self, text: str, first: dict[str, int], row: int) -> list[Any]:
         item, reason = self.domain.parse(text)
         if item is None:
             return [text, None, False, "invalid", reason, False, "", *[None for _ in self.filters.counted]]
         if item.identity in first:
             status, reason = "duplicate", f"the same as row {first[item.identity] + 1} of this list"
-        elif item.identity in seen:
-            status, reason = "duplicate", "seen before"
         else:
             status, reason = self.verdict(item)
         first.setdefault(item.identity, row)

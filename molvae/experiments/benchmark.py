@@ -29,7 +29,6 @@ from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.errors import ConfigError
 from molvae.experiments.benchmark_panels import DRAWN, TOP, diversity, panels, quality_of_best
 from molvae.experiments.data import SearchRecipe
-from molvae.molecules.known import known_molecules
 from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
 from molvae.run.panels import save_panels
@@ -159,27 +158,23 @@ def _run_campaign(
     settings = config.campaign.replace(objective=run.objective, strategy=run.strategy, seed=run.seed, baselines=())
     loaded = _model(model, device)
     with Campaign(loaded, start=start, folder=folder, config=settings, progress=silent) as campaign:
-        campaign.run()
-        answers = campaign.store.evaluations().sort_values("call")
+        table = campaign.run()
         candidates = campaign.store.candidates()
         seconds = float(campaign.store.steps()["seconds"].sum())
         sign = campaign.oracle.sign
-    utility = sign * answers["score"].to_numpy(float)
+    utility = sign * table.sort_values("call")["score"].to_numpy(float)
     row = {"objective": run.objective, "strategy": run.strategy, "seed": run.seed, **numbers(utility, settings.budget)}
     for calls in config.at:
         early = numbers(utility, min(calls, settings.budget))
         row |= {f"{name} at {calls}": early[name] for name in ("best", "top 10")}
-    proposed = answers[answers["origin"] != "start"]
-    known = known_molecules(model)
-    decoded = candidates[candidates["z"].notna()]
-    best = answers.loc[(sign * answers["score"]).sort_values(ascending=False, kind="stable").index, "smiles"]
+    decoded, best = candidates[candidates["z"].notna()], table["smiles"]
     return {
         **row,
-        "calls": len(answers),
+        "calls": len(table),
         "valid": float((decoded["status"] != "invalid").mean()) if len(decoded) else np.nan,
-        "novel": float(np.mean([text not in known for text in proposed["smiles"]])) if known else np.nan,
+        "novel": float(table[table["origin"] != "start"]["novel"].mean()) if loaded.known is not None else np.nan,
         "diversity": diversity(best.head(TOP).tolist()),
-        "seconds per call": (seconds - float(answers["seconds"].sum())) / max(1, len(answers)),
+        "seconds per call": (seconds - float(table["seconds"].sum())) / max(1, len(table)),
         **quality_of_best(best.head(DRAWN).tolist()),
         "best molecule": best.iloc[0],
         "best molecules": best.head(DRAWN).tolist(),

@@ -12,9 +12,10 @@ from rdkit.Chem import rdFingerprintGenerator
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.tables import score_table
 from molvae.design.objective import Objective
-from molvae.experiments.formulas import formula_values
 from molvae.run.panels import Panel
+from molvae.run.progress import silent
 
 TOP = 100
 """Molecules whose diversity is measured."""
@@ -129,7 +130,7 @@ def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
     frame = pd.DataFrame(
         {
             "smiles": smiles,
-            "score": formula_values([formula], smiles)[:, 0],
+            "score": score_table(pd.DataFrame({"smiles": smiles}), formula, progress=silent)["score"],
             "alerts": ["; ".join(filters.alerts(molecule)) or None for molecule in molecules],
             "odd": ["; ".join(oddities(molecule.mol)) or None for molecule in molecules],
         }

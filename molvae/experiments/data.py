@@ -28,19 +28,9 @@ DATASETS: Registry[RemoteDataset] = Registry(
 """What ``molvae data fetch`` downloads."""
 
 
-def fetch_dataset(name: str, mirror: Path | None, cache: Path | None = None) -> dict[str, Path]:
-    """Download a data set by name, or take it from a mirror.
-
-    Raises:
-        ConfigError: no such data set.
-        DownloadError: it could not be had, or does not match its checksum.
-    """
-    return fetch(DATASETS[name], mirror, cache)
-
-
 def dataset_file(name: str, part: str, mirror: Path | None) -> Path:
     """A part of a data set by name, or the file that the name is."""
-    return fetch_dataset(name, mirror)[part] if name in DATASETS else Path(name)
+    return fetch(DATASETS[name], mirror)[part] if name in DATASETS else Path(name)
 
 
 def read_dataset(name: str, part: str, smiles_column: str | None, mirror: Path | None) -> pd.DataFrame:
@@ -95,13 +85,7 @@ class TrainingRecipe(Recipe):
 
 def prepared(file: Path, properties: tuple[str, ...], smiles_column: str | None, context: Context) -> PreparedData:
     """A file, canonicalised and with its properties, from the cache if it was prepared before."""
-    return prepare(
-        file,
-        properties=properties,
-        smiles_column=smiles_column,
-        num_workers=context.workers,
-        progress=context.progress,
-    )
+    return prepare(file, properties, None, smiles_column, context.workers, context.progress)
 
 
 def molecule_data(data: PreparedData, limit: int | None = None) -> MoleculeData:

@@ -29,19 +29,23 @@ from torch import Tensor
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.genetic import GraphGA
 from molvae.chemistry.molecule import Molecule, canonical
+from molvae.chemistry.properties import compute_many
+from molvae.chemistry.tables import score_table
 from molvae.core.sampling import slerp
 from molvae.design.objective import Objective
 from molvae.errors import InputError
 from molvae.experiments.data import SearchRecipe
-from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, Seed
 from molvae.run.files import write_text
 from molvae.run.panels import Panel, save_panels
-from molvae.run.progress import Progress, on_stderr, track
+from molvae.run.progress import Progress, on_stderr, silent, track
 from molvae.run.recipe import Context, Result
 from molvae.run.seeds import short_seed
 from molvae.search.surrogate import Surrogate
+
+Scores = Callable[[Sequence[str | None]], np.ndarray]
+"""SMILES -> their objective (n,), NaN for None."""
 
 
 class Figure4Config(Config):
@@ -152,7 +156,8 @@ def reproduce(
     objective = Objective.parse(config.objective, domain=MOLECULES)
 
     def score(molecules: Sequence[str | None]) -> np.ndarray:
-        return formula_values([objective], molecules, num_workers=workers, progress=progress)[:, 0]
+        table = pd.DataFrame({"smiles": [text or "" for text in molecules]})
+        return score_table(table, objective, workers, progress)["score"].to_numpy(copy=True)
 
     reference = score(pool)
     order = np.argsort(reference)
@@ -189,7 +194,7 @@ def reproduce(
         reference,
         starts.numpy(),
         ends.numpy(),
-        _path(model, starts[0], ends[0], ranked, objective, config.seed),
+        _path(model, starts[0], ends[0], ranked, score, config.seed),
     )
 
 
@@ -199,9 +204,7 @@ def percentiles(values: np.ndarray, ranked: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), shares, np.nan)
 
 
-def _offspring(
-    start: Sequence[str], score: Callable[[Sequence[str | None]], np.ndarray], number: int, seed: int
-) -> list[str | None]:
+def _offspring(start: Sequence[str], score: Scores, number: int, seed: int) -> list[str | None]:
     search = GraphGA(population_size=len(start), rng=random.Random(seed))
     molecules = [(Molecule.parse(text)[0], value) for text, value in zip(start, score(start).tolist(), strict=True)]
     known = [(molecule, value) for molecule, value in molecules if molecule is not None]
@@ -217,21 +220,18 @@ def _offspring(
     return offspring
 
 
-def _path(
-    model: MoleculeVAE, start: Tensor, end: Tensor, ranked: np.ndarray, objective: Objective, seed: int
-) -> pd.DataFrame:
+def _path(model: MoleculeVAE, start: Tensor, end: Tensor, ranked: np.ndarray, score: Scores, seed: int) -> pd.DataFrame:
     t = torch.linspace(0, 1, 9)
     decoded = model.decode(slerp(start.float(), end.float(), t), n_decodings=30, seed=seed, choose="votes")
     molecules = [text if valid else None for text, valid in zip(decoded["smiles"], decoded["valid"], strict=True)]
-    formulas = [Objective.parse(name, domain=MOLECULES) for name in ("QED", "SAS")]
-    quality = formula_values(formulas, molecules)
+    quality = compute_many([text or "" for text in molecules], ("QED", "SAS"), progress=silent)
     return pd.DataFrame(
         {
             "t": t.numpy(),
             "smiles": molecules,
-            "QED": quality[:, 0],
-            "SAS": quality[:, 1],
-            "percentile": percentiles(formula_values([objective], molecules)[:, 0], ranked),
+            "QED": quality["QED"],
+            "SAS": quality["SAS"],
+            "percentile": percentiles(score(molecules), ranked),
         }
     )
 

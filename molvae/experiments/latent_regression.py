@@ -9,13 +9,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from molvae.chemistry.domain import MOLECULES
+from molvae.chemistry.tables import score_table
 from molvae.design.objective import Objective
-from molvae.experiments.formulas import formula_values
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, Seed
 from molvae.run.progress import Progress, on_stderr, track
@@ -95,6 +96,7 @@ def regression_of_model(
     z, _ = model.encode_with_errors(chosen, canonicalise=False)
     results = {}
     for target in TARGETS:
-        y = formula_values([Objective.parse(target, domain=MOLECULES)], chosen, num_workers, progress)[:, 0]
-        results[target] = regression_test(z, y, config, progress)
+        objective = Objective.parse(target, domain=MOLECULES)
+        scored = score_table(pd.DataFrame({"smiles": chosen}), objective, num_workers, progress)
+        results[target] = regression_test(z, scored["score"].to_numpy(), config, progress)
     return results

@@ -88,6 +88,12 @@ class ImageSplit:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
     def __getitem__(self, rows: "slice | Tensor") -> "ImageSplit":
         return ImageSplit(self.pixels[rows], None if self.labels is None else self.labels[rows])
 
@@ -111,8 +117,7 @@ class ImageData:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W)"""
-        _, channels, height, width = self.train.pixels.shape
-        return channels, height, width
+        return self.train.shape
 
 
 IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle")

@@ -48,8 +48,8 @@ def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: in
     outside = [row for row in rows if not 0 <= row < len(data)]
     if outside:
         raise InputError(f"there is no image {outside[0]}: the test part has 0 to {len(data) - 1}")
-    if tuple(data.pixels.shape[1:]) != model.shape:
-        raise ConfigError(f"the model draws images {model.shape}; those of the data are {tuple(data.pixels.shape[1:])}")
+    if data.shape != model.shape:
+        raise ConfigError(f"the model draws images {model.shape}; those of the data are {data.shape}")
     part = data[torch.tensor(list(rows))]
     chosen = cast(Literal["lerp", "slerp"], method)
     images = model.interpolate(part.pixels, steps, chosen, part.labels if model.config.conditional else None)

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
-from molvae.core.fit import FitConfig
-from molvae.core.training import BoundValidator, TrainingConfig, initial_model, train_vae
+from molvae.core.fit import FitConfig, fit
+from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatches, in_order
 from molvae.images.datasets import ImageData
@@ -64,10 +64,7 @@ def train_images(
     Args:
         config: all settings.
         data: what to learn from; its validation part is only watched.
-        folder: checkpoints and metrics; a run killed there resumes from there.
-        device: ``auto`` or a torch device.
-        progress: told how far it has come.
-        on_log: told every row of metrics.
+        folder, device, progress, on_log: see :func:`molvae.core.fit.fit`.
 
     Raises:
         ConfigError: settings that contradict each other or the data.
@@ -86,7 +83,9 @@ def train_images(
     seed, policy = config.fit.seed, config.binarisation
     batches = ImageBatches(data.train, config.batch_size, seed, policy)
     held_out = in_order(data.valid[: config.validation_images], binarisation=policy, seed=seed)
-    return train_vae(config, model, batches, BoundValidator(config, held_out), folder, device, progress, on_log)
+    objective, validate = vae_objective(config.objective), BoundValidator(config, held_out)
+    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    return model
 
 
 class ImageEvaluationConfig(Config):

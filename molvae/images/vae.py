@@ -6,10 +6,10 @@ core's.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from molvae.core.distributions import Likelihood, Posterior
@@ -18,9 +18,10 @@ from molvae.core.pretrained import Pretrained
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
 from molvae.errors import ConfigError, InputError
-from molvae.images.batches import ImageBatch
+from molvae.images.batches import ImageBatch, in_order
+from molvae.images.datasets import ImageSplit
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
-from molvae.run.config import Config
+from molvae.run.config import Config, one_of
 
 
 class ImageVAEConfig(Config):
@@ -29,35 +30,20 @@ class ImageVAEConfig(Config):
     latent_size: int = Field(50, ge=1, le=10_000)
     """D"""
     network: NetworkConfig = NetworkConfig()
-    posterior: str = "diagonal_gaussian"
+    posterior: Annotated[str, one_of(POSTERIORS)] = "diagonal_gaussian"
     """A name of ``core.heads.POSTERIORS``."""
-    prior: str = "standard_normal"
+    prior: Annotated[str, one_of(PRIORS)] = "standard_normal"
     """A name of ``core.priors.PRIORS``."""
     categories: int | None = Field(None, ge=2, le=10_000)
     """Classes of each variable of a discrete code, which has ``latent_size / categories`` variables; with the posterior
     ``categorical`` and the prior ``uniform_categorical``.
     """
-    likelihood: str = "bernoulli"
+    likelihood: Annotated[str, one_of(LIKELIHOODS)] = "bernoulli"
     """A name of ``core.heads.LIKELIHOODS``."""
     sigma: float = Field(0.1, gt=0, le=1000)
     """Standard deviation of a pixel: fixed, or to begin with, for the Gaussian likelihoods that have one."""
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""
-
-    @field_validator("posterior")
-    @classmethod
-    def _known_posterior(cls, name: str) -> str:
-        return _known(name, POSTERIORS)
-
-    @field_validator("prior")
-    @classmethod
-    def _known_prior(cls, name: str) -> str:
-        return _known(name, PRIORS)
-
-    @field_validator("likelihood")
-    @classmethod
-    def _known_likelihood(cls, name: str) -> str:
-        return _known(name, LIKELIHOODS)
 
     @model_validator(mode="after")
     def _all_or_nothing_discrete(self) -> Self:
@@ -76,12 +62,6 @@ class ImageVAEConfig(Config):
         return (
             (self.latent_size,) if self.categories is None else (self.latent_size // self.categories, self.categories)
         )
-
-
-def _known(name: str, registry: dict[str, Any]) -> str:
-    if name not in registry:
-        raise ValueError(f"there are {', '.join(registry)}")
-    return name
 
 
 class ImageEncoder(nn.Module):
@@ -179,11 +159,8 @@ class ImageVAE(Pretrained):
     @torch.no_grad()
     def encode(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Posterior means of images (n, C, H, W): (n, D)."""
-        parts = torch.arange(len(pixels)).split(500)
-        return torch.cat([self._encode(pixels[rows], None if labels is None else labels[rows]) for rows in parts])
-
-    def _encode(self, pixels: Tensor, labels: Tensor | None) -> Tensor:
-        return self.posterior(ImageBatch(pixels.to(self.device), labels, torch.arange(len(pixels)))).mean.cpu()
+        batches = in_order(ImageSplit(pixels, labels), 500)
+        return torch.cat([self.posterior(batch.to(self.device)).mean.cpu() for batch in batches])
 
     @torch.no_grad()
     def decode(

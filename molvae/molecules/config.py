@@ -1,24 +1,21 @@
 """The shape of a molecular VAE: which encoder, decoder and tokenizer, and how wide they are."""
 
-from typing import Any, Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from molvae.molecules.registries import DECODERS, ENCODERS, TOKENIZERS
 from molvae.run.config import Config, Count
-from molvae.run.registry import Registry
-
-_CHOICES: dict[str, Registry[Any]] = {"encoder": ENCODERS, "decoder": DECODERS, "tokenizer": TOKENIZERS}
 
 
 class MoleculeVAEConfig(Config):
     """The shape of a molecular VAE."""
 
-    encoder: str = "cnn"
+    encoder: Annotated[str, AfterValidator(ENCODERS.check)] = "cnn"
     """``cnn``, or ``gru``, which reads a molecule from both ends."""
-    decoder: str = "gru"
+    decoder: Annotated[str, AfterValidator(DECODERS.check)] = "gru"
     """``gru``."""
-    tokenizer: str = "smiles"
+    tokenizer: Annotated[str, AfterValidator(TOKENIZERS.check)] = "smiles"
     """``smiles``, or ``selfies`` (extra ``selfies``)."""
     latent_size: int = Field(64, ge=1, le=10_000)
     """Dimensions of z."""
@@ -44,11 +41,6 @@ class MoleculeVAEConfig(Config):
     """Width of the property predictor."""
     properties: tuple[str, ...] = ("QED", "SAS", "logP")
     """What the predictor learns."""
-
-    @field_validator("encoder", "decoder", "tokenizer")
-    @classmethod
-    def _known(cls, name: str, info: ValidationInfo) -> str:
-        return _CHOICES[str(info.field_name)].check(name)
 
     @model_validator(mode="after")
     def _no_idle_setting(self) -> Self:

@@ -119,37 +119,19 @@ def _by_posterior(model: Autoencoder, z: Tensor, points: list[PointCandidates]) 
     return ordered
 
 
-def decode_table(
-    model: Autoencoder,
-    z: Tensor | np.ndarray,
-    n_decodings: int,
-    temperature: float,
-    mask: str,
-    seed: int,
-    choose: Choice,
-) -> pd.DataFrame:
-    """The first molecule of each point (n, D) as a table, see :func:`decode_points` and :func:`points_table`."""
-    return points_table(decode_points(model, z, n_decodings, temperature, mask, seed, choose))
-
-
 def preferring(point: PointCandidates, identity: str | None) -> PointCandidates:
     """The same with this molecule first, if it is among the candidates."""
     ordered = sorted(point.candidates, key=lambda option: option.item.identity != identity)
     return replace(point, candidates=tuple(ordered))
 
 
-def points_table(points: Sequence[PointCandidates]) -> pd.DataFrame:
+def first_of_each(points: Sequence[PointCandidates]) -> pd.DataFrame:
     """The first molecule of each point as a table: ``smiles, valid, votes, log_prob, error``, one row a point."""
     rows = []
     for point in points:
-        winner = point.candidates[0] if point.candidates else None
-        rows.append(
-            {
-                "smiles": winner.item.identity if winner else point.text,
-                "valid": winner is not None,
-                "votes": winner.votes if winner else 0,
-                "log_prob": winner.log_prob if winner else float("nan"),
-                "error": point.error,
-            }
-        )
+        if point.candidates:
+            first = point.candidates[0]
+            rows.append((first.item.identity, True, first.votes, first.log_prob, point.error))
+        else:
+            rows.append((point.text, False, 0, float("nan"), point.error))
     return pd.DataFrame(rows, columns=["smiles", "valid", "votes", "log_prob", "error"])

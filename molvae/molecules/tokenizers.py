@@ -5,7 +5,6 @@ single character of the SMILES alphabet. Tokens rejoin to the very input: ``"".j
 """
 
 import re
-from collections.abc import Sequence
 
 from molvae.errors import TokenError, abbreviate
 
@@ -17,20 +16,6 @@ _TOKEN = re.compile(
     r"|[0-9]"
     r"|[-=#$:~/\\().>]"
 )
-
-
-class SmilesTokenizer:
-    """Molecules as they are written: the tokens of :func:`tokenize`. Decoding wants a mask."""
-
-    always_valid = False
-
-    def split(self, smiles: str) -> list[str]:
-        """The tokens; errors as of :func:`tokenize`."""
-        return tokenize(smiles)
-
-    def join(self, tokens: Sequence[str]) -> str:
-        """The tokens side by side."""
-        return "".join(tokens)
 
 
 def tokenize(smiles: str) -> list[str]:
@@ -56,3 +41,11 @@ def tokenize(smiles: str) -> list[str]:
         tokens.append(match.group())
         position = match.end()
     return tokens
+
+
+class SmilesTokenizer:
+    """Molecules as they are written: the tokens of :func:`tokenize`, side by side. Decoding wants a mask."""
+
+    always_valid = False
+    split = staticmethod(tokenize)
+    join = staticmethod("".join)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
+from molvae.core.fit import fit
 from molvae.core.flows import FlowPosterior
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
@@ -23,7 +24,7 @@ from molvae.core.training import (
     Perturbation,
     TrainingConfig,
     initial_model,
-    train_vae,
+    vae_objective,
 )
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
@@ -145,10 +146,7 @@ def train(
         config: all settings.
         training: what to learn from; the vocabulary is built from it.
         held_out: for validation only.
-        folder: checkpoints and metrics; a run killed there resumes from there.
-        device: ``auto`` or a torch device.
-        progress: told how far it has come.
-        on_log: told every row of metrics.
+        folder, device, progress, on_log: see :func:`molvae.core.fit.fit`.
 
     Raises:
         InputError: there is nothing to train on, or no molecule of it fits the vocabulary of the initial model.
@@ -170,19 +168,9 @@ def train(
     if config.distillation.used:
         distillation = Distillation(config.distillation, config.objective.beta, dataset, config.fit.seed)
         additions.append(distillation)
-    return train_vae(
-        config,
-        model,
-        batches,
-        validate,
-        folder,
-        device,
-        progress,
-        on_log,
-        corruption(config.objective),
-        additions,
-        distillation,
-    )
+    objective = vae_objective(config.objective, corruption(config.objective), additions)
+    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
+    return model
 
 
 def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:

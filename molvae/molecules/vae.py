@@ -34,7 +34,7 @@ from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.refinement import STEPS
 from molvae.molecules.refinement import refine as refine_encodings
 from molvae.molecules.registries import DECODERS, ENCODERS
-from molvae.molecules.reranking import Choice, decode_points, decode_table, points_table, preferring
+from molvae.molecules.reranking import Choice, decode_points, first_of_each, preferring
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.device import gains_from_bfloat16
 from molvae.run.progress import Progress, on_stderr
@@ -108,11 +108,6 @@ class MoleculeVAE(Pretrained):
         return known_molecules(self.folder) if self.folder is not None else None
 
     # --- molecules to latent space --------------------------------------------------------------------------
-
-    @property
-    def latent_size(self) -> int:
-        """D"""
-        return self.config.latent_size
 
     def accepts(self, item: Molecule) -> str | None:
         """Why the model cannot hold a molecule, or None."""
@@ -310,7 +305,7 @@ class MoleculeVAE(Pretrained):
             n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
             largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
         """
-        return decode_table(self, z, n_decodings, temperature, mask, seed, choose)
+        return first_of_each(decode_points(self, z, n_decodings, temperature, mask, seed, choose))
 
     def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
         """What each point (n, D) decodes to in ``n`` decodings under the valence mask, most frequent first."""
@@ -384,7 +379,7 @@ class MoleculeVAE(Pretrained):
         if refine:
             for row, text in ((0, start), (-1, end)):
                 points[row] = preferring(points[row], canonical(text))
-        table = points_table(points)
+        table = first_of_each(points)
         table.insert(0, "t", t.numpy())
         return pd.concat([table, self.predict(path).to_frame()], axis=1)
 

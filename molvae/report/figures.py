@@ -41,7 +41,7 @@ STYLE = {
 def best_so_far(main: str, campaigns: Mapping[str, CampaignData], sign: int) -> str:
     """Best and mean of the top 10 against oracle calls, one line a strategy."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(8.4, 3.2, 2)
+        figure, axes = axes_in_rows(2, 3.2)
         for name, campaign in campaigns.items():
             utility = sign * campaign.evaluations["score"].to_numpy(float)
             if not len(utility):
@@ -68,7 +68,7 @@ def latent_map(
     share = singular**2 / (singular**2).sum()
     flat = (z - centre) @ components[:2].T
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(8.4, 3.6, 2)
+        figure, axes = axes_in_rows(2, 3.6)
         points = axes[0].scatter(*flat.T, c=values, s=9, cmap="viridis", lw=0, alpha=0.8)
         figure.colorbar(points, ax=axes[0], label=objective[:40])
         axes[0].set_title("starting file")
@@ -89,7 +89,7 @@ def latent_map(
 def calibration(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> str:
     """Predicted against observed utility, and how often the observation fell into the predicted intervals."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(8.4, 3.2, 2)
+        figure, axes = axes_in_rows(2, 3.2)
         axes[0].errorbar(mean, observed, xerr=std, fmt="o", ms=3, lw=0.5, color=COLOURS["latent"], alpha=0.5)
         low, high = min(mean.min(), observed.min()), max(mean.max(), observed.max())
         axes[0].plot([low, high], [low, high], color="#777777", lw=1, ls="--")
@@ -114,7 +114,7 @@ def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: flo
 def score_distribution(evaluations: pd.DataFrame) -> str:
     """Scores of the start and of the proposals."""
     with matplotlib.rc_context(STYLE):
-        figure, (axis,) = _figure(8.4, 2.4, 1)
+        figure, (axis,) = axes_in_rows(1, 2.4)
         known = evaluations.dropna(subset="score")
         bins = np.histogram_bin_edges(known["score"].to_numpy(float), 30)
         for is_start, label, colour in ((True, "start", "#999999"), (False, "proposed", COLOURS["latent"])):
@@ -132,12 +132,9 @@ def training_curves(metrics: pd.DataFrame) -> str:
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(name.removeprefix("train_").removeprefix("valid_"), []).append(name)
-    columns = 4
-    rows = -(-len(groups) // columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 1.9 * rows), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False).flatten()
-        for axis, (title, members) in zip(panels, groups.items(), strict=False):
+        figure, panels = axes_in_rows(len(groups), 1.9, columns=4)
+        for axis, (title, members) in zip(panels, groups.items(), strict=True):
             for name in members:
                 held_out = name.startswith("valid_")
                 label = "held out" if held_out else "training" if name.startswith("train_") else None
@@ -146,14 +143,17 @@ def training_curves(metrics: pd.DataFrame) -> str:
             axis.set_title(title.replace("_", " "), fontsize=8)
             if len(members) > 1:
                 axis.legend(fontsize=6)
-        for axis in panels[len(groups) :]:
-            axis.remove()
         return svg(figure)
 
 
-def _figure(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+def axes_in_rows(number: int, height: float, columns: int = 2, share: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure as wide as a page, rows of ``height`` inches; its axes have the same scales if they ``share`` them."""
+    rows, columns = -(-number // columns), min(columns, number)
+    figure = Figure(figsize=(8.4, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).flatten())
+    for axis in axes[number:]:
+        axis.remove()
+    return figure, axes[:number]
 
 
 def svg(figure: Figure) -> str:

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from molvae.errors import ConfigError
-from molvae.report.figures import STYLE, svg
+from molvae.report.figures import STYLE, axes_in_rows, svg
 from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel
 
@@ -61,8 +61,7 @@ def _draw(panel: Panel) -> Figure:
 
 
 def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = axes_in_rows(1, 3.4)
     x = frame.columns[0]
     for place, name in enumerate(frame.columns[1:]):
         axis.plot(frame[x], frame[name], color=_LINES[place % len(_LINES)], lw=1.8, label=str(name))
@@ -113,8 +112,7 @@ def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:
     """The distribution of the second column in each group of the first, with its median."""
     group, value = frame.columns[:2]
     names = list(frame[group].unique())
-    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = axes_in_rows(1, 3.6)
     parts = axis.violinplot([frame.loc[frame[group] == name, value] for name in names], showmedians=True, widths=0.8)
     for body in parts["bodies"]:
         body.set(facecolor=_LINES[0], alpha=0.35)
@@ -126,17 +124,12 @@ def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:
 def _facets(frame: pd.DataFrame, x: str, y: str, label: str) -> Figure:
     """One small picture for each value of the third column, in the order of the table, on the same axes."""
     names = list(frame[label].unique())
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(8.4, 1.75 * rows + 0.2), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flatten()
-    for axis, name in zip(axes, names, strict=False):
+    figure, axes = axes_in_rows(len(names), 1.85, columns=4, share=True)
+    for axis, name in zip(axes, names, strict=True):
         part = frame[frame[label] == name]
         axis.scatter(part[x], part[y], s=1.5, lw=0, alpha=0.6, color=_LINES[0])
         axis.set_title(str(name), fontsize=8)
         axis.set_aspect("equal")
-    for axis in axes[len(names) :]:
-        axis.remove()
     return figure
 
 

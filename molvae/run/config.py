@@ -8,10 +8,11 @@ A table changes only what it names: where a field has settings of its own as its
 import difflib
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from molvae.errors import ConfigError, abbreviate
 
@@ -57,10 +58,16 @@ class Config(BaseModel):
         except ValidationError as error:
             raise ConfigError(_explain(cls, error)) from None
 
-    @classmethod
-    def from_toml(cls, path: Path | str, **overrides: Any) -> Self:
-        """Read a TOML file (an empty one gives the defaults) and build from it."""
-        return cls.create(read_toml(path), **overrides)
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Of a setting, ``Annotated[str, one_of(NAMES)]``: it is refused if it is not among the names."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"there are {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:

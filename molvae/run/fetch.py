@@ -60,13 +60,18 @@ class RemoteDataset:
     licence: str
 
 
+def default_cache() -> Path:
+    """``$MOLVAE_CACHE``, or the platform's cache folder."""
+    return Path(os.environ.get("MOLVAE_CACHE") or pooch.os_cache("molvae"))
+
+
 def fetch(dataset: RemoteDataset, mirror: Path | None = None, cache_dir: Path | None = None) -> dict[str, Path]:
     """Have every file of a data set on disk.
 
     Args:
         dataset: what to get.
         mirror: a folder with the same files below it; no network is used.
-        cache_dir: where the files go; default ``$MOLVAE_CACHE`` or the platform's cache folder.
+        cache_dir: where the files go; default: :func:`default_cache`.
 
     Returns:
         Path of each part.
@@ -74,7 +79,7 @@ def fetch(dataset: RemoteDataset, mirror: Path | None = None, cache_dir: Path | 
     Raises:
         DownloadError: a file cannot be had or stored, or does not match its checksum; no half file is left.
     """
-    cache = cache_dir or Path(os.environ.get("MOLVAE_CACHE") or pooch.os_cache("molvae"))
+    cache = cache_dir or default_cache()
     return {part: _fetch_file(dataset, file, cache / file.path, mirror) for part, file in dataset.files.items()}
 
 

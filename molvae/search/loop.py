@@ -123,7 +123,7 @@ class Search:
     def ask(self, q: int, step: int) -> Proposal:
         """Propose q points near the good ones."""
         generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step))
-        return self._choose(self._candidates(generator), q, generator)[1]
+        return self._choose(self._candidates(self.config.candidates, generator), q, generator)[1]
 
     def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
         """Choose q of the given points (n, d); returns their rows, and what was believed of them."""
@@ -156,9 +156,8 @@ class Search:
         feasibility = self.feasibility_of(candidates)
         best = self.best
         if best is None:
-            rows = feasibility.argsort(descending=True, stable=True)[:q].tolist()
-            nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)
-            return rows, Proposal(candidates[rows], nothing, nothing, feasibility[rows].log(), feasibility[rows])
+            first = feasibility.argsort(descending=True, stable=True)[:q]
+            return first.tolist(), self._proposal(candidates, feasibility, first, feasibility.log())
         if self._conditioned != len(self.z):
             self._condition(optimise=False)
         posterior = self.surrogate.predict(torch.cat([candidates, self.pending]))
@@ -166,6 +165,11 @@ class Search:
         feasibility = torch.cat([feasibility, torch.ones(len(pending), dtype=torch.double)])
         rows, values = ACQUISITIONS[self.config.acquisition](posterior, feasibility, best, q, generator, pending)
         return rows, Proposal(candidates[rows], posterior.mean[rows], posterior.std[rows], values, feasibility[rows])
+
+    def _proposal(self, candidates: Tensor, feasibility: Tensor, rows: Tensor, values: Tensor) -> Proposal:
+        """Rows of the candidates, with their values (n,) and no posterior."""
+        nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)
+        return Proposal(candidates[rows], nothing, nothing, values[rows], feasibility[rows])
 
     def feasibility_of(self, z: Tensor) -> Tensor:
         """Probability of being feasible at z (n, d): (n,); one everywhere where it is not to be learned."""
@@ -189,13 +193,16 @@ class Search:
         best = known[self.y[known].argsort(descending=True, stable=True)[:half]]
         return torch.unique(torch.cat([best, known[-half:]]))
 
-    def _candidates(self, generator: torch.Generator) -> Tensor:
-        number = self.config.candidates
-        known = torch.nonzero(torch.isfinite(self.y)).flatten()
-        if self.config.region == "global" or len(known) == 0:
+    def _candidates(self, number: int, generator: torch.Generator) -> Tensor:
+        centres, weights = self._centres()
+        if self.config.region == "global" or not len(centres):
             return anywhere(self.dimension, number, generator)
+        max_norm = self.config.max_norm * typical_norm(self.dimension)
+        return near_centres(centres, weights, self.region.length, number, max_norm, generator)
+
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        """Points (k, d) around which candidates are drawn, and how often around each (k,): the best, by rank."""
+        known = torch.nonzero(torch.isfinite(self.y)).flatten()
         order = known[self.y[known].argsort(descending=True, stable=True)[: self.config.centres]]
         ranks = torch.arange(len(order), dtype=torch.double)
-        weights = torch.exp(-ranks / max(1.0, self.config.centres / 3))
-        max_norm = self.config.max_norm * typical_norm(self.dimension)
-        return near_centres(self.z[order], weights, self.region.length, number, max_norm, generator)
+        return self.z[order], torch.exp(-ranks / max(1.0, self.config.centres / 3))

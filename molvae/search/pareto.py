@@ -19,7 +19,6 @@ from torch import Tensor
 
 from molvae.run.seeds import short_seed, step_seed
 from molvae.search.loop import Proposal, Search, SearchConfig
-from molvae.search.region import anywhere, near_centres, typical_norm
 from molvae.search.surrogate import Surrogate
 
 _CANDIDATES = 400  # each costs an integral over hypervolumes
@@ -58,18 +57,11 @@ class ParetoSearch(Search):
     def ask(self, q: int, step: int) -> Proposal:
         """Propose q points near the front, the most promising of those drawn, each by itself."""
         generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step))
-        centres = self.z[self.front_rows]
-        if self.config.region == "global" or not len(centres):
-            candidates = anywhere(self.dimension, _CANDIDATES, generator)
-        else:
-            weights = torch.ones(len(centres), dtype=torch.double)
-            longest = self.config.max_norm * typical_norm(self.dimension)
-            candidates = near_centres(centres, weights, self.region.length, _CANDIDATES, longest, generator)
+        candidates = self._candidates(_CANDIDATES, generator)
         feasibility = self.feasibility_of(candidates)
-        if not len(centres):
-            rows = feasibility.argsort(descending=True, stable=True)[:q]
-            return self._proposal(candidates, feasibility, rows, feasibility.log())
-        values = _evaluate(self._acquisition(step), candidates) + feasibility.log()
+        values = feasibility.log()
+        if len(self.front_rows):
+            values = values + _evaluate(self._acquisition(step), candidates)
         return self._proposal(candidates, feasibility, values.argsort(descending=True, stable=True)[:q], values)
 
     def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
@@ -80,18 +72,16 @@ class ParetoSearch(Search):
             rows = feasibility.argsort(descending=True, stable=True)[:q]
             return rows.tolist(), self._proposal(candidates, feasibility, rows, feasibility.log())
         acquisition = self._acquisition(step)
-        open_rows = torch.zeros(len(candidates), dtype=torch.double)
         chosen: list[int] = []
-        found = torch.zeros(len(candidates), dtype=torch.double)
+        gains = torch.zeros(len(candidates), dtype=torch.double)
         for _ in range(min(q, len(candidates))):
-            values = _evaluate(acquisition, candidates) + feasibility.log() + open_rows
+            values = _evaluate(acquisition, candidates) + feasibility.log()
+            values[chosen] = -torch.inf
             row = int(values.argmax())
             chosen.append(row)
-            found[row] = values[row]
-            open_rows[row] = -torch.inf
+            gains[row] = values[row]
             acquisition.set_X_pending(candidates[chosen])
-        rows = torch.tensor(chosen)
-        return chosen, self._proposal(candidates, feasibility, rows, found)
+        return chosen, self._proposal(candidates, feasibility, torch.tensor(chosen), gains)
 
     @property
     def hyperparameters(self) -> Any:
@@ -105,8 +95,8 @@ class ParetoSearch(Search):
     def _condition(self, optimise: bool) -> None:
         known = torch.isfinite(self.y).all(1)
         if bool(known.any()):
-            for place, surrogate in enumerate(self.surrogates):
-                surrogate.fit(self.z[known], self.y[known, place], optimise)
+            for column, surrogate in enumerate(self.surrogates):
+                surrogate.fit(self.z[known], self.y[known, column], optimise)
         self._conditioned = len(self.z)
 
     def _acquisition(self, step: int) -> qLogNoisyExpectedHypervolumeImprovement:
@@ -129,9 +119,9 @@ class ParetoSearch(Search):
                 prune_baseline=False,
             )
 
-    def _proposal(self, candidates: Tensor, feasibility: Tensor, rows: Tensor, values: Tensor) -> Proposal:
-        nothing = torch.full((len(rows),), torch.nan, dtype=torch.double)  # there is no posterior about a single number
-        return Proposal(candidates[rows], nothing, nothing, values[rows], feasibility[rows])
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        centres = self.z[self.front_rows]
+        return centres, torch.ones(len(centres), dtype=torch.double)
 
 
 def _evaluate(acquisition: qLogNoisyExpectedHypervolumeImprovement, candidates: Tensor) -> Tensor:

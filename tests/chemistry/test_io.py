@@ -102,6 +102,7 @@ def test_a_bad_sdf_record_stays_in_its_place(tmp_path):
         ("long.csv", b"smiles," + b"x" * 10_000_000 + b"\nCCO,1\n", "first line is longer than 1,000,000 characters"),
         ("wide.csv", b"smiles" + b",x" * 20_000 + b"\nCCO\n", "has 20,001 columns"),
         ("unclosed.csv", b'smiles,"' + b"x\n" * 1_000_000, "line 1: field larger than field limit"),
+        ("quote.csv", b'smiles,x\nCCO,1\nCC,"' + b"x\n" * 1_000_000, "field larger than field limit"),
         ("binary.csv", b"smiles\nCCO\n\x00\x01", "line 3: binary data"),
         ("only-header.csv", b"price\n", "no SMILES column"),
         ("plain.csv.gz", None, "not gzipped"),

@@ -18,6 +18,8 @@ def test_score():
     assert scored["valid"].tolist() == [True, False, True] and scored["error"][1]
     assert scored["score"][0] == 2 * scored["MW"][0] and pd.isna(scored["score"][1])
     assert scored["price"].tolist() == [3, 4, 5]
+    constant = score_table(TABLE, Objective.parse("MW**0"), progress=silent)["score"]  # NaN ** 0 is 1
+    assert constant[0] == 1 and pd.isna(constant[1])
 
 
 def test_validate():

@@ -11,14 +11,14 @@ from molvae.core.categorical import RelaxedCategorical
 from molvae.core.checkpoint import load_tensors
 from molvae.core.distributions import Bernoulli
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood, prior_log_likelihood
-from molvae.core.fit import FitConfig
+from molvae.core.fit import FitConfig, fit
 from molvae.core.gradients import gradient_moments, reparameterised
 from molvae.core.heads import POSTERIORS
 from molvae.core.objectives import OBJECTIVES
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import fitted_gaussian, fitted_mixture, slerp
 from molvae.core.schedules import Schedule
-from molvae.core.training import BoundValidator, ObjectiveConfig, TrainingConfig, train_vae, vae_objective
+from molvae.core.training import BoundValidator, ObjectiveConfig, TrainingConfig, vae_objective
 from molvae.core.vae import VAE
 from molvae.errors import ConfigError
 from molvae.run.progress import silent
@@ -187,7 +187,8 @@ def test_training_and_measuring_on_another_device(tmp_path, kind):
         {"objective": settings, "fit": {"epochs": 2, "precision": "float32", "average": 0.9}}
     )
     with other_device() as device:
-        model = train_vae(config, Model(**kind), Rows(X), BoundValidator(config, [X]), tmp_path, device, silent)
+        model, validate = Model(**kind), BoundValidator(config, [X])
+        fit(model, Rows(X), vae_objective(config.objective), config.fit, tmp_path, validate, device, silent)
         assert {str(weight.device) for weight in model.parameters()} == {device}
         values = importance_log_likelihood(model, [X], 10).values
         prior = prior_log_likelihood(model, X, 10, (1, 10))

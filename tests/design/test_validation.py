@@ -40,12 +40,6 @@ def test_one_row_for_each_string_in_its_order(validator: Validator) -> None:
     assert "Po" in table["reason"][6]
 
 
-def test_what_was_seen_before_is_a_duplicate(validator: Validator) -> None:
-    table = validator.validate(["C(O)C", "CCC"], seen={"CCO"})
-    assert table["status"].tolist() == ["duplicate", "valid"]
-    assert table["reason"][0] == "seen before"
-
-
 def test_known_molecules_are_reported_and_refused_only_on_demand() -> None:
     for require_novel, status in ((False, "valid"), (True, "known")):
         table = Validator(MOLECULES, {"CCO"}, require_novel=require_novel).validate(["OCC", "CCC"])

@@ -1,12 +1,13 @@
 """Settings come from TOML, are validated, and a misspelt one never passes silently."""
 
 import os
+from typing import Annotated
 
 import pytest
 from pydantic import Field
 
 from molvae.errors import ConfigError
-from molvae.run.config import Config
+from molvae.run.config import Config, one_of, read_toml
 
 
 class Inner(Config):
@@ -66,6 +67,15 @@ def test_value_out_of_range_says_what_was_given():
         Outer.create({"rate": -1})
 
 
+def test_a_name_is_one_of_those_there_are():
+    class Named(Config):
+        name: Annotated[str, one_of({"elbo": 1, "iwae": 2})] = "elbo"
+
+    assert Named(name="iwae").name == "iwae"
+    with pytest.raises(ConfigError, match=r"setting 'name': there are elbo, iwae \(got 'vae'\)"):
+        Named.create({"name": "vae"})
+
+
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(ValueError, match="frozen"):
         Outer.create().rate = 2.0
@@ -74,7 +84,7 @@ def test_settings_cannot_be_changed_afterwards():
 def test_toml_file(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("rate = 0.1\n[inner]\nwidth = 2\n")
-    assert Outer.from_toml(path) == Outer(rate=0.1, inner=Inner(width=2))
+    assert Outer.create(read_toml(path)) == Outer(rate=0.1, inner=Inner(width=2))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,7 @@ def test_bad_file_is_an_error_of_ours(tmp_path, content, message):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=message) as caught:
-        Outer.from_toml(path)
+        Outer.create(read_toml(path))
     assert len(str(caught.value)) < 1000
 
 
@@ -107,4 +117,4 @@ def test_what_is_not_a_file_is_not_even_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.toml")  # whoever opened it would wait for a writer
     for path in (tmp_path, tmp_path / "pipe.toml", "/dev/null", "/dev/zero"):
         with pytest.raises(ConfigError, match="is a folder or a device: give a regular file"):
-            Outer.from_toml(path)
+            Outer.create(read_toml(path))

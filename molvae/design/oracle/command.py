@@ -48,7 +48,6 @@ def run_command(
     Raises:
         TaskFailed: it cannot be started, was ended, or failed.
     """
-    started = time.monotonic()
     try:
         process = subprocess.Popen(
             arguments,
@@ -70,7 +69,7 @@ def run_command(
         elif process.returncode:
             problem = describe_exit(process.returncode)
     if problem:
-        raise TaskFailed(f"the command {problem}{tail(errors)}", time.monotonic() - started)
+        raise TaskFailed(f"the command {problem}{tail(errors)}")
     return output
 
 
@@ -118,13 +117,12 @@ def _communicate(
     return bytes(output), errors, ""
 
 
-def parse_payload(output: bytes, count: int, seconds: float = 0.0) -> dict[str, list[float]]:
+def parse_payload(output: bytes, count: int) -> dict[str, list[float]]:
     """Read REINVENT4's external-process JSON: name to ``count`` numbers, NaN for null.
 
     Args:
         output: of the command.
         count: molecules that it was asked for.
-        seconds: what it took, for the failure.
 
     Raises:
         TaskFailed: it is of another form.
@@ -134,7 +132,7 @@ def parse_payload(output: bytes, count: int, seconds: float = 0.0) -> dict[str, 
         payload = answer["payload"]
         if answer.get("version") != 1:
             version = abbreviate(repr(answer.get("version")))
-            raise TaskFailed(f"the command answered with version {version} of the format, not 1", seconds)
+            raise TaskFailed(f"the command answered with version {version} of the format, not 1")
         columns = {
             as_name(name): [as_number(value, f"{as_name(name)!r} holds a") for value in column]
             for name, column in payload.items()
@@ -143,15 +141,13 @@ def parse_payload(output: bytes, count: int, seconds: float = 0.0) -> dict[str, 
         start = output[:80].decode("utf-8", "replace")
         raise TaskFailed(
             'the command did not answer with JSON of the form {"version": 1, "payload": {"name": [number, ...]}}: '
-            f"{describe_exception(error)}; it wrote {start!r}",
-            seconds,
+            f"{describe_exception(error)}; it wrote {start!r}"
         ) from None
     if not columns:
-        raise TaskFailed("the command answered with an empty payload", seconds)
+        raise TaskFailed("the command answered with an empty payload")
     for name, column in columns.items():
         if len(column) != count:
-            message = f"the command answered with {len(column)} numbers for {name!r}, but {count} were due"
-            raise TaskFailed(message, seconds)
+            raise TaskFailed(f"the command answered with {len(column)} numbers for {name!r}, but {count} were due")
     return columns
 
 

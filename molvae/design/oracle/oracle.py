@@ -14,7 +14,6 @@ from molvae.core.candidates import Item
 from molvae.design.oracle.scorers import Answer, Scorer, is_score
 from molvae.design.store import CampaignStore, Evaluation
 from molvae.errors import BudgetExhausted, ConfigError, OracleError
-from molvae.run.progress import Progress, silent, track
 
 
 class Oracle:
@@ -33,15 +32,12 @@ class Oracle:
         store: keeps them; what it already holds counts as paid. It is read once, here.
         budget: oracle calls in all, those in the store included.
         sign: +1 if more is better, -1 if less is (:attr:`Objective.sign`).
-        progress: told how far it has come.
 
     Raises:
         ConfigError: the budget is negative, or the sign is neither +1 nor -1.
     """
 
-    def __init__(
-        self, scorer: Scorer, store: CampaignStore, budget: int, sign: int = 1, progress: Progress = silent
-    ) -> None:
+    def __init__(self, scorer: Scorer, store: CampaignStore, budget: int, sign: int = 1) -> None:
         if budget < 0:
             raise ConfigError(f"the budget is a number of oracle calls, so it cannot be {budget}")
         if sign not in (1, -1):
@@ -50,7 +46,6 @@ class Oracle:
         self.store = store
         self.budget = budget
         self.sign = sign
-        self._progress = progress
         self._memory: dict[str, Evaluation] = {}
         self._steps: dict[int, list[Evaluation]] = defaultdict(list)
         self._calls: set[int] = set()
@@ -106,7 +101,7 @@ class Oracle:
         self._pay(new[: self.calls_left], origin, step)
         return [self._memory.get(item.identity) for item in items]
 
-    def tell(self, item: Item, score: float | None, origin: str, step: int, error: str = "") -> Evaluation:
+    def tell(self, item: Item, score: float | None, origin: str, step: int) -> Evaluation:
         """Take in a score measured elsewhere, as in a laboratory; a new item counts as a call.
 
         What is remembered already is kept as it was. The budget is not enforced: what was measured was paid for.
@@ -116,25 +111,24 @@ class Oracle:
             score: in the user's sign; NaN or None where the measurement failed.
             origin: as for :meth:`evaluate`.
             step: as for :meth:`evaluate`.
-            error: why the measurement failed.
 
         Returns:
             What is remembered of the item.
         """
         if item not in self:
             failed = score is None or not is_score(score)
-            answer = Answer(error=error or "no score was given") if failed else Answer(float(score or 0.0))
+            answer = Answer(error="no score was given") if failed else Answer(float(score or 0.0))
             self._remember(item.identity, answer, self._free_calls(1)[0], origin, step)
         return self._memory[item.identity]
 
     def _pay(self, identities: list[str], origin: str, step: int) -> None:
-        numbers = self._free_calls(len(identities))
-        due = dict(enumerate(identities))
         if not identities:
             return
+        numbers = self._free_calls(len(identities))
+        due = dict(enumerate(identities))
         # closed at once if something breaks off here, so that no task runs on for nobody
         with contextlib.closing(self.scorer.stream(identities)) as answers:
-            for index, answer in track(answers, "scoring", total=len(identities), progress=self._progress):
+            for index, answer in answers:
                 self._remember(due.pop(index), answer, numbers[index], origin, step)
         if due:
             raise OracleError(f"the scorer gave no answer for {len(due)} of {len(identities)} candidates")

@@ -237,20 +237,15 @@ class CommandScorer(Scorer):
         objective: Objective | None = None,
         num_workers: int = 1,
         timeout: float | None = 600.0,
-        chunk_size: int | None = None,
-        retry_singly: bool = True,
     ) -> None:
         """Set up; the command is looked for, not run.
 
         Args:
             arguments: program and arguments.
             objective: optional formula over the names in the answer.
-            num_workers: runs of the command side by side.
+            num_workers: runs of the command side by side, each over an equal part of the molecules. When a run over
+                several fails, each is run by itself, so that only the molecule at fault fails.
             timeout: seconds that one run of the command may take, or ``None``.
-            chunk_size: molecules for one run of the command; if ``None``, all that are asked for in equal parts for
-                the workers.
-            retry_singly: when a run over several molecules fails, run each by itself, so that only the molecule at
-                fault fails.
 
         Raises:
             OracleError: there is no such program.
@@ -261,8 +256,6 @@ class CommandScorer(Scorer):
         self._objective = objective
         self._num_workers = max(1, num_workers)
         self._timeout = timeout
-        self._chunk_size = chunk_size
-        self._retry_singly = retry_singly
 
     def stream(self, smiles: Sequence[str]) -> Answers:
         # a line break inside would shift every answer behind it
@@ -270,49 +263,42 @@ class CommandScorer(Scorer):
             if molecule.split() != [molecule]:
                 yield index, Answer(error="not sent to the command: empty, or holds white space")
         indices = [index for index, molecule in enumerate(smiles) if molecule.split() == [molecule]]
-        size = self._chunk_size or max(1, math.ceil(len(indices) / self._num_workers))
+        size = max(1, math.ceil(len(indices) / self._num_workers))
         chunks = deque(indices[start : start + size] for start in range(0, len(indices), size))
         cancelled = threading.Event()
         with ThreadPoolExecutor(self._num_workers) as executor:
 
             def submit(chunk: list[int]) -> Future[tuple[dict[str, list[float]], float]]:
-                return executor.submit(self._run, [smiles[index] for index in chunk], cancelled)
+                run = functools.partial(self._run, cancelled=cancelled)
+                return executor.submit(_timed, run, [smiles[index] for index in chunk])
 
             try:
                 for chunk, future in _as_completed(submit, chunks, self._num_workers):
                     try:
                         columns, seconds = future.result()
                     except TaskFailed as failure:
-                        if len(chunk) > 1 and self._retry_singly:
+                        if len(chunk) > 1:
                             chunks.extend([index] for index in chunk)
                         else:
-                            for index in chunk:
-                                yield index, Answer(error=str(failure), seconds=failure.seconds / len(chunk))
+                            yield chunk[0], Answer(error=str(failure), seconds=failure.seconds)
                         continue
                     for row, index in enumerate(chunk):
                         values = {name: column[row] for name, column in columns.items()}
-                        yield index, make_answer(values, self._objective, smiles[index], seconds)
+                        yield index, make_answer(values, self._objective, smiles[index], seconds / len(chunk))
             finally:
                 cancelled.set()  # if whoever asked has left
 
-    def _run(self, smiles: Sequence[str], cancelled: threading.Event) -> tuple[dict[str, list[float]], float]:
-        """Names to numbers, one for each molecule, and the seconds that each took: of one run, an equal share."""
-        started = time.monotonic()
+    def _run(self, smiles: Sequence[str], cancelled: threading.Event) -> dict[str, list[float]]:
+        """Names to numbers, one for each molecule."""
         text = "".join(f"{line}\n" for line in smiles)
-        output = run_command(self._arguments, text, self._timeout, cancelled)
-        seconds = time.monotonic() - started
-        columns = parse_payload(output, len(smiles), seconds)
+        columns = parse_payload(run_command(self._arguments, text, self._timeout, cancelled), len(smiles))
         if len(columns) == 1 and self._objective is None:
             columns = {SCORE: next(iter(columns.values()))}
-        return columns, seconds / len(smiles)
+        return columns
 
 
 def parse_oracle(
-    text: str,
-    objective: Objective | None = None,
-    num_workers: int = 1,
-    timeout: float | None = 600.0,
-    chunk_size: int | None = None,
+    text: str, objective: Objective | None = None, num_workers: int = 1, timeout: float | None = 600.0
 ) -> Scorer:
     """Build the scorer that the option ``--oracle`` names.
 
@@ -322,7 +308,6 @@ def parse_oracle(
         objective: optional formula over the names in the oracle's answers.
         num_workers: molecules (function) or runs of the command side by side.
         timeout: seconds for one molecule (function) or one run (command).
-        chunk_size: for a command, molecules for one run.
 
     Raises:
         ConfigError: the text has neither form.
@@ -336,7 +321,7 @@ def parse_oracle(
             arguments = shlex.split(text.removeprefix("command:"))
         except ValueError as error:
             raise ConfigError(f"cannot split the oracle {text!r} into arguments: {error}") from None
-        return CommandScorer(arguments, objective, num_workers, timeout, chunk_size)
+        return CommandScorer(arguments, objective, num_workers, timeout)
     if re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
         return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
     raise ConfigError(
@@ -445,10 +430,13 @@ def _answer(call: Callable[[], tuple[Mapping[str, float], float]], objective: Ob
     return make_answer(values, objective, smiles, seconds)
 
 
-def _timed(function: Callable[[str], dict[str, float]], smiles: str) -> tuple[dict[str, float], float]:
+def _timed(function: Callable[[Key], Value], argument: Key) -> tuple[Value, float]:
+    """What a function returns and the seconds that it took; its failure knows them too."""
     started = time.perf_counter()
     try:
-        values = function(smiles)
+        return function(argument), time.perf_counter() - started
+    except TaskFailed as failure:
+        failure.seconds = time.perf_counter() - started
+        raise
     except Exception as error:
         raise TaskFailed(describe_exception(error), time.perf_counter() - started) from None
-    return values, time.perf_counter() - started

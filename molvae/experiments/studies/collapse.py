@@ -1,7 +1,5 @@
 """Posterior collapse, and the schedules that avoid it."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -9,10 +7,10 @@ import pandas as pd
 from molvae.core.fit import FitConfig
 from molvae.core.schedules import Schedule
 from molvae.core.training import ObjectiveConfig
-from molvae.experiments.studies.common import Study
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
-from molvae.images.training import ImageTrainConfig, train_images
+from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAEConfig
 from molvae.run.config import Config, Count, Weight
 from molvae.run.panels import Panel
@@ -42,14 +40,10 @@ def run(config: CollapseConfig, data: ImageData, seed: int, device: str, progres
         "cyclical": ObjectiveConfig(beta=Schedule(kind="cyclical", steps=steps)),
         "free bits": ObjectiveConfig(name="free_bits", free_bits=config.free_bits),
     }
-    fit = config.train.fit.model_copy(update={"seed": seed})
-    logs: dict[str, list[dict[str, float]]] = {}
+    logs: dict[str, list[dict[str, float]]] = {name: [] for name in schedules}
     for name, objective in schedules.items():
-        settings = config.train.model_copy(update={"objective": objective, "fit": fit})
-        log: list[dict[str, float]] = []
-        with TemporaryDirectory() as folder:
-            train_images(settings, data, Path(folder), device, progress, _keep(log))
-        logs[name] = log
+        settings = config.train.model_copy(update={"objective": objective})
+        trained(settings, data, seed, device, progress, _keep(logs[name]))
     final: list[dict[str, Any]] = [
         {
             "schedule": name,

@@ -33,13 +33,19 @@ class Study:
 
 
 def trained(
-    config: ImageTrainConfig, data: ImageData, seed: int, device: str, progress: Progress, **changes: object
+    config: ImageTrainConfig,
+    data: ImageData,
+    seed: int,
+    device: str,
+    progress: Progress,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+    **changes: object,
 ) -> ImageVAE:
     """A model trained with these settings and ``changes`` to the model's own, such as ``latent_size=5``."""
     model = config.model.model_copy(update=changes)
     settings = config.model_copy(update={"model": model, "fit": config.fit.model_copy(update={"seed": seed})})
     with TemporaryDirectory() as folder:
-        return train_images(settings, data, Path(folder), device, progress)
+        return train_images(settings, data, Path(folder), device, progress, on_log)
 
 
 def examples_by_class(labels: Tensor, classes: int, number: int = 1) -> Tensor:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from molvae.core.fit import FitConfig, fit
@@ -29,7 +29,7 @@ from molvae.images.semi_supervised import (
 )
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
-from molvae.run.config import Config, Count
+from molvae.run.config import Config, Count, one_of
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, silent, track
 
@@ -52,7 +52,7 @@ class LabelsConfig(Config):
     """Numbers of labelled images, evenly over the classes."""
     seeds: int = Field(3, ge=1, le=1000)
     """Draws of the labelled images for each."""
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[Annotated[str, one_of(METHODS)], ...] = METHODS
     """The last two train the classifier of M2 with all its terms but the bounds."""
     m1: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(network=NetworkConfig(hidden_size=500, depth=2, activation="softplus"))
@@ -61,13 +61,6 @@ class LabelsConfig(Config):
     m1m2: CodeM2Config = CodeM2Config()
     cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
     cnn_fit: FitConfig = FitConfig(epochs=60)
-
-    @field_validator("methods")
-    @classmethod
-    def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := set(names) - set(METHODS):
-            raise ValueError(f"no {', '.join(sorted(unknown))}: there are {', '.join(METHODS)}")
-        return names
 
 
 Method = Callable[[Tensor, int], float]
@@ -123,7 +116,7 @@ def train_m2(
     config = config.model_copy(update={"fit": config.fit.model_copy(update={"seed": seed})})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = M2(config, _shape(unlabelled), classes)
+        model = M2(config, unlabelled.shape, classes)
     model.vae.set_mean(unlabelled.pixels)
     batches = SemiBatches(labelled, unlabelled, config)
     validate = ErrorValidator(test, config.binarisation)
@@ -150,11 +143,6 @@ class _Codes:
     def _split(self, codes: Tensor, labels: Tensor | None) -> ImageSplit:
         active = codes[:, self.active]
         return ImageSplit(active.view(len(active), 1, 1, -1), labels)
-
-
-def _shape(data: ImageSplit) -> tuple[int, int, int]:
-    _, channels, height, width = data.pixels.shape
-    return channels, height, width
 
 
 def _svm(train: ImageSplit, test: ImageSplit) -> float:

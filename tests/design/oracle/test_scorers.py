@@ -317,10 +317,6 @@ def test_one_bad_molecule_does_not_cost_the_others_their_answers(folder: Path) -
     answers = command(folder, body).score(["C", "CC", "CCC"])
     assert [answer.score for answer in answers if answer.ok] == [1.0, 3.0]
     assert answers[1].error == "the command ended with exit status 3"
-    answers = command(folder, body, retry_singly=False).score(["C", "CC", "CCC"])
-    assert not any(answer.ok for answer in answers)
-    answers = command(folder, body, retry_singly=False, chunk_size=1).score(["C", "CC", "CCC"])
-    assert [answer.ok for answer in answers] == [True, False, True]
 
 
 MEET = """
@@ -331,10 +327,9 @@ answer(x=[len(s) for s in smiles])
 """
 
 
-@pytest.mark.parametrize("chunk_size", [None, 2])
-def test_commands_run_side_by_side(folder: Path, chunk_size: int | None) -> None:
+def test_commands_run_side_by_side(folder: Path) -> None:
     # each run waits until all three are there
-    scorer = command(folder, MEET, num_workers=3, chunk_size=chunk_size, timeout=30.0)
+    scorer = command(folder, MEET, num_workers=3, timeout=30.0)
     answers = scorer.score(["C" * n for n in range(1, 7)])
     assert [answer.score for answer in answers] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert sorted(path.name for path in folder.glob("C*")) == ["C", "CCC", "CCCCC"]
@@ -350,7 +345,7 @@ def test_answers_of_a_command_stream_as_they_are_ready(folder: Path) -> None:
 
 def test_leaving_early_ends_the_commands_under_way(folder: Path) -> None:
     body = "if 'C' in smiles: open('pid', 'w').write(str(os.getpid())); time.sleep(600)\nanswer(x=[1])"
-    answers = command(folder, body, num_workers=2, chunk_size=1).stream(["C", "CC"])
+    answers = command(folder, body, num_workers=2).stream(["C", "CC"])
     assert next(answers)[0] == 1
     while not (folder / "pid").exists() or not (folder / "pid").read_text():
         time.sleep(0.01)
