@@ -79,7 +79,7 @@ class MoleculeDomain:
 MOLECULES = MoleculeDomain()
 
 
-@functools.lru_cache(maxsize=50_000)
+@functools.lru_cache(maxsize=20_000)
 def _counts(molecule: Molecule) -> Any:
     """ECFP4 counts; a search compares the same molecules again and again."""
     return _morgan().GetSparseCountFingerprint(molecule.mol)
