@@ -56,6 +56,10 @@ def _rows(start: int, end: int) -> Tensor:
     return torch.arange(start, end, dtype=torch.double).unsqueeze(-1)
 
 
+Value = Callable[[Tensor, Tensor, float], Tensor]
+"""(mean (m,), standard deviation (m,), largest value so far) -> what each is worth (m,)."""
+
+
 def expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
     """E[max(f - best, 0)] for f ~ N(mean, std^2) (Mockus 1978): (m,)."""
     std = std.clamp(min=1e-12)
@@ -64,9 +68,9 @@ def expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
 
 
 def choose_batch(
-    posterior: Posterior, best: float, count: int, accept: Callable[[int], bool]
+    posterior: Posterior, best: float, count: int, accept: Callable[[int], bool], value: Value = expected_improvement
 ) -> list[tuple[int, float]]:
-    """Up to ``count`` of m, one after another by expected improvement.
+    """Up to ``count`` of m, one after another by expected improvement or another ``value``.
 
     What is chosen counts as known to be at its mean ("kriging believer", Ginsbourger et al. 2010), so that the next is
     not its twin. botorch chooses a batch by gradient over R^d, or among a list that is checked beforehand; this one
@@ -77,15 +81,16 @@ def choose_batch(
         best: largest value so far.
         count: how many.
         accept: asked once for each that would be chosen; what it refuses is passed over.
+        value: what the largest is chosen by.
 
     Returns:
-        (index, expected improvement when it was chosen)
+        (index, value when it was chosen)
     """
     mean, covariance = posterior.mean, posterior.covariance.clone()
     open_rows = torch.zeros_like(mean)
     chosen: list[tuple[int, float]] = []
     while len(chosen) < count and not bool(open_rows.isinf().all()):
-        gain = expected_improvement(mean, covariance.diagonal().clamp(min=0).sqrt(), best)
+        gain = value(mean, covariance.diagonal().clamp(min=0).sqrt(), best)
         index = int((gain + open_rows).argmax())
         open_rows[index] = -torch.inf
         if not accept(index):

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from molvae.core.candidates import Candidate
 from molvae.design.strategies.base import Judge, Outcome, Setup, Stateless, Suggestion
 from molvae.run.seeds import short_seed, step_seed
 from molvae.search.growing import GrowingProcess
+from molvae.search.similarity import choose_batch
+from molvae.search.surrogate import Posterior
 
 _GENERATIONS, _OFFSPRING, _POPULATION = 5, 200, 10_000  # of the inner evolution, as published
 _LOOK = 50  # best candidates that the batch is chosen from, for each place in it
@@ -79,31 +82,24 @@ class EvolvedAcquisition(Stateless):
     def _batch(
         self, process: GrowingProcess, ranked: Sequence[Any], weight: float, count: int, judge: Judge
     ) -> list[Suggestion]:
-        """One after another by the bound; what is chosen counts as seen at its mean (Ginsbourger et al. 2010)."""
+        """One after another by the bound, see :func:`~molvae.search.similarity.choose_batch`."""
         if not ranked:
             return []
         mean, std = process.posterior(ranked)
         covariance = process.covariance(ranked) if count > 1 else np.diag(std**2)
-        open_rows = np.zeros(len(ranked))
-        chosen: list[Suggestion] = []
-        while len(chosen) < count and not np.isinf(open_rows).all():
-            spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-            bound = mean + weight * spread + open_rows
-            row = int(np.argmax(bound))
-            open_rows[row] = -np.inf
-            if not judge(ranked[row]):  # validation is slow: only what would be chosen is judged
-                continue
-            low, width = self.scale
-            suggestion = Suggestion(
+        posterior = Posterior(torch.from_numpy(mean), torch.from_numpy(covariance))
+        # validation is slow: only what would be chosen is judged
+        chosen = choose_batch(posterior, 0.0, count, lambda row: judge(ranked[row]), lambda m, s, _: m + weight * s)
+        low, width = self.scale
+        return [
+            Suggestion(
                 (Candidate(ranked[row]),),
                 mean=float(low + width * mean[row]),
                 std=float(width * std[row]),
-                acquisition=float(low + width * bound[row]),
+                acquisition=low + width * bound,
             )
-            chosen.append(suggestion)
-            column = covariance[:, row].copy()
-            covariance = covariance - np.outer(column, column) / max(column[row], 1e-12)
-        return chosen
+            for row, bound in chosen
+        ]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         told = [outcome for outcome in outcomes if outcome.item is not None]
