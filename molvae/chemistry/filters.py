@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, field_validator
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.properties import compute
+from molvae.errors import abbreviate
 from molvae.run.config import Config
 
 AlertCatalog = Literal["PAINS", "BRENK", "NIH", "CHEMBL"]
@@ -46,8 +47,10 @@ class FilterConfig(Config):
     @classmethod
     def _smarts(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
-            if not pattern or Chem.MolFromSmarts(pattern) is None:
-                raise ValueError(f"{pattern!r} is not a valid SMARTS pattern")
+            with rdBase.BlockLogs():  # the message says it
+                valid = pattern.isascii() and bool(pattern) and Chem.MolFromSmarts(pattern) is not None
+            if not valid:
+                raise ValueError(f"{abbreviate(pattern)!r} is not a valid SMARTS pattern")
         return patterns
 
 

@@ -183,12 +183,14 @@ def file_kind(path: Path, must_exist: bool = True) -> str:
     """The suffix that says what a file is, without ``.gz``.
 
     Raises:
-        InputError: missing, a folder, or of a kind that we do not know.
+        InputError: missing, not a regular file, or of a kind that we do not know.
     """
     if must_exist and not path.exists():
         raise InputError(f"no such file: {path}")
     if must_exist and path.is_dir():
         raise InputError(f"{path} is a folder, not a file")
+    if must_exist and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device: give a regular file")
     name = path.name.lower().removesuffix(".gz")
     for suffix in SUFFIXES:
         if name.endswith(suffix):

@@ -60,6 +60,8 @@ def execute(
     from molvae.run.folder import CONFIG, new_run_name
     from molvae.run.recipe import Context
 
+    if output is not None and output.exists() and not output.is_dir():
+        raise ConfigError(f"{output} is a file: a run needs a folder (-o)")
     folder = output or new_run_name(recipe.kind)
     context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard)
     recipe.check_context(context)

@@ -88,7 +88,7 @@ class Pretrained(VAE):
         folder = weights_folder(name_or_folder)
         tensors, settings = load_model_folder(folder)
         if settings.get("kind") != cls.kind:
-            raise CheckpointError(f"{folder} holds a {settings.get('kind')!r}, not a {cls.kind}")
+            raise CheckpointError(f"{folder} holds a model of kind {settings.get('kind')!r}, not {cls.kind!r}")
         try:
             model = cls.build(settings, folder)
             model.load_state_dict(tensors)

@@ -10,6 +10,7 @@ from molvae.design.campaign import Campaign
 from molvae.design.latent_space import load_searchable
 from molvae.design.outputs import write_outputs
 from molvae.design.settings import CampaignConfig
+from molvae.errors import abbreviate
 from molvae.experiments.data import SearchRecipe
 from molvae.run.recipe import Context, Result
 
@@ -58,4 +59,8 @@ class DesignRecipe(SearchRecipe):
 def _best(table: pd.DataFrame) -> str:
     columns = [name for name in _SHOWN if name in table]
     head = table[columns].head(10).to_string(index=False, float_format="{:.4f}".format)
-    return f"{head}\n\n{len(table)} molecules scored"
+    text = f"{head}\n\n{len(table)} molecules scored"
+    failures = table.loc[table["status"] == "failed", "error"]
+    if failures.empty:
+        return text
+    return f"{text}, {len(failures)} of them without an answer, most often: {abbreviate(failures.mode()[0], 500)}"

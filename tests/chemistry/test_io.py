@@ -1,6 +1,7 @@
 """Files of molecules in and out; what cannot be used is refused by name."""
 
 import gzip
+import os
 
 import pandas as pd
 import pytest
@@ -49,6 +50,12 @@ def test_round_trip(tmp_path, suffix):
     made = read_molecules(path).frame
     assert made["id"].tolist() == names
     assert [len(text) for text in made["smiles"]] == [len(text) for text in ROWS]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        read_molecules(tmp_path / "pipe.csv")
 
 
 def test_line_numbers_are_those_of_the_file(tmp_path):

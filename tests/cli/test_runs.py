@@ -66,6 +66,13 @@ def test_design_with_an_oracle_that_fails_now_and_then(molvae, tmp_path):
     failed = molecules[molecules["status"] == "failed"]
     assert len(molecules) == 40 and len(failed) > 0
     assert failed["error"].str.contains("halogens").all()
+    assert f"40 molecules scored, {len(failed)} of them without an answer, most often: ValueError" in done.stdout
+
+
+def test_a_file_in_the_place_of_the_run_folder_is_refused(molvae, tmp_path):
+    (tmp_path / "run").write_text("mine")
+    done = molvae("design", *SMALL, "-o", "run")
+    assert done.returncode == 1 and "run is a file: a run needs a folder" in done.stderr
 
 
 def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):

@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_loaded_is_explained(line, tmp_path, changes, me
 
 def test_the_wrong_kind_and_the_wrong_device_are_refused(line, tmp_path):
     line.save_pretrained(tmp_path)
-    with pytest.raises(CheckpointError, match="holds a 'line', not a image-vae"):
+    with pytest.raises(CheckpointError, match="holds a model of kind 'line', not 'image-vae'"):
         MODELS["image-vae"].from_pretrained(tmp_path, "cpu")
     with pytest.raises(ConfigError, match="device 'meta' cannot be used"):
         load_model(tmp_path, "meta")
