@@ -211,7 +211,7 @@ class CampaignStore:
     def record_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
         """Store that a step is complete, with the state from which the next one starts.
 
-        Only the newest state is kept: one of a genetic search grows with its steps, and all of them would fill a disk.
+        Only the two newest states are kept: one of a genetic search grows with its steps, and all would fill a disk.
 
         Args:
             step: its number.
@@ -222,7 +222,7 @@ class CampaignStore:
             RunFolderError: the step is stored already, or the disk is full.
         """
         with self._explained("write to"), _transaction(self._connection):
-            self._connection.execute("UPDATE steps SET state = '{}' WHERE step = (SELECT max(step) FROM steps)")
+            self._connection.execute("UPDATE steps SET state = '{}' WHERE step < (SELECT max(step) FROM steps)")
             row = (int(step), _clean(_to_json(state)), float(seconds))
             self._connection.execute("INSERT INTO steps VALUES (?, ?, ?)", row)
 
@@ -280,7 +280,7 @@ class CampaignStore:
         return self._from_json(rows[0][0]) if rows else {}
 
     def steps(self) -> pd.DataFrame:
-        """The table of complete steps; ``state`` holds dicts, empty but for the last step."""
+        """The table of complete steps; ``state`` holds dicts, empty but for the last two steps."""
         rows = self._read("SELECT step, state, seconds FROM steps ORDER BY step")
         return _table([(step, self._from_json(state), s) for step, state, s in rows], ["step", "state", "seconds"])
 

@@ -149,11 +149,11 @@ def test_the_state_of_a_step_is_exact_and_its_text_deterministic(path: Path) -> 
     assert text == '{"a":{"\\u00e9":null},"b":[0.1,1e-300],"best":-Infinity}'
 
 
-def test_only_the_newest_state_is_kept(path: Path) -> None:
+def test_only_the_two_newest_states_are_kept(path: Path) -> None:
     with CampaignStore(path) as store:
         for step in range(3):
             store.record_step(step, {"seen": step}, 1.0)
-        assert store.steps()["state"].tolist() == [{}, {}, {"seen": 2}]
+        assert store.steps()["state"].tolist() == [{}, {"seen": 1}, {"seen": 2}]
         with pytest.raises(RunFolderError, match="already"):
             store.record_step(2, {"seen": 9}, 1.0)
         assert store.last_state() == {"seen": 2}
