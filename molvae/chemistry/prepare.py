@@ -210,15 +210,15 @@ def _parse_all(
 
 
 def _parse(chunk: list[tuple[int, str]], names: tuple[str, ...]) -> list[Row]:
-    made: list[Row] = []
+    rows: list[Row] = []
     with rdBase.BlockLogs():
         for line, given in chunk:
             mol, reason = parse_smiles(given)
             if mol is None:
-                made.append((line, given, None, reason))
+                rows.append((line, given, None, reason))
             else:
-                made.append((line, given, Chem.MolToSmiles(mol), [_value(mol, name) for name in names]))
-    return made
+                rows.append((line, given, Chem.MolToSmiles(mol), [_value(mol, name) for name in names]))
+    return rows
 
 
 def _value(mol: Chem.Mol, name: str) -> float:
