@@ -256,13 +256,13 @@ def _sane(mol: Chem.Mol | None) -> Chem.Mol | None:
     with rdBase.BlockLogs():
         try:
             smiles = Chem.MolToSmiles(mol)
-            made = Chem.MolFromSmiles(smiles)
+            child = Chem.MolFromSmiles(smiles)
         except (ValueError, RuntimeError):
             return None
-    if made is None or "." in smiles or "*" in smiles:
+    if child is None or "." in smiles or "*" in smiles:
         return None
-    if any(not 5 <= len(ring) <= 7 and len(ring) != 3 for ring in made.GetRingInfo().AtomRings()):
+    if any(not 5 <= len(ring) <= 7 and len(ring) != 3 for ring in child.GetRingInfo().AtomRings()):
         return None
-    if any(atom.GetNumRadicalElectrons() for atom in made.GetAtoms()):
+    if any(atom.GetNumRadicalElectrons() for atom in child.GetAtoms()):
         return None
-    return None if any(made.HasSubstructMatch(pattern) for pattern in _UNWANTED) else made
+    return None if any(child.HasSubstructMatch(pattern) for pattern in _UNWANTED) else child

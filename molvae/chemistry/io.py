@@ -95,7 +95,7 @@ def stream_smiles(path: Path | str, smiles_column: str | None = None) -> Iterato
         head = raw.read(2)
     opener = gzip.open if _is_gzipped(head, path) else open
     try:
-        # the first lines decide how the rest is read, and say what is wrong with a file that is no text
+        # the first lines decide how the rest is read, and say what is wrong with a file that is not text
         with opener(path, "rb") as binary:
             start = binary.read(_MAX_HEADER + 1)
         _check_text(start, path)

@@ -84,8 +84,8 @@ def normalised_penalized_logp(mol: Chem.Mol) -> float:
 
 
 PROPERTIES: dict[str, Property] = {
-    made.name: made
-    for made in (
+    each.name: each
+    for each in (
         Property("QED", QED.qed, "quantitative estimate of drug-likeness, 0 to 1", source="Bickerton et al. 2012"),
         Property("SAS", sas, "synthetic accessibility score, 1 (easy) to 10", source="Ertl & Schuffenhauer 2009"),
         Property("logP", Crippen.MolLogP, "octanol-water partition", source="Wildman & Crippen 1999"),
@@ -156,7 +156,7 @@ def _target(name: str) -> tuple[str, str] | None:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse what is no property.
+    """Refuse what is not a property.
 
     Raises:
         ConfigError: gives the nearest known name.

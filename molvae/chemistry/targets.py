@@ -106,18 +106,18 @@ def isomer(text: str) -> Function:
     total = sum(wanted.values())
 
     def closeness(mol: Chem.Mol) -> float:
-        found = _elements(mol)
-        exponents = [0.5 * (found[element] - number) ** 2 for element, number in wanted.items()]
-        exponents.append(0.5 * ((sum(found.values()) - total) / 2) ** 2)
+        counts = _elements(mol)
+        exponents = [0.5 * (counts[element] - number) ** 2 for element, number in wanted.items()]
+        exponents.append(0.5 * ((sum(counts.values()) - total) / 2) ** 2)
         return math.exp(-sum(exponents) / len(exponents))
 
     return closeness
 
 
 def _elements(mol: Chem.Mol) -> Counter[str]:
-    found = Counter(atom.GetSymbol() for atom in mol.GetAtoms())
-    found["H"] += sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
-    return found
+    counts = Counter(atom.GetSymbol() for atom in mol.GetAtoms())
+    counts["H"] += sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
+    return counts
 
 
 def element(text: str) -> Function:

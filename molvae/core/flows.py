@@ -37,7 +37,7 @@ class CouplingFlow(nn.Module):
         for number in range(layers):
             moved = patterns[number % 4]
             self.register_buffer(f"moved_{number}", index[moved], persistent=False)
-            self.register_buffer(f"kept_{number}", index[~moved], persistent=False)
+            self.register_buffer(f"fixed_{number}", index[~moved], persistent=False)
             size = int(moved.sum())
             last = nn.Linear(width, 2 * size)
             nn.init.zeros_(last.weight)
@@ -67,8 +67,8 @@ class CouplingFlow(nn.Module):
         return u, total
 
     def _coupling(self, number: int, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        kept = z[..., self.get_buffer(f"kept_{number}")]
-        log_scale, shift = self.networks[number](kept).chunk(2, -1)
+        fixed = z[..., self.get_buffer(f"fixed_{number}")]
+        log_scale, shift = self.networks[number](fixed).chunk(2, -1)
         # bounded: one layer scales by at most e^2
         return self.get_buffer(f"moved_{number}"), 2 * torch.tanh(log_scale / 2), shift
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the protocols know torch, and a worker process that scores 
 Value = TypeVar("Value")
 Direction = Literal["max", "min"]
 
-MAX_LENGTH = 1000  # characters; a longer text is no formula that a person wrote
+MAX_LENGTH = 1000  # characters; a person writes no longer formula
 MAX_DEPTH = 100  # nested operations, far below the recursion limit of Python
 
 

@@ -88,7 +88,7 @@ class CandidateRecord:
         z: the latent point, shape (latent_size,), or ``None`` for strategies that have none.
         reason: why it was refused.
         votes: how many of the decodings of ``z`` gave this item.
-        predicted_mean, predicted_std, acquisition, feasibility: what the search believed.
+        predicted_mean, predicted_std, acquisition, feasibility: what the search predicted.
     """
 
     slot: int

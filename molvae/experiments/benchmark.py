@@ -40,7 +40,7 @@ _SHOWN = ("best", "top 10", "AUC top 10", "valid", "novel", "diversity", "second
 
 
 class BenchmarkConfig(Config):
-    """Who competes, on what, how often."""
+    """Which strategies, on which tasks, how often."""
 
     objectives: tuple[str, ...] = ("qed_sas",)
     """Names of tasks (:mod:`molvae.chemistry.tasks`) or formulas."""

@@ -38,9 +38,8 @@ class EvaluateRecipe(Recipe):
         folder = self.open_folder(context, facts)
         held_out, progress = molecule_data(data), context.progress
         result = evaluate_model(model, held_out, self.evaluation, known=known_molecules(self.model), progress=progress)
-        result["gaussian_process"] = regression_of_model(
-            model, held_out.smiles, self.regression, context.workers, progress
-        )
+        measured = held_out.smiles[: self.evaluation.molecules]
+        result["gaussian_process"] = regression_of_model(model, measured, self.regression, context.workers, progress)
         write_text(folder / "evaluation.json", json.dumps(result, indent=1))
         save_panels(folder, pictures(model, held_out.smiles, self.evaluation.seed))
         lines = [f"{name:44s} {value}" for name, value in summary_table(result)]

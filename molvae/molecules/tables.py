@@ -47,7 +47,7 @@ def decode_table(
     seed: int = 0,
     choose: Choice = "posterior",
 ) -> pd.DataFrame:
-    """The molecule of each point: ``smiles, valid, votes, log_prob, error``, and the columns that are no coordinates.
+    """The molecule of each point: ``smiles, valid, votes, log_prob, error``, and the columns other than coordinates.
 
     Args:
         model: whose latent space it is.

@@ -89,7 +89,7 @@ def load_run(folder: Path) -> Run:
         if baseline is not None:
             baselines[path.parent.name] = baseline
     campaign = attempt("campaign.sqlite", _campaign)
-    texts = {} if campaign is None else {campaign.column: str}  # digits are no numbers
+    texts = {} if campaign is None else {campaign.column: str}  # digits are text, not numbers
 
     def read_table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype=texts)

@@ -133,10 +133,10 @@ def _design(run: Run, campaign: CampaignData, domain: Domain | None, drawn: dict
     scored = _scored_candidates(campaign, run.sign)
     if run.latent is not None and len(run.latent[0]) > 2:
         drawn["latent"] = figures.latent_map(run.latent, scored, scored["utility"], objective)
-    believed = scored.dropna(subset=["predicted_mean", "predicted_std", "utility"])
+    predicted = scored.dropna(subset=["predicted_mean", "predicted_std", "utility"])
     calibration = None
-    if len(believed) >= 10:
-        arrays = [believed[name].to_numpy(float) for name in ("predicted_mean", "predicted_std", "utility")]
+    if len(predicted) >= 10:
+        arrays = [predicted[name].to_numpy(float) for name in ("predicted_mean", "predicted_std", "utility")]
         drawn["calibration"] = figures.calibration(*arrays)
         calibration = _calibration_numbers(*arrays)
     return {

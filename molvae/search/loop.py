@@ -44,7 +44,7 @@ class SearchConfig(Config):
 
 @dataclass(frozen=True)
 class Proposal:
-    """q points, with what was believed of them.
+    """q points, with what was predicted of them.
 
     Attributes:
         z: (q, d)
@@ -126,7 +126,7 @@ class Search:
         return self._choose(self._candidates(self.config.candidates, generator), q, generator)[1]
 
     def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
-        """Choose q of the given points (n, d); returns their rows, and what was believed of them."""
+        """Choose q of the given points (n, d); returns their rows, and what was predicted of them."""
         generator = torch.Generator().manual_seed(step_seed(self.seed, 2 * step + 1))
         return self._choose(z.to(torch.double), q, generator)
 

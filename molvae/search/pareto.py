@@ -65,7 +65,7 @@ class ParetoSearch(Search):
         return self._proposal(candidates, feasibility, values.argsort(descending=True, stable=True)[:q], values)
 
     def select(self, z: Tensor, q: int, step: int) -> tuple[list[int], Proposal]:
-        """Choose q of the given points (n, d), each for what it adds to those before it; their rows, and beliefs."""
+        """Choose q of the given points (n, d), each for what it adds to those before; their rows, and predictions."""
         candidates = z.to(torch.double)
         feasibility = self.feasibility_of(candidates)
         if not len(self.front_rows):

@@ -36,7 +36,7 @@ def test_numbers_of_a_campaign():
     assert result["AUC top 10"] == pytest.approx((11 * 14.5 / 2 + 14.5) / 12)  # one trapezoid from (0, 0), then flat
 
 
-def test_gradient_ascent_competes_only_where_the_predictor_knows_the_objective():
+def test_gradient_ascent_takes_part_only_where_the_predictor_knows_the_objective():
     config = config_with(objectives=["qed_sas", "isomers_c7h8n2o2"], strategies=["gradient", "genetic"], seeds=[0])
     due = [(run.objective, run.strategy) for run in planned_runs(config, ["QED", "SAS", "logP"])]
     assert due == [("qed_sas", "gradient"), ("qed_sas", "genetic"), ("isomers_c7h8n2o2", "genetic")]

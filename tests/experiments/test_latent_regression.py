@@ -1,5 +1,7 @@
 """A process on latent points finds what is smooth in them, and knows how sure it is."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -42,3 +44,24 @@ def test_the_shipped_model_predicts_both_targets_better_than_their_mean():
     found = regression_of_model(model, smiles, RegressionConfig(training=100, held_out=50, splits=1), progress=silent)
     assert set(found) == {"penalized_logP_zinc", "5*QED - SAS"}
     assert all(numbers["rmse"] < numbers["rmse_of_mean"] for numbers in found.values())
+
+
+def test_an_evaluation_of_the_first_molecules_takes_no_others(tmp_path, monkeypatch):
+    from molvae.chemistry.domain import nci_molecules
+    from molvae.experiments.evaluate import EvaluateRecipe
+    from molvae.run.recipe import Context
+
+    monkeypatch.setenv("MOLVAE_CACHE", str(tmp_path))
+    nci_molecules()["smiles"][:60].to_csv(tmp_path / "held_out.csv", index=False)
+    left_out = ("jt_molecules", "chosen_points", "nll_molecules", "generated", "paths", "neighbourhoods")
+    recipe = EvaluateRecipe.create(
+        {
+            "model": "zinc250k-small",
+            "data": str(tmp_path / "held_out.csv"),
+            "evaluation": {**dict.fromkeys(left_out, 0), "molecules": 10, "prior_samples": 2},
+            "regression": {"training": 20, "held_out": 10, "splits": 1},
+        }
+    )
+    recipe.execute(Context(tmp_path / "run", "cpu", workers=1, progress=silent))
+    numbers = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert numbers["protocol"]["held_out_molecules"] == 10 and numbers["gaussian_process"] == {}

@@ -56,7 +56,7 @@ class Suggestion:
         z: the latent point (D,), or None.
         text: the decoded string, kept for the record when nothing valid came.
         error: why nothing valid came.
-        mean, std, acquisition, feasibility: what the search believed, in utility.
+        mean, std, acquisition, feasibility: what the search predicted, in utility.
     """
 
     candidates: tuple[Candidate, ...]

@@ -27,10 +27,10 @@ class PointSearch(LatentSearch):
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         asked = self.search.ask(count, step)
         decoded = decode_suggestions(self.space, self.from_search_space(asked.z), step, mean=asked.mean)
-        beliefs: Sequence[list[float]] = [b.tolist() for b in (asked.std, asked.acquisition, asked.feasibility)]
+        predictions: Sequence[list[float]] = [b.tolist() for b in (asked.std, asked.acquisition, asked.feasibility)]
         return [
             replace(suggestion, std=std, acquisition=acquisition, feasibility=feasibility)
-            for suggestion, std, acquisition, feasibility in zip(decoded, *beliefs, strict=True)
+            for suggestion, std, acquisition, feasibility in zip(decoded, *predictions, strict=True)
         ]
 
     def from_search_space(self, points: Tensor) -> Tensor:
