@@ -11,7 +11,7 @@ from molvae.cli.runs import with_fit
 if TYPE_CHECKING:
     from molvae.run.panels import Panel
 
-app = options.new_app("The same VAE on images: train, evaluate, sample, interpolate, manifold.")
+app = options.new_app("Train and use the same VAE on images.")
 
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
 Dataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
@@ -30,7 +30,7 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a VAE of images; leaves a model folder, pictures and a report."""
+    """Train a VAE of images. Leaves a model folder, pictures and a report."""
     from molvae.experiments.images import ImagesRecipe
 
     training = ImagesRecipe.create(with_fit(recipe, epochs, seed), data=data)
@@ -52,7 +52,7 @@ def evaluate(
     seed: options.Seed = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bounds, active units and importance-sampled NLL on the test images."""
+    """Measure a VAE of images. Bounds, active units and importance-sampled NLL on the test images."""
     from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
 
     evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
@@ -106,7 +106,7 @@ def manifold(
     side: Annotated[int, typer.Option(min=2, max=200, help="Pictures along each side.")] = 20,
     device: options.Device = "auto",
 ) -> None:
-    """Draw the plane of a model with two latent dimensions, through the inverse Gaussian CDF."""
+    """Draw the plane of a model with two latent dimensions. Its points lie on the inverse Gaussian CDF."""
     from molvae.images.pictures import manifold_panel
     from molvae.images.vae import ImageVAE
 

@@ -10,8 +10,8 @@ genetic algorithm, four trials pooled. Here:
 - Gaussian process: exact, gradient ascent on its mean from 100 molecules of the lowest tenth in each trial, within the
   norm of the encodings; what most of 30 decodings say is the molecule found.
 
-It is not a race at equal cost: the Gaussian process knows the scores of its 1,000 or 2,000 training molecules, the genetic
-algorithm those of its 100 starting molecules and 100 offspring. That race is the benchmark
+It is not a race at equal cost: the Gaussian process knows the scores of its 1,000 or 2,000 training molecules, the
+genetic algorithm those of its 100 starting molecules and 100 offspring. That race is the benchmark
 (:mod:`molvae.experiments.benchmark`).
 """
 

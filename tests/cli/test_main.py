@@ -34,6 +34,7 @@ def test_help_names_every_command(molvae):
     for command in names.split():
         assert f"  {command} " in done.stdout
     assert "compare" not in done.stdout
+    assert "..." not in done.stdout.split("Commands:")[1]  # every description is a short whole sentence
     assert molvae("--version").stdout.startswith("molvae ")
 
 
