@@ -27,7 +27,9 @@ def suggest(
     direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
-    model: options.Model = SEARCH_MODEL,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help=f"Shipped model or model folder (first call; {SEARCH_MODEL}).")
+    ] = None,
     smiles_column: options.Column = None,
     device: options.Device = "auto",
     seed: options.SeedOfRun = None,

@@ -47,6 +47,8 @@ def design(
     """Find molecules with a high objective. Without -i, it starts from RDKit's NCI compounds."""
     from molvae.experiments.design import DesignRecipe
 
+    if timeout is not None and oracle is None:
+        raise ConfigError("--timeout is for an oracle of your own: give one with --oracle, or leave it out")
     campaign = options.given(
         objective=objective,
         direction=direction,
