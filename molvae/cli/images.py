@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 app = options.new_app("Train and use the same VAE on images.")
 
+_DATA = "digits, mnist, freyfaces, half_rings or shifted_circle."
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
-Dataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
+Dataset = Annotated[str, typer.Option("-d", "--data", help=_DATA)]
 Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
 
 
@@ -22,7 +23,7 @@ Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file."
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: digits, all defaults.")] = None,
     output: options.RunFolder = None,
-    data: Annotated[str | None, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")] = None,
+    data: Annotated[str | None, typer.Option("-d", "--data", help=_DATA)] = None,
     epochs: options.Epochs = None,
     mirror: options.Mirror = None,
     tensorboard: options.Tensorboard = False,
