@@ -18,7 +18,7 @@ def fetch(
     mirror: options.Mirror = None,
     cache: Cache = None,
 ) -> None:
-    """Download a data set and check it; with --mirror, take the same files from a folder."""
+    """Download a data set and check it. With --mirror, take the same files from a folder."""
     from molvae.experiments.data import DATASETS
     from molvae.run.fetch import fetch as fetch_files
 
@@ -28,13 +28,13 @@ def fetch(
 
 @app.command()
 def prepare(
-    input: Annotated[Path, typer.Argument(help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")],
+    input: Annotated[Path, typer.Argument(help="Molecules: .smi, .csv, .csv.gz, .tsv, .sdf, .parquet.")],
     cache: Cache = None,
     smiles_column: options.Column = None,
     num_workers: options.Workers = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Canonicalise, deduplicate and compute properties once; training then starts at once."""
+    """Prepare a molecule file for training. Canonical, without duplicates, properties computed once."""
     from molvae.chemistry.prepare import prepare as prepare_file
 
     progress = options.progress_of(quiet)

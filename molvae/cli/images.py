@@ -11,10 +11,11 @@ from molvae.cli.runs import with_fit
 if TYPE_CHECKING:
     from molvae.run.panels import Panel
 
-app = options.new_app("The same VAE on images: train, evaluate, sample, interpolate, manifold.")
+app = options.new_app("Train and use the same VAE on images.")
 
+_DATA = "digits, mnist, freyfaces, half_rings or shifted_circle."
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
-Dataset = Annotated[str, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")]
+Dataset = Annotated[str, typer.Option("-d", "--data", help=_DATA)]
 Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
 
 
@@ -22,7 +23,7 @@ Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file."
 def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe (TOML); default: digits, all defaults.")] = None,
     output: options.RunFolder = None,
-    data: Annotated[str | None, typer.Option("-d", "--data", help="digits, mnist, freyfaces or half_rings.")] = None,
+    data: Annotated[str | None, typer.Option("-d", "--data", help=_DATA)] = None,
     epochs: options.Epochs = None,
     mirror: options.Mirror = None,
     tensorboard: options.Tensorboard = False,
@@ -30,7 +31,7 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a VAE of images; leaves a model folder, pictures and a report."""
+    """Train a VAE of images. Leaves a model folder, pictures and a report."""
     from molvae.experiments.images import ImagesRecipe
 
     training = ImagesRecipe.create(with_fit(recipe, epochs, seed), data=data)
@@ -52,7 +53,7 @@ def evaluate(
     seed: options.Seed = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bounds, active units and importance-sampled NLL on the test images."""
+    """Measure a VAE of images. Bounds, active units and importance-sampled NLL on the test images."""
     from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
 
     evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
@@ -106,7 +107,7 @@ def manifold(
     side: Annotated[int, typer.Option(min=2, max=200, help="Pictures along each side.")] = 20,
     device: options.Device = "auto",
 ) -> None:
-    """Draw the plane of a model with two latent dimensions, through the inverse Gaussian CDF."""
+    """Draw the plane of a model with two latent dimensions. Its points lie on the inverse Gaussian CDF."""
     from molvae.images.pictures import manifold_panel
     from molvae.images.vae import ImageVAE
 

@@ -27,12 +27,14 @@ def suggest(
     direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
-    model: options.Model = SEARCH_MODEL,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help=f"Shipped model or model folder (first call; {SEARCH_MODEL}).")
+    ] = None,
     smiles_column: options.Column = None,
     device: options.Device = "auto",
     seed: options.SeedOfRun = None,
 ) -> None:
-    """Say which molecules a laboratory should measure next; answer with 'molvae tell'.
+    """Say what a laboratory should measure next. Answer with 'molvae tell'.
 
     While molecules of the last plate are unanswered, they come again: an empty score says that a measurement failed.
     """
@@ -52,7 +54,7 @@ def tell(
     output: options.Output = None,
     device: options.Device = "auto",
 ) -> None:
-    """Take in what a laboratory has measured; every row of the file gets its verdict."""
+    """Take in what a laboratory has measured. Every row of the file gets its verdict."""
     from molvae.experiments.laboratory import tell_results
     from molvae.report import build
 

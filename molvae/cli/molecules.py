@@ -35,7 +35,7 @@ def sample(
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Molecules at points drawn from the prior, or from where given molecules lie."""
+    """Draw molecules from the prior. With --like, from where given molecules lie."""
     from molvae.molecules.tables import check_decodings
 
     check_decodings(number, n_decodings)
@@ -56,9 +56,10 @@ def encode(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Latent points of molecules: the table with columns z0, z1, ..., z_model (whose they are), exact and error added.
+    """Give the latent points of molecules.
 
-    exact says whether greedy decoding of the point gives the molecule back. A refused row stays, empty.
+    The table comes back with columns z0, z1, ..., z_model (whose they are), exact and error. exact says whether greedy
+    decoding of the point gives the molecule back. A refused row stays, empty.
     """
     from molvae.molecules.tables import encode_table
 
@@ -68,7 +69,7 @@ def encode(
 
 @app.command()
 def decode(
-    input: options.Input = None,
+    input: Annotated[Path | None, typer.Option("-i", "--input", help="Table of points: .csv, .tsv, .parquet.")] = None,
     output: options.Output = None,
     model: Annotated[
         str | None,
@@ -83,7 +84,7 @@ def decode(
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Molecules at latent points: a table with columns z0, z1, ... (as encode writes it)."""
+    """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
     from molvae.chemistry.io import read_table
     from molvae.molecules.tables import decode_table, model_of_points, models_named
 
@@ -107,7 +108,7 @@ def interpolate(
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Molecules along a path between two others."""
+    """Give the molecules along a path between two others."""
     from molvae.molecules.tables import check_decodings
 
     check_decodings(steps, n_decodings)
@@ -124,7 +125,7 @@ def score(
     num_workers: options.Workers = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score molecules with an objective; every row comes back, a refused one with its reason."""
+    """Score molecules with an objective. Every row comes back, a refused one with its reason."""
     from molvae.chemistry.tables import score_table
     from molvae.design.objective import Objective
 
@@ -145,7 +146,7 @@ def validate(
     lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
     smiles_column: options.Column = None,
 ) -> None:
-    """Judge molecules: valid, duplicate, known or novel, filtered, alerts; each refusal with its reason."""
+    """Judge molecules, each refusal with its reason. Valid, duplicate, known or novel, filtered, alerts."""
     from molvae.chemistry.domain import MOLECULES
     from molvae.chemistry.filters import FilterConfig, Filters
     from molvae.chemistry.tables import validate_table

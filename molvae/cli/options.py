@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from molvae.run.recipe import Recipe
 
 
-Input = Annotated[Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .sdf, .parquet.")]
+Input = Annotated[
+    Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .tsv, .sdf, .parquet.")
+]
 Data = Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes (default: stdout).")]
 RunFolder = Annotated[

@@ -44,9 +44,11 @@ def design(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find molecules with a high objective; without -i, start from RDKit's NCI compounds."""
+    """Find molecules with a high objective. Without -i, it starts from RDKit's NCI compounds."""
     from molvae.experiments.design import DesignRecipe
 
+    if timeout is not None and oracle is None:
+        raise ConfigError("--timeout is for an oracle of your own: give one with --oracle, or leave it out")
     campaign = options.given(
         objective=objective,
         direction=direction,
@@ -83,7 +85,7 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a molecular VAE; leaves a model folder that every other command takes with -m."""
+    """Train a molecular VAE. Leaves a model folder that every other command takes with -m."""
     from molvae.experiments.train import TrainRecipe
 
     training = TrainRecipe.create(
@@ -130,7 +132,7 @@ def evaluate(
     seed: options.Seed = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure reconstruction, prior validity, KL and property error; prints one table, writes JSON and a report."""
+    """Measure a molecular VAE. Reconstruction, prior validity, KL, property error: one table, JSON and a report."""
     from molvae.experiments.evaluate import EvaluateRecipe
     from molvae.experiments.samples import SamplesRecipe
     from molvae.run.recipe import Recipe
@@ -159,7 +161,7 @@ def benchmark(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Run strategies against each other under equal budgets; -n campaigns side by side."""
+    """Run strategies against each other under equal budgets. With -n, several campaigns side by side."""
     from molvae.experiments.benchmark import BenchmarkRecipe
     from molvae.run.config import read_toml
 
@@ -192,7 +194,7 @@ def resume(
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Go on with the run of a folder, whatever its kind; nothing that was paid for is paid again."""
+    """Go on with the run of a folder, whatever its kind. Nothing that was paid for is paid again."""
     from molvae.experiments.registry import recipe_of_run
 
     options.execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard)

@@ -10,8 +10,8 @@ genetic algorithm, four trials pooled. Here:
 - Gaussian process: exact, gradient ascent on its mean from 100 molecules of the lowest tenth in each trial, within the
   norm of the encodings; what most of 30 decodings say is the molecule found.
 
-It is no race at equal cost: the Gaussian process knows the scores of its 1,000 or 2,000 training molecules, the genetic
-algorithm those of its 100 starting molecules and 100 offspring. That race is the benchmark
+It is not a race at equal cost: the Gaussian process knows the scores of its 1,000 or 2,000 training molecules, the
+genetic algorithm those of its 100 starting molecules and 100 offspring. That race is the benchmark
 (:mod:`molvae.experiments.benchmark`).
 """
 
@@ -279,7 +279,7 @@ def panels(figure: Figure4) -> list[Panel]:
             "table",
             "The claims of the paper",
             "The Gaussian process knows the scores of all molecules that it was trained on, the genetic algorithm only"
-            " those of its starting molecules and offspring: the experiment of the paper is no race at equal cost.",
+            " those of its starting molecules and offspring: the experiment of the paper is not a race at equal cost.",
             frame=_claims(figure.percentiles, valid),
         ),
     ]

@@ -21,7 +21,7 @@ class ImagesEvaluateRecipe(Recipe):
     model: str
     """A run folder of ``molvae images train``, or a model folder."""
     data: str = "digits"
-    """digits, mnist, freyfaces or half_rings."""
+    """digits, mnist, freyfaces, half_rings or shifted_circle."""
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig()
 
     def execute(self, context: Context) -> Result:

@@ -14,6 +14,7 @@ from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, InputError
 from molvae.run.folder import CONFIG, read_run
 from molvae.run.progress import silent
+from molvae.weights import SEARCH_MODEL, model_name, weights_folder
 
 _BUDGET = 100_000  # more than any laboratory measures
 
@@ -24,7 +25,7 @@ def suggest_molecules(
     start: Path | None,
     smiles_column: str | None,
     settings: dict[str, Any],
-    model: str,
+    model: str | None,
     device: str,
 ) -> pd.DataFrame:
     """Molecules to be measured next; the first call begins the campaign.
@@ -35,18 +36,20 @@ def suggest_molecules(
         start: molecules to begin with; rows with a number in a column ``score`` count as measured.
         smiles_column: of that file.
         settings: of the campaign, if it begins.
-        model: of the campaign, if it begins.
+        model: of the campaign; default: that with which it began, or the one with which campaigns have been measured.
         device: of the model.
 
     Raises:
-        ConfigError: settings or a start for a campaign that has begun, or a campaign with an oracle of its own.
+        ConfigError: settings, a start or another model for a campaign that has begun, or one with an oracle of its own.
     """
     if (folder / CONFIG).exists():
         if settings or start is not None:
             raise ConfigError(f"{folder} has begun: give no start and no settings again")
         with _laboratory(folder, device) as campaign:
+            if model is not None and model_name(weights_folder(model)) != campaign.model.name:
+                raise ConfigError(f"{folder} has begun with the model {campaign.model.name}: leave -m {model} out")
             return campaign.ask(number)
-    loaded = load_searchable(model, device)
+    loaded = load_searchable(model or SEARCH_MODEL, device)
     table = None if start is None else read_molecules(start, smiles_column).frame
     measured = None if table is None or "score" not in table else table[table["score"].notna()]
     size = number if measured is None or measured.empty else len(measured)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
 from molvae.design.domains import DOMAINS
+from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.protocols import Domain
 from molvae.images.training import image_summary
 from molvae.molecules.evaluation import summary_table
@@ -144,6 +145,7 @@ def _design(run: Run, campaign: CampaignData, domain: Domain | None, drawn: dict
         "objective": objective,
         "direction": config.get("direction", "max"),
         "budget": config.get("budget"),
+        "laboratory": config.get("oracle") == LABORATORY,
         "calls": len(evaluations),
         "seconds": campaign.seconds,
         "best": float(run.sign * np.nanmax(utility)) if np.isfinite(utility).any() else None,

@@ -115,7 +115,7 @@ def read_run(folder: Path, kind: str | None = None) -> RunRecord:
         raise RunFolderError(f"{path} is damaged: the run cannot be identified") from None
     if version != FORMAT:
         raise RunFolderError(
-            f"{folder} was written by another version of molvae (format {version}; this one reads {FORMAT}): "
+            f"{folder} was written by another version of molvae (format {version or 1}; this one reads {FORMAT}): "
             "use that version, or begin the run anew in another folder"
         )
     if kind is not None and run.kind != kind:

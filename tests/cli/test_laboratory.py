@@ -22,6 +22,8 @@ def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
     refused = molvae("tell", "lab", "results.csv")
     assert refused.returncode == 1 and "no column 'score'" in refused.stderr
     assert "give no start" in molvae("suggest", "lab", "--direction", "min").stderr
+    assert "has begun with the model zinc250k-small" in molvae("suggest", "lab", "-m", "zinc250k").stderr
+    assert molvae("suggest", "lab", "-k", "3", "-m", "zinc250k-small").stdout == again.stdout
 
 
 def test_a_campaign_with_an_oracle_of_its_own_asks_nobody(molvae):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.design.store import CampaignStore
+from molvae.design.store import CampaignStore, Evaluation
 from molvae.errors import RunFolderError
 from molvae.report import build
 from molvae.run.folder import open_run_folder
@@ -42,6 +42,22 @@ def test_everything_that_there_is_is_shown(run):
     assert text.count("<svg") > 20 and "random" in text
     figures = {path.stem for path in (run / "figures").glob("*.svg")}
     assert figures == {"best_so_far", "scores", "latent", "calibration"}
+
+
+def test_a_laboratory_has_neither_budget_nor_baselines(tmp_path):
+    folder = tmp_path / "lab"
+    open_run_folder(folder, "design", {"campaign": {"oracle": "laboratory", "budget": 100_000}}, seed=0)
+    campaign(folder)
+    text = build(folder).read_text()
+    assert "measurements" in text and "--baselines" not in text and "/ 100000" not in text
+
+
+def test_what_has_no_number_is_a_dash(tmp_path):
+    folder = tmp_path / "run"
+    open_run_folder(folder, "design", {"campaign": {"oracle": "m:f", "budget": 4}}, seed=0)
+    with CampaignStore(folder / "campaign.sqlite") as store:
+        store.record_evaluation(Evaluation(1, "C", None, {}, "it failed", 0.0, "start", 0))
+    assert "<td>nan</td>" not in build(folder).read_text()
 
 
 def test_damaged_parts_are_named_and_left_out(run):
