@@ -11,6 +11,7 @@ from molvae.errors import ConfigError
 from molvae.run.config import Config, Seed
 from molvae.search import SearchConfig
 
+_MAX_DECODINGS = 10_000_000  # at once: more would fill the memory of any machine
 StrategyName = Annotated[str, AfterValidator(STRATEGIES.check)]
 """A name of :data:`~molvae.design.strategies.registry.STRATEGIES`."""
 
@@ -78,6 +79,14 @@ class CampaignConfig(Config):
             raise ValueError("the strategy pareto needs the setting pareto, two formulas or more, and no other uses it")
         if len(set(formulas)) < len(formulas):
             raise ValueError("pareto names the same formula twice")
+        return self
+
+    @model_validator(mode="after")
+    def _check_size_of_a_step(self) -> Self:
+        if self.batch * self.oversample * self.n_decodings > _MAX_DECODINGS:
+            raise ValueError(
+                f"batch x oversample x n_decodings, the decodings of a step, exceed {_MAX_DECODINGS:,}: lower one"
+            )
         return self
 
     def for_domain(self, domain: Domain) -> "CampaignConfig":

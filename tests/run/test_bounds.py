@@ -58,6 +58,7 @@ def test_every_number_is_bounded_on_both_sides(name):
         ({"campaign": {"budget": 10**30}}, "campaign.budget"),
         ({"campaign": {"n_decodings": 10**9}}, "campaign.n_decodings"),
         ({"campaign": {"search": {"candidates": 10**9}}}, "campaign.search.candidates"),
+        ({"campaign": {"batch": 10_000, "n_decodings": 10_000}}, "batch x oversample x n_decodings"),
         ({"campaign": {"seed": -1}}, "campaign.seed"),
         ({"campaign": {"seed": 2**63}}, "campaign.seed"),
         ({"campaign": {"timeout": float("nan")}}, "campaign.timeout"),
