@@ -44,7 +44,7 @@ def test_a_missing_coordinate_is_named():
 
 @pytest.mark.parametrize(
     ("named", "message"),
-    [(["zinc250k", "zinc250k-small"], "of several models"), (["/tmp/model"], "say -m /tmp/model")],
+    [(["zinc250k", "zinc250k-small"], "of several models"), (["runs/elsewhere"], "say -m runs/elsewhere")],
 )
 def test_a_table_opens_no_folder(named, message):
     with pytest.raises(InputError, match=message):

@@ -4,7 +4,8 @@ Each worker holds one task and a pipe of its own, so that a crash, a timeout or 
 failure of that task alone; the worker is replaced and all other tasks go on. A worker is a fresh interpreter, not a
 fork: forking a process that runs torch threads can deadlock. Nothing of the parent's ``__main__`` is run again. When
 the parent dies, by whatever signal, its end of the pipe closes and the worker ends, together with all that its task
-has started.
+has started. Tasks travel to a worker as ProcessPoolExecutor sends them, pickled by the parent itself; answers come back
+as JSON, for a worker runs code of others, whose bytes are never unpickled here.
 
 Why not a library: a ``ProcessPoolExecutor`` breaks as a whole when a task kills its process, and cannot stop one that
 hangs. pebble (5.2) can, but it leaves running what a task has started, and workers whose parent was killed; it runs
@@ -75,7 +76,7 @@ class WorkerPool(Executor):
         self._idle.append(self._start())
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run ``fn(*args, **kwargs)`` in a worker; function, arguments and result can be pickled.
+        """Run ``fn(*args, **kwargs)`` in a worker; function and arguments can be pickled, the result is JSON.
 
         The future may also raise :class:`~molvae.errors.OracleError`: a worker that had to be replaced cannot be set
         up again.
@@ -163,7 +164,7 @@ class _Worker:
         except OSError:
             raise self._give_up("the answer was garbled, or too large", started) from None
         try:
-            result, error, seconds = pickle.loads(answer)
+            result, error, seconds = json.loads(answer)
         except Exception as problem:
             raise TaskFailed(describe_exception(problem), time.monotonic() - started) from None
         if error is not None:
@@ -223,8 +224,8 @@ def serve(descriptor: int) -> None:
         message = messages.get()
         started = time.perf_counter()
         try:
-            function, args, kwargs = pickle.loads(message)
-            answer = pickle.dumps((function(*args, **kwargs), None, time.perf_counter() - started))
+            function, args, kwargs = pickle.loads(message)  # of the parent, whose code this process is
+            answer = json.dumps((function(*args, **kwargs), None, time.perf_counter() - started))
         except BaseException as error:  # also SystemExit: whatever a task does, the parent is told
-            answer = pickle.dumps((None, describe_exception(error), time.perf_counter() - started))
-        pipe.send_bytes(answer)
+            answer = json.dumps((None, describe_exception(error), time.perf_counter() - started))
+        pipe.send_bytes(answer.encode())

@@ -23,9 +23,9 @@ import ctypes, os, pathlib, signal, subprocess, sys, time
 def double(task):
     return 2 * task
 
-class Unreadable:
+class Hostile:  # unpickled in the parent, it would run there
     def __reduce__(self):
-        return by_name, ("raise",)
+        return by_name, ("suicide",)
 
 def by_name(task):
     if task == "raise":
@@ -46,8 +46,8 @@ def by_name(task):
         time.sleep(600)
     if task == "lambda":
         return lambda: 1
-    if task == "unreadable":
-        return Unreadable()
+    if task == "hostile":
+        return Hostile()
     if task == "orphan":
         os.system("sleep 600 &")
         os._exit(9)
@@ -64,7 +64,7 @@ def by_name(task):
     if task == "big":
         return "x" * 3_000_000
     if task == "too big":
-        return b"x" * 70_000_000
+        return "x" * 70_000_000
     return task
 
 def grandchild(task):
@@ -132,8 +132,8 @@ def test_whatever_a_task_does_it_does_to_itself(make_pool: Callable[..., WorkerP
         "orphan": "the process ended with exit status 9",
         "hang": "no answer within 1.5 s",
         "hang, deaf to signals": "no answer within 1.5 s",
-        "lambda": "AttributeError: Can't pickle local object",
-        "unreadable": "ValueError: no ring here",
+        "lambda": "TypeError: Object of type function is not JSON serializable",
+        "hostile": "TypeError: Object of type Hostile is not JSON serializable",
         "too big": "the answer was garbled, or too large",
         "recurse": "RecursionError: maximum recursion depth exceeded",
         "close": "the process",
