@@ -29,6 +29,7 @@ from molvae.core.training import (
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
 from molvae.molecules.distillation import Distillation, DistillationConfig
+from molvae.molecules.property_fit import PredictorFitConfig, fit_predictor
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.config import Config
@@ -78,6 +79,8 @@ class TrainConfig(TrainingConfig):
     """
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()
     distillation: DistillationConfig = DistillationConfig()
+    predictor: PredictorFitConfig = PredictorFitConfig()
+    """What is done for the property predictor at the end, if ``objective.weights`` has a weight for it."""
     validation: ValidationConfig = ValidationConfig()
 
     @model_validator(mode="after")
@@ -170,7 +173,14 @@ def train(
         additions.append(distillation)
     objective = vae_objective(config.objective, corruption(config.objective), additions)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
+    if _final_weight_of_properties(config.objective) > 0:
+        fit_predictor(model, dataset, validate.dataset, config.predictor, progress)
     return model
+
+
+def _final_weight_of_properties(objective: ObjectiveConfig) -> float:
+    weight = objective.weights.get("properties")
+    return 0.0 if weight is None else weight.final
 
 
 def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
@@ -237,8 +247,7 @@ class Validator(BoundValidator):
             "reconstructed": float(np.mean([a == b for a, b in zip(rebuilt, self.smiles, strict=True)])),
             "prior_validity": float(np.mean([canonical(smiles) is not None for smiles in drawn])),
         }
-        weight = self.objective.weights.get("properties")
-        if self.dataset.properties is not None and weight is not None and weight.final > 0:
+        if self.dataset.properties is not None and _final_weight_of_properties(self.objective) > 0:
             predicted = model.predict(z).to_frame()
             for column, name in enumerate(model.predictor.names):
                 error = np.abs(predicted[name].to_numpy() - self.dataset.properties[:, column])

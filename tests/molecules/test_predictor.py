@@ -41,3 +41,29 @@ def test_learns_mean_and_noise_in_real_units():
     assert prediction.names == ("y",)
     torch.testing.assert_close(prediction.mean[:, 0], torch.tensor([100.0, 120.0]), atol=1.5, rtol=0)
     torch.testing.assert_close(prediction.std[:, 0], torch.tensor([5.0, 5.0]), atol=1.0, rtol=0)
+
+
+def test_calibrated_intervals_hold_what_they_say():
+    """The network says 1 everywhere; errors are of 3, and one in fifty is gross, which must not widen the interval."""
+    generator = torch.Generator().manual_seed(0)
+    z, y = torch.randn(5000, 2, generator=generator), 3 * torch.randn(5000, 2, generator=generator)
+    y[::50, 0], y[:, 1] = 1000, float("nan")
+    predictor = PropertyPredictor(2, ("a", "never measured"), hidden_size=4)
+    for weight in predictor.layers.parameters():
+        weight.data.zero_()
+    before = predictor.log_prob(z.unsqueeze(0), y)
+    predictor.calibrate(z, y)
+    prediction = predictor(z)
+    covered = ((y - prediction.mean).abs() < prediction.std)[:, 0].float().mean()
+    assert abs(covered - 0.683) < 0.001 and 2.9 < prediction.std[0, 0] < 3.2
+    assert prediction.std[0, 1] == 1
+    # what is trained is the likelihood of the network itself
+    assert torch.equal(predictor.log_prob(z.unsqueeze(0), y), before)
+
+
+def test_weights_of_before_there_was_a_calibration_still_load():
+    old = {name: value for name, value in PropertyPredictor(2, ("MW",)).state_dict().items() if name != "calibration"}
+    predictor = PropertyPredictor(2, ("MW",))
+    predictor.calibration.fill_(7)
+    predictor.load_state_dict(old)
+    assert predictor.calibration.tolist() == [1]

@@ -107,6 +107,7 @@ def test_training_goes_on_from_given_weights(model, tmp_path):
         "model": model.config.model_dump(),
         "batch_size": len(MOLECULES),
         "fit": {"epochs": 1, "learning_rate": 1e-12, "precision": "float32"},
+        "predictor": {"epochs": 0},
         "validation": {"prior_samples": 2},
     }
     data = MoleculeData(MOLECULES, np.random.default_rng(0).normal(size=(len(MOLECULES), 3)))
