@@ -18,7 +18,9 @@ Validity of the prior: z ~ N(0, I), one greedy decoding of each; without mask, w
 well-formed), and with the valence mask (the default of every other command; what runs into a dead end of the mask
 is decoded again, at most ten times, sampled). ``sampled`` and ``sampled_valence`` decode each point ten times at
 temperature 1. ``fitted`` draws z from the Gaussian fitted to the held-out encodings instead (no mask): the aggregate
-posterior is where the decoder was trained.
+posterior is where the decoder was trained. ``round trip`` is the fraction of the same points whose molecule x', one
+greedy decoding under the valence mask, comes back: greedy decoding without mask of the posterior mean of x' gives x'
+again. What is not valid, or cannot be encoded, does not come back.
 
 Generated molecules: 10,000 prior points, one greedy decoding of each without mask, beside the held-out molecules by
 the definitions of MOSES (:mod:`molvae.chemistry.metrics`).
@@ -26,6 +28,12 @@ the definitions of MOSES (:mod:`molvae.chemistry.metrics`).
 Smoothness, greedy decoding without mask: on great circles between random pairs of held-out molecules, and at points a
 given distance from a held-out molecule's mean in random directions (in standard deviations of the prior; two random
 molecules are about sqrt(2 D) apart); validity, and Tanimoto similarity (ECFP4) to the nearer end, or to the molecule.
+Of paths also ``new``, the distinct valid molecules of a path that are neither of its ends as a share of its points, and
+``similarity_to_both``, the mean of the similarities of a valid point to the two ends.
+
+Properties that are predicted at the posterior means of held-out molecules: mean absolute error, and ``coverage_50`` and
+``coverage_90``, the fractions whose property lies in the central interval to which the prediction gives that
+probability. More than that is too little confidence, less is too much.
 
 The likelihood is importance-sampled (Burda et al. 2016), in nats per molecule as the model writes it: of its
 canonical SMILES, so it is no more than a bound for the molecule itself.
@@ -36,6 +44,7 @@ only worth something beside reconstruction in the same checkpoint.
 
 import time
 from collections.abc import Container, Iterable, Sequence
+from statistics import NormalDist
 from typing import Annotated, Any
 
 import numpy as np
@@ -59,6 +68,7 @@ from molvae.run.panels import Panel
 from molvae.run.progress import Progress, on_stderr, track
 
 _PICTURED = 12
+_COVERAGE = (50, 90)  # per cent
 _PRIOR_LABELS = {
     "none": "without mask",
     "syntax": "syntax mask",
@@ -139,7 +149,7 @@ def evaluate_model(
         result["generated"] = generated_quality(drawn, smiles, known, config.seed, progress)
     result["smoothness"] = _smoothness(model, z, smiles, config, generator)
     result["latent"] = _latent_numbers(model, smiles, config, progress)
-    result["properties"] = _property_errors(model, z, held_out.properties[: len(smiles)])
+    result["properties"] = property_errors(model, z, held_out.properties[: len(smiles)])
     result["protocol"] = {
         "held_out_molecules": len(smiles),
         "not_encodable": len(refused),
@@ -197,6 +207,7 @@ def _prior(
     """Quality of decodings of prior points, and of points of the Gaussian fitted to encodings z (n, D)."""
     points = model.prior.sample((config.prior_samples,), generator)
     qualities = {mask: _quality(model, points, mask, known) for mask in ("none", "syntax", "valence")}
+    qualities["valence"]["round trip"] = round_trip(model, points, config.seed)
     for name, mask in (("sampled", "none"), ("sampled_valence", "valence")):
         texts, _ = model.generate(points.repeat(10, 1), temperature=1.0, mask=mask, generator=generator)
         qualities[name] = {"validity": _share(canonical(text) is not None for text in texts)}
@@ -220,6 +231,14 @@ def _quality(model: MoleculeVAE, points: Tensor, mask: str, known: Container[str
     return quality
 
 
+def round_trip(model: MoleculeVAE, points: Tensor, seed: int) -> float:
+    """Fraction of points (n, D) whose molecule under the valence mask is rebuilt from its own encoding without mask."""
+    texts, _ = model.generate(points, mask="valence", generator=torch.Generator().manual_seed(seed))
+    valid = [molecule for molecule in map(canonical, texts) if molecule is not None]
+    z, _ = model.encode_with_errors(valid, canonicalise=False)
+    return float(rebuilt(model, valid, z).sum() / max(1, len(texts)))
+
+
 def _share(answers: Iterable[bool]) -> float:
     """Fraction of yes; 0 of none."""
     answers = list(answers)
@@ -236,21 +255,36 @@ def _smoothness(
     if config.paths:
         t = torch.linspace(0.1, 0.9, 9)
         ends = rows[torch.randint(len(rows), (config.paths, 2), generator=generator)]
-        points = torch.cat([slerp(z[a], z[b], t) for a, b in ends.tolist()])
+        texts, _ = model.generate(torch.cat([slerp(z[a], z[b], t) for a, b in ends.tolist()]), mask="none")
         nearer = torch.where(t < 0.5, 0, 1).repeat(config.paths)
-        owners = ends.repeat_interleave(len(t), 0).gather(1, nearer.unsqueeze(1)).flatten()
-        numbers["path"] = _likeness(model, points, [smiles[row] for row in owners.tolist()])
+        of_points = ends.repeat_interleave(len(t), 0)
+        owners = of_points.gather(1, nearer.unsqueeze(1)).flatten()
+        numbers["path"] = _likeness(texts, [smiles[row] for row in owners.tolist()])
+        both = [_likeness(texts, [smiles[row] for row in end])["similarity"] for end in of_points.T.tolist()]
+        numbers["path"] |= {
+            "new": new_on_paths(texts, [(smiles[a], smiles[b]) for a, b in ends.tolist()]),
+            "similarity_to_both": float(np.mean(both)),
+        }
     for radius in config.radii if config.neighbourhoods else ():
         centres = rows[torch.randperm(len(rows), generator=generator)[: config.neighbourhoods]]
         directions = torch.randn(len(centres), z.shape[1], generator=generator)
         points = z[centres] + radius * directions / directions.norm(dim=1, keepdim=True)
-        numbers[f"radius {radius:g}"] = _likeness(model, points, [smiles[row] for row in centres.tolist()])
+        texts, _ = model.generate(points, mask="none")
+        numbers[f"radius {radius:g}"] = _likeness(texts, [smiles[row] for row in centres.tolist()])
     return numbers
 
 
-def _likeness(model: MoleculeVAE, points: Tensor, owners: Sequence[str]) -> dict[str, float]:
-    """Validity of greedy decodings of points (n, D), and mean similarity of the valid ones to their owners."""
-    texts, _ = model.generate(points, mask="none")
+def new_on_paths(texts: Sequence[str], ends: Sequence[tuple[str, str]]) -> float:
+    """Distinct molecules of a path other than its ends, as a share of its points; the mean of all paths.
+
+    ``texts`` are the decodings of path after path, each of as many points.
+    """
+    paths = np.array_split(np.array(list(map(canonical, texts)), dtype=object), len(ends))
+    return float(np.mean([len(set(path) - {None, *pair}) / len(path) for path, pair in zip(paths, ends, strict=True)]))
+
+
+def _likeness(texts: Sequence[str], owners: Sequence[str]) -> dict[str, float]:
+    """Validity of decodings, and mean similarity of the valid ones to their owners."""
     pairs = [
         (molecule, owner) for molecule, owner in zip(map(canonical, texts), owners, strict=True) if molecule is not None
     ]
@@ -306,8 +340,8 @@ def _latent_numbers(
     return numbers
 
 
-def _property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> dict[str, dict[str, float]]:
-    """Mean absolute error of the predictor, and of predicting the mean of the training data."""
+def property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> dict[str, dict[str, float]]:
+    """Mean absolute error of the predictor, and of predicting the mean of the training data; coverage of intervals."""
     predicted = model.predict(z).to_frame()
     errors = {}
     means = model.predictor.location.cpu().numpy()
@@ -316,6 +350,10 @@ def _property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> d
             "mae": float(np.nanmean(np.abs(predicted[name] - truth))),
             "mae_of_mean": float(np.nanmean(np.abs(mean - truth))),
         }
+        deviations = np.abs(predicted[name] - truth) / predicted[f"{name}_std"]
+        for percent in _COVERAGE:
+            within = (deviations <= NormalDist().inv_cdf(0.5 + percent / 200)).astype(float)
+            errors[name][f"coverage_{percent}"] = float(np.nanmean(within.where(deviations.notna())))
     return errors
 
 
@@ -334,6 +372,9 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
     for where, numbers in result.get("smoothness", {}).items():
         label = "path between molecules" if where == "path" else f"{where} of a molecule"
         rows.append((f"{label}: validity, similarity", f"{numbers['validity']:.1%}, {numbers['similarity']:.2f}"))
+        if where == "path":
+            values = f"{numbers['new']:.1%}, {numbers['similarity_to_both']:.2f}"
+            rows.append((f"{label}: new, similarity to both", values))
     latent = result["latent"]
     rows += [
         ("log p(x given z), nats", f"{latent['reconstruction']:.2f}"),
@@ -345,6 +386,8 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((label, f"{latent['nll']:.1f} ± {latent['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
+        values = ", ".join(f"{numbers[f'coverage_{percent}']:.1%}" for percent in _COVERAGE)
+        rows.append((f"{name} within " + ", ".join(f"{percent} %" for percent in _COVERAGE) + " intervals", values))
     for name, numbers in result.get("gaussian_process", {}).items():
         label = f"Gaussian process on z, {name}: RMSE, log-likelihood"
         rows.append((label, f"{numbers['rmse']:.3f}, {numbers['log_likelihood']:.3f}"))
