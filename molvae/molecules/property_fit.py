@@ -38,8 +38,8 @@ class PredictorFitConfig(Config):
     """Passes over the pairs; 0: leave the predictor as the joint training made it, and uncalibrated."""
     batch_size: int = Field(1024, ge=1, le=1_000_000)
     """Pairs a step."""
-    learning_rate: float = Field(2e-3, gt=0, le=10)
-    """Where half a cosine begins (AdamW)."""
+    learning_rate: float = Field(5e-4, gt=0, le=10)
+    """Where half a cosine begins (AdamW); small, since the weights are those of the joint training to begin with."""
     weight_decay: float = Field(1e-2, ge=0, le=10)
     """Decoupled weight decay."""
     drawn: float = Field(0.5, ge=0, le=1)
