@@ -4,8 +4,8 @@ While a model is trained, its predictor follows codes that move. Here everything
 molecules are known, and the small network can go through them many times. It learns from pairs (u, y) of two kinds:
 
 - molecules of the data: u is the mean of q(u|x), or a draw from it;
-- points of the prior and the properties of the molecules that they decode to under the valence mask: most points of the
-  prior, where a search asks for predictions, are farther from every encoding than the encodings are from each other.
+- points of the prior and the properties of the molecules that they decode to under the valence mask. A search asks for
+  predictions there, and a predictor that has seen encodings alone is far too sure of itself.
 
 The epoch with the largest log-likelihood of held-out molecules is kept. Then each property's standard deviation is
 multiplied by one number, so that 68.3 % of the held-out errors lie within it (Kuleshov et al. 2018 fit a whole curve by
