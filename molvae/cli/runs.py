@@ -74,6 +74,9 @@ def train(
     held_out: Annotated[
         str | None, typer.Option(help="File for validation; default: a twentieth of the input.")
     ] = None,
+    initial: Annotated[
+        str | None, typer.Option("--from", help="Fine-tune this model: a shipped one, a model or run folder.")
+    ] = None,
     output: options.RunFolder = None,
     epochs: options.Epochs = None,
     max_molecules: options.MaxMolecules = None,
@@ -87,9 +90,13 @@ def train(
 ) -> None:
     """Train a molecular VAE. Leaves a model folder that every other command takes with -m."""
     from molvae.experiments.train import TrainRecipe
+    from molvae.molecules.training import fine_tuning
 
+    values = with_fit(recipe, epochs, seed)
+    if initial is not None:
+        values["train"] = fine_tuning(initial, values.get("train", {}))
     training = TrainRecipe.create(
-        with_fit(recipe, epochs, seed),
+        values,
         data=input,
         held_out=held_out,
         max_molecules=max_molecules,

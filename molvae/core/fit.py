@@ -8,7 +8,7 @@ weights of an uninterrupted one.
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -62,7 +62,7 @@ class FitConfig(Config):
     learning_rate: float = Field(1e-3, gt=0, le=10)
     """Peak of the schedule (Adam)."""
     warmup_steps: int = Field(200, ge=0, le=1_000_000_000)
-    """Steps over which the learning rate rises."""
+    """Steps over which the learning rate rises; at most a tenth of the run."""
     hold: float = Field(0.0, ge=0, le=1)
     """Share of the run before which the learning rate does not fall."""
     weight_decay: float = Field(0.0, ge=0, le=10)
@@ -83,6 +83,10 @@ class FitConfig(Config):
     """The validation number that decides which weights are best; larger is better."""
     seed: Seed = 0
     """Of the order of the batches and of the noise."""
+
+    def steps(self, batches: Sized) -> int:
+        """All steps of the run."""
+        return self.epochs * len(batches)
 
 
 def fit(
@@ -123,7 +127,8 @@ def fit(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     average = _averaged(model, config.average) if config.average else None
-    total = config.epochs * len(batches)
+    total = config.steps(batches)
+    warmup = min(config.warmup_steps, total // 10)
     state, pending = _State(), None
     if (folder / LAST).is_file():
         state, pending = _resume(folder, model, optimizer, average, memory)
@@ -139,9 +144,7 @@ def fit(
         for batch in batches.epoch(epoch, skip):
             model.train()
             for group in optimizer.param_groups:
-                group["lr"] = warmup_cosine(
-                    state.step, config.learning_rate, config.warmup_steps, total, hold=config.hold
-                )
+                group["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
             generator.manual_seed(step_seed(config.seed, state.step))
             with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
                 values, logged = objective(model, batch.to(target), state.step, generator)

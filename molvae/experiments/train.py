@@ -7,7 +7,7 @@ from molvae.experiments.data import TrainingRecipe
 from molvae.experiments.tensorboard import tensorboard_log
 from molvae.molecules.card import model_card
 from molvae.molecules.known import KNOWN
-from molvae.molecules.training import TrainConfig, train
+from molvae.molecules.training import REFUSED, TrainConfig, train
 from molvae.run.recipe import Context, Result
 
 
@@ -28,4 +28,5 @@ class TrainRecipe(TrainingRecipe):
         model.card = model_card(self.model_dump(mode="json"), sources, folder)
         TrainingSet.build(training.smiles, folder / "model" / KNOWN)
         model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
-        return Result(folder, files={"model": folder / "model"})
+        refused = {"refused": folder / REFUSED} if (folder / REFUSED).is_file() else {}
+        return Result(folder, files={"model": folder / "model", **refused})

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.fit import FitConfig, fit
+from molvae.core.schedules import in_steps
 from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatches, in_order
@@ -83,6 +84,7 @@ def train_images(
     seed, policy = config.fit.seed, config.binarisation
     batches = ImageBatches(data.train, config.batch_size, seed, policy)
     held_out = in_order(data.valid[: config.validation_images], binarisation=policy, seed=seed)
+    config = in_steps(config, config.fit.steps(batches))
     objective, validate = vae_objective(config.objective), BoundValidator(config, held_out)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
     return model

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from molvae.molecules.training import REFUSED
 from molvae.version import __version__
 
 
@@ -17,7 +18,8 @@ def model_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Pa
     Args:
         recipe: the resolved recipe.
         sources: file name, SHA-256 and row counts of each data file.
-        folder: the run folder; its ``metrics.csv`` gives the length of the training.
+        folder: the run folder; its ``metrics.csv`` gives the length of the training, its ``refused.csv`` what was
+            left out.
     """
     steps, seconds = _length(folder / "metrics.csv")
     lines = [
@@ -35,6 +37,10 @@ def model_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Pa
     ]
     for part, source in sources.items():
         lines.append(f"| {part} | {source['file']} | `{source['sha256']}` | {source['read']} | {source['kept']} |")
+    if (folder / REFUSED).is_file():
+        with (folder / REFUSED).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        lines += ["", f"Molecules left out: {len(rows)}, for instance: {rows[0]['reason']}."]
     lines += ["", "## Recipe", "", "```json", json.dumps(recipe, indent=1), "```", ""]
     return "\n".join(lines)
 

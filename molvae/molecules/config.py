@@ -9,7 +9,9 @@ from molvae.run.config import Config, Count
 
 
 class MoleculeVAEConfig(Config):
-    """The shape of a molecular VAE."""
+    """The shape of a molecular VAE; the defaults are those of the shipped model with a learned prior, with two residual
+    blocks more.
+    """
 
     encoder: Annotated[str, AfterValidator(ENCODERS.check)] = "cnn"
     """``cnn``, or ``gru``, which reads a molecule from both ends."""
@@ -21,19 +23,19 @@ class MoleculeVAEConfig(Config):
     """Dimensions of z."""
     embedding_size: int = Field(64, ge=1, le=16_384)
     """Width of the token embedding of the encoder."""
-    channels: int = Field(256, ge=1, le=16_384)
+    channels: int = Field(192, ge=1, le=16_384)
     """Width of the encoder: of its convolutions, or of its GRU in each direction."""
     narrow_channels: int = Field(32, ge=1, le=16_384)
     """Width of the cnn encoder where it is flattened."""
     dense_size: int = Field(512, ge=1, le=16_384)
     """Width of the encoder's dense layer."""
-    dilations: tuple[Count, ...] = (1, 2, 4)
+    dilations: tuple[Count, ...] = (1, 2, 4, 8, 1)
     """Of the cnn encoder: one residual block each."""
     hidden_size: int = Field(512, ge=1, le=16_384)
     """Width of the GRU decoder."""
-    position_channels: int = Field(0, ge=0, le=16_384)
+    position_channels: int = Field(128, ge=0, le=16_384)
     """Width of what the decoder derives from z for every position; 0: z enters the same way at all positions."""
-    flow_layers: int = Field(0, ge=0, le=100)
+    flow_layers: int = Field(8, ge=0, le=100)
     """Coupling layers between the decoder's code and the latent space; 0: they are the same."""
     flow_width: int = Field(256, ge=1, le=16_384)
     """Width of each."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from molvae.core.flows import CouplingFlow
 
@@ -63,10 +63,12 @@ class SequenceDecoder(Protocol):
     Attributes:
         max_length: the longest sequence, its end not counted.
         flow: z is first mapped through its inverse, see :mod:`molvae.core.flows`; or None.
+        output: the layer that makes the logits, with a bias for each token.
     """
 
     max_length: int
     flow: CouplingFlow | None
+    output: nn.Linear
 
     def logits(self, z: Tensor, inputs: Tensor) -> Tensor:
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (T, N, V)."""

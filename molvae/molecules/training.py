@@ -1,21 +1,22 @@
 """Train a molecular VAE on SMILES: the recipe's settings, what is added to the bound, and the validation of a run."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
-from molvae.core.fit import fit
+from molvae.core.fit import FitConfig, fit
 from molvae.core.flows import FlowPosterior
-from molvae.core.schedules import Schedule
+from molvae.core.schedules import Schedule, in_steps
 from molvae.core.terms import Terms
 from molvae.core.training import (
     Addition,
@@ -29,25 +30,29 @@ from molvae.core.training import (
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
 from molvae.molecules.distillation import Distillation, DistillationConfig
+from molvae.molecules.growing import with_shape, with_tokens
 from molvae.molecules.property_fit import PredictorFitConfig, fit_predictor
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.config import Config
-from molvae.run.progress import Progress, on_stderr
+from molvae.run.files import atomic_path
+from molvae.run.progress import Event, Progress, on_stderr
 
+REFUSED = "refused.csv"
+"""Where a run folder names the molecules that do not fit the vocabulary."""
 _MOST_NOISE = 0.6  # the largest a
 
 
 class MoleculeObjectiveConfig(ObjectiveConfig):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
-    beta: Schedule = Schedule(kind="knots", knots=((0, 0.0), (8000, 0.06)))
-    """Weight of the KL term."""
+    beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.4, 0.06)))
+    """Weight of the KL term: while it is small, the code is learnt."""
     weights: dict[str, Schedule] = Field(default_factory=lambda: {"properties": Schedule()})
     """Weights of auxiliary terms; ``properties`` is the log-likelihood of the property predictor."""
-    density_weight: Schedule = Schedule(value=0.0)
+    density_weight: Schedule | None = None
     """Least weight with which a learned prior (``flow_layers``) is fitted to the codes, whatever ``beta``: a small beta
-    is for precise codes and no reason to describe them badly.
+    is for precise codes and no reason to describe them badly. Default: 0.5 where there is a learned prior.
     """
     corruption: Schedule = Schedule(value=0.0)
     """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
@@ -75,9 +80,11 @@ class TrainConfig(TrainingConfig):
     model: MoleculeVAEConfig = MoleculeVAEConfig()
     initial: str | None = None
     """Begin with the weights of this model (a shipped name, a model or run folder), of the same architecture but for
-    further ``dilations``, which begin as the identity; default: random weights.
+    further ``dilations``, which begin as the identity; default: random weights. Tokens of the data that it does not
+    know are added to its vocabulary.
     """
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()
+    fit: FitConfig = FitConfig(average=0.999, clip_norm=20.0)
     distillation: DistillationConfig = DistillationConfig()
     predictor: PredictorFitConfig = PredictorFitConfig()
     """What is done for the property predictor at the end, if ``objective.weights`` has a weight for it."""
@@ -85,9 +92,32 @@ class TrainConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _has_a_learned_prior(self) -> Self:
-        if self.objective.density_weight.used and not self.model.flow_layers:
+        weight = self.objective.density_weight
+        if weight is not None and weight.used and not self.model.flow_layers:
             raise ValueError("objective.density_weight is for a learned prior: set model.flow_layers, or leave it out")
         return self
+
+
+def fine_tuning(initial: str, settings: Any) -> dict[str, Any]:
+    """The settings of :class:`TrainConfig` with which a trained model learns from further molecules.
+
+    The architecture is the model's. The learning rate is small, and the weight of the KL term constant: the code is
+    learnt already.
+
+    Args:
+        initial: a shipped name, a model or run folder.
+        settings: the table ``train`` of a recipe; what it says wins.
+
+    Raises:
+        CheckpointError: no such model, or it cannot be loaded.
+        ConfigError: the settings, or a part of them, are not a table.
+    """
+    model = MoleculeVAE.from_pretrained(initial, "cpu").config.model_dump(mode="json")
+    tables = {"model": model, "objective": {"beta": 0.06}, "fit": {"learning_rate": 3e-4}}
+    if not isinstance(settings, dict) or not all(isinstance(settings.get(name, {}), dict) for name in tables):
+        raise ConfigError(f"train, {', '.join(f'train.{name}' for name in tables)} are tables")
+    chosen = {name: {**table, **settings.get(name, {})} for name, table in tables.items()}
+    return {**settings, **chosen, "initial": initial}
 
 
 @dataclass(frozen=True)
@@ -119,11 +149,12 @@ def corrupt(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 def density(config: MoleculeObjectiveConfig) -> Addition:
     """What beta lacks of ``density_weight``, times log p(code) of a learned prior; nothing else gets a gradient."""
+    density_weight = config.density_weight or Schedule(value=0.5)
 
     def addition(
         model: MoleculeVAE, terms: Terms, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        weight = config.density_weight.at(step) - config.beta.at(step)
+        weight = density_weight.at(step) - config.beta.at(step)
         if weight <= 0:
             return torch.zeros((), device=model.device), {}
         assert isinstance(terms.q, FlowPosterior)
@@ -147,25 +178,33 @@ def train(
 
     Args:
         config: all settings.
-        training: what to learn from; the vocabulary is built from it.
+        training: what to learn from; the vocabulary is built from it. Molecules that do not fit the vocabulary are
+            left out; ``refused.csv`` in the folder names them.
         held_out: for validation only.
         folder, device, progress, on_log: see :func:`molvae.core.fit.fit`.
 
     Raises:
-        InputError: there is nothing to train on, or no molecule of it fits the vocabulary of the initial model.
+        InputError: there is nothing to train on, or no molecule of it fits the vocabulary.
         ConfigError: the initial model has another shape.
         CheckpointError: the initial weights cannot be loaded.
     """
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
-    model = _initial_model(config, training)
+    model = _initial_model(config, training, progress)
     dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties)
     if len(refused) == len(training.smiles):
-        raise InputError(f"no molecule of the training data fits the vocabulary of the initial model {config.initial}")
+        reason = next(iter(refused.values()))
+        raise InputError(f"no molecule of the training data fits the vocabulary of the model: {reason}")
     batches = BucketedBatches(dataset, config.batch_size, config.fit.seed)
     validate = Validator(config, held_out, model.vocabulary)
+    parts = {
+        "training": {training.smiles[row]: reason for row, reason in refused.items()},
+        "held-out": validate.refused,
+    }
+    _report(parts, folder, progress)
+    config = in_steps(config, config.fit.steps(batches))
     additions: list[Addition] = []
-    if config.objective.density_weight.used:
+    if config.model.flow_layers:
         additions.append(density(config.objective))
     distillation = None
     if config.distillation.used:
@@ -183,35 +222,39 @@ def _final_weight_of_properties(objective: ObjectiveConfig) -> float:
     return 0.0 if weight is None else weight.final
 
 
-def _initial_model(config: TrainConfig, training: MoleculeData) -> MoleculeVAE:
+def _report(refused: Mapping[str, Mapping[str, str]], folder: Path, progress: Progress) -> None:
+    """Say which molecules of each part of the data are left out, and write them down; part -> SMILES -> reason."""
+    rows = [(part, smiles, reason) for part, found in refused.items() for smiles, reason in found.items()]
+    if not rows:
+        return
+    for part, found in refused.items():
+        if found:
+            reasons = "; ".join(list(found.values())[:3])
+            text = f"left out of the {part} molecules, see {folder / REFUSED}: {reasons}"
+            progress(Event(f"refused, {part}", len(found), text=text, milestone=True, ended=True))
+    with atomic_path(folder / REFUSED) as temporary:
+        pd.DataFrame(rows, columns=["part", "smiles", "reason"]).to_csv(temporary, index=False)
+
+
+def _initial_model(config: TrainConfig, training: MoleculeData, progress: Progress) -> MoleculeVAE:
     def build() -> MoleculeVAE:
         vocabulary = Vocabulary.build(training.smiles, config.max_length, config.model.tokenizer)
         model = MoleculeVAE(config.model, vocabulary)
         model.predictor.set_scaling(torch.from_numpy(np.array(training.properties)))
         return model
 
-    model = initial_model(MoleculeVAE, config, config.model, build, lambda model: _grown(model, config.model))
+    model = initial_model(MoleculeVAE, config, config.model, build, lambda model: with_shape(model, config.model))
     if config.initial is not None and config.max_length not in (None, model.vocabulary.max_length):
         raise ConfigError(
             f"train.max_length: {config.initial} was made for {model.vocabulary.max_length} tokens: leave it out"
         )
-    return model
-
-
-def _grown(model: MoleculeVAE, shape: MoleculeVAEConfig) -> MoleculeVAE | None:
-    """The same function by an encoder with further residual blocks, which add nothing yet (Chen et al. 2016,
-    "Net2Net"); None if the shapes differ in anything else.
-    """
-    old = model.config
-    further = shape.dilations[len(old.dilations) :]
-    if shape != old.model_copy(update={"dilations": old.dilations + further}):
-        return None
-    with torch.random.fork_rng(devices=[]):
-        grown = MoleculeVAE(shape, model.vocabulary)
-    weights = model.state_dict()
-    # blocks of zeros: only what they are added to goes through
-    grown.load_state_dict({name: weights.get(name, torch.zeros_like(new)) for name, new in grown.state_dict().items()})
-    return grown
+    new = model.vocabulary.unknown(training.smiles) if config.initial is not None else []
+    if not new:
+        return model
+    progress(
+        Event("new tokens", len(new), text=f"added to the vocabulary: {' '.join(new)}", milestone=True, ended=True)
+    )
+    return with_tokens(model, new)
 
 
 class Validator(BoundValidator):
@@ -231,6 +274,7 @@ class Validator(BoundValidator):
         smiles = list(held_out.smiles[:number])
         self.dataset, refused = MoleculeDataset.build(smiles, vocabulary, np.asarray(held_out.properties[:number]))
         self.smiles = [text for row, text in enumerate(smiles) if row not in refused]
+        self.refused = {smiles[row]: reason for row, reason in refused.items()}
         if not self.smiles:
             raise InputError("no held-out molecule fits the vocabulary of the training data: check the held-out file")
         rows = np.array_split(np.arange(len(self.smiles)), max(1, len(self.smiles) // 250))

@@ -67,6 +67,19 @@ class Vocabulary:
         ordered = sorted(counts, key=lambda token: (-counts[token], token))
         return cls((*SPECIALS, *ordered), max_length or -(-longest * 11 // 10), tokenizer)
 
+    def unknown(self, molecules: Iterable[str]) -> list[str]:
+        """The tokens of canonical SMILES that are missing here, most frequent first.
+
+        Molecules that are too long to be held anyway are passed over.
+        """
+        counts: Counter[str] = Counter()
+        for smiles in molecules:
+            with contextlib.suppress(TokenError):
+                tokens = self._tokenizer.split(smiles)
+                if len(tokens) <= self.max_length:
+                    counts.update(token for token in tokens if token not in self.index)
+        return sorted(counts, key=lambda token: (-counts[token], token))
+
     @property
     def always_valid(self) -> bool:
         """Whether every sequence of the tokens is a molecule."""

@@ -80,7 +80,8 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
     (tmp_path / "data.smi").write_text("\n".join(chains))
     (tmp_path / "tiny.toml").write_text(
         'kind = "train"\n[train]\nbatch_size = 16\n[train.model]\nlatent_size = 4\nchannels = 16\ndense_size = 16\n'
-        "hidden_size = 32\n[train.validation]\nprior_samples = 10\n"
+        "hidden_size = 32\nposition_channels = 8\nflow_layers = 2\nflow_width = 16\n"
+        "[train.validation]\nprior_samples = 10\n"
     )
     command = ("train", "tiny.toml", "-i", "data.smi", "--epochs", "2", "-o", "run", "-q")
     done = molvae(*command)
@@ -103,6 +104,23 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
     unasked = molvae("decode", "-i", "z.csv")  # no folder is opened because a table names it
     assert unasked.returncode == 1 and "say -m" in unasked.stderr
     assert molvae("decode", "-i", "z.csv", "-m", "run/model", "--n-decodings", "2").returncode == 0
+
+    # fine-tuned on molecules with a token that it does not know, by its own architecture and without the recipe
+    (tmp_path / "mine.smi").write_text("\n".join(["C[Se]C", "CC[Se]C", "C" * 40, *chains]))
+    command = ("train", "-i", "mine.smi", "--from", "run", "--epochs", "1", "-o", "mine")
+    done = molvae(*command)
+    assert done.returncode == 0, done.stderr
+    assert "new tokens: 1  added to the vocabulary: [Se]" in done.stderr
+    assert "refused, training: 1  left out" in done.stderr and "has 40 tokens" in done.stderr
+    assert "refused: mine/refused.csv" in done.stdout
+    assert pd.read_csv(tmp_path / "mine" / "refused.csv")["smiles"].tolist() == ["C" * 40]
+    assert "Molecules left out: 1, for instance:" in (tmp_path / "mine" / "model" / "README.md").read_text()
+    assert molvae("resume", "mine", "-q").stdout == done.stdout
+    (tmp_path / "selenium.smi").write_text("C[Se]CC")
+    encoded = molvae("encode", "-m", "mine", "-i", "selenium.smi", "--no-refine")
+    assert encoded.returncode == 0 and "C[Se]CC" in encoded.stdout and "vocabulary" not in encoded.stdout
+    missing = molvae("train", "-i", "mine.smi", "--from", "chembl", "-o", "other", "-q")
+    assert missing.returncode == 1 and "no model 'chembl': give a folder, or one of the shipped" in missing.stderr
 
     (tmp_path / "data.smi").write_text("\n".join(chains[1:]))
     changed = molvae("resume", "run", "-q")

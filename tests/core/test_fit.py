@@ -123,6 +123,13 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_the_learning_rate_rises_over_a_tenth_of_a_short_run_at_most(tmp_path):
+    """With more steps of warm-up than there are steps, it would never come to its peak."""
+    train(tmp_path, warmup_steps=1_000_000, learning_rate=1e-3, validate_every=1)
+    rates = pd.read_csv(tmp_path / "metrics.csv")["learning_rate"]
+    assert rates.max() == pytest.approx(1e-3, rel=1e-3) and rates.argmax() < len(rates) / 10 + 1
+
+
 def test_divergence_is_an_error_that_says_what_to_do(tmp_path):
     def exploding(model, batch, step, generator):
         values, logged = objective(model, batch, step, generator)

@@ -1,8 +1,9 @@
 """Schedules are functions of the step."""
 
 import pytest
+from pydantic import Field
 
-from molvae.core.schedules import Schedule, cyclical, piecewise_linear, warmup_cosine
+from molvae.core.schedules import Schedule, cyclical, in_steps, piecewise_linear, warmup_cosine
 from molvae.errors import ConfigError
 from molvae.run.config import Config, read_toml
 
@@ -37,6 +38,14 @@ class Numbers(Config):
     beta: Schedule = Schedule()
 
 
+class Run(Config):
+    """Settings with schedules at every depth."""
+
+    numbers: Numbers = Numbers()
+    weights: dict[str, Schedule] = Field(default_factory=dict)
+    temperature: Schedule | None = None
+
+
 @pytest.mark.parametrize(
     ("toml", "values", "final"),
     [
@@ -59,6 +68,28 @@ def test_one_language_for_every_number_in_a_recipe(tmp_path, toml, values, final
     assert Numbers.create(recipe.model_dump(mode="json")) == recipe
 
 
+def test_shares_become_steps_when_the_length_of_the_run_is_known():
+    shares = {"shares": [[0, 0.0], [0.4, 0.06]]}
+    run = Run.create({"numbers": {"beta": shares}, "weights": {"properties": shares, "other": 3}})
+    assert run.numbers.beta.used and run.numbers.beta.final == 0.06
+    for total in (10, 1000):
+        resolved = in_steps(run, total)
+        for schedule in (resolved.numbers.beta, resolved.weights["properties"]):
+            values = [schedule.at(int(share * total)) for share in (0, 0.2, 0.4, 1)]
+            assert values == pytest.approx([0.0, 0.03, 0.06, 0.06])
+        assert resolved.weights["other"] == Schedule(value=3) and resolved.temperature is None
+    with pytest.raises(ConfigError, match="needs the number of steps of the run"):
+        run.numbers.beta.at(0)
+    # what a run folder records keeps the shares, so that it may be read before the data are
+    assert run.model_dump(mode="json")["numbers"] == {"beta": shares}
+    assert Run.create(run.model_dump(mode="json")) == run
+
+
+def test_of_shares_that_fall_on_one_step_the_later_counts():
+    schedule = Schedule.create({"shares": [[0, 1.0], [0.5, 2.0], [0.51, 3.0]]})
+    assert in_steps(Numbers(beta=schedule), 10).beta == Schedule.create({"kind": "knots", "knots": [[0, 1], [5, 3]]})
+
+
 def test_the_temperature_of_jang():
     """tau = max(0.5, exp(-3e-5 t)), in the experiments of Jang et al. 2016."""
     tau = Schedule(kind="exponential", rate=3e-5, floor=0.5)
@@ -69,6 +100,10 @@ def test_the_temperature_of_jang():
     ("given", "message"),
     [
         ([], "at least one knot"),
+        ({"shares": []}, r"at least one knot \[share, value\]"),
+        ({"shares": [[0.5, 0.1], [0.2, 0.2]]}, "shares rising"),
+        ({"shares": [[0, 0.1], [400, 0.2]]}, "less than or equal to 1"),
+        ({"shares": [[0, 0.1]], "value": 0.2}, "'shares' is made of shares, not of value"),
         ([[5, 0.1], [2, 0.2]], "steps rising"),
         ([[0, -0.1]], "not negative|greater than or equal to 0"),
         ([[0, float("nan")]], "finite number"),

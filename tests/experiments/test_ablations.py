@@ -12,7 +12,16 @@ from .conftest import MOLECULES
 
 BASE = {
     "batch_size": 4,
-    "model": {"latent_size": 4, "channels": 8, "dense_size": 8, "hidden_size": 16, "predictor_size": 8},
+    "model": {
+        "latent_size": 4,
+        "channels": 8,
+        "dense_size": 8,
+        "hidden_size": 16,
+        "position_channels": 8,
+        "flow_layers": 2,
+        "flow_width": 8,
+        "predictor_size": 8,
+    },
     "fit": {"epochs": 1, "warmup_steps": 1},
     "validation": {"molecules": 5, "prior_samples": 5},
 }
@@ -39,14 +48,14 @@ def test_two_variants_cannot_share_a_folder():
 
 
 def test_every_variant_has_its_row_and_a_second_run_reads_it(tmp_path):
-    variants = [{"name": "base"}, {"name": "with a flow", "change": {"model.flow_layers": 2}}]
+    variants = [{"name": "base"}, {"name": "no flow", "change": {"model.flow_layers": 0}}]
     config = AblationConfig.create({"base": BASE, "variants": variants})
     data = MoleculeData(MOLECULES, np.ones((len(MOLECULES), 3), dtype=np.float32))
     table = run_variants(config, data, data, tmp_path, "cpu", progress=silent)
-    assert table["variant"].tolist() == ["base", "with a flow"]
-    assert table["parameters"][1] > table["parameters"][0]
+    assert table["variant"].tolist() == ["base", "no flow"]
+    assert table["parameters"][1] < table["parameters"][0]
     assert np.isfinite(table[["log p(x|z)", "KL", "bound", "prior validity"]].to_numpy(float)).all()
-    checkpoint = tmp_path / "with-a-flow" / "last.safetensors"
+    checkpoint = tmp_path / "no-flow" / "last.safetensors"
     written = checkpoint.stat().st_mtime_ns
     again = run_variants(config, data, data, tmp_path, "cpu", progress=silent)
     assert again.equals(table) and checkpoint.stat().st_mtime_ns == written

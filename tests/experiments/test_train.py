@@ -12,7 +12,16 @@ from .conftest import MOLECULES
 
 TINY = {
     "batch_size": 4,
-    "model": {"latent_size": 4, "channels": 8, "dense_size": 8, "hidden_size": 16, "predictor_size": 8},
+    "model": {
+        "latent_size": 4,
+        "channels": 8,
+        "dense_size": 8,
+        "hidden_size": 16,
+        "position_channels": 8,
+        "flow_layers": 2,
+        "flow_width": 8,
+        "predictor_size": 8,
+    },
     "fit": {"epochs": 1, "warmup_steps": 1},
     "validation": {"molecules": 5, "prior_samples": 5},
 }

@@ -23,8 +23,9 @@ MOLECULES = (
 def small_model(seed: int = 0, **shape: object) -> MoleculeVAE:
     """An untrained model with few weights, in eval mode."""
     sizes = {"latent_size": 6, "embedding_size": 8, "channels": 16, "dense_size": 16, "hidden_size": 32}
+    sizes |= {"position_channels": 0, "flow_layers": 0}
     if shape.get("encoder", "cnn") == "cnn":
-        sizes["narrow_channels"] = 4
+        sizes |= {"narrow_channels": 4, "dilations": (1, 2, 4)}
     config = MoleculeVAEConfig.create({**sizes, "predictor_size": 8, **shape})
     torch.manual_seed(seed)
     model = MoleculeVAE(config, Vocabulary.build(MOLECULES, tokenizer=config.tokenizer)).eval()

@@ -4,6 +4,7 @@ import pytest
 
 from molvae.errors import ConfigError
 from molvae.molecules.config import MoleculeVAEConfig
+from molvae.molecules.vae import MoleculeVAE
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,11 @@ from molvae.molecules.config import MoleculeVAEConfig
 def test_what_is_unknown_or_idle_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         MoleculeVAEConfig.create(settings)
+
+
+def test_the_defaults_are_the_shape_of_the_shipped_model_and_two_blocks_more():
+    shipped = MoleculeVAE.from_pretrained("zinc250k-flow", "cpu").config
+    assert MoleculeVAEConfig() == shipped.model_copy(update={"dilations": (*shipped.dilations, 8, 1)})
 
 
 def test_a_configuration_is_the_same_after_json():

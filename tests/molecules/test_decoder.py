@@ -22,7 +22,8 @@ def points(number: int, size: int = 6) -> torch.Tensor:
 def test_probabilities_of_all_sequences_sum_to_one():
     """With one real token and at most three steps, all sequences can be listed."""
     torch.manual_seed(0)
-    decoder = RecurrentDecoder(MoleculeVAEConfig(latent_size=2, hidden_size=8), vocabulary_size=4, max_length=3)
+    config = MoleculeVAEConfig(latent_size=2, hidden_size=8, position_channels=0)
+    decoder = RecurrentDecoder(config, vocabulary_size=4, max_length=3)
     with torch.no_grad():
         decoder.output.bias[[PAD_INDEX, BOS_INDEX]] = -30.0  # never emitted
     total = 0.0

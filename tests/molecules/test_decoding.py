@@ -27,7 +27,8 @@ def test_a_sequence_does_not_depend_on_its_batch(model):
 def test_sampling_follows_the_distribution():
     """First tokens of many samples, against the softmax of the first logits."""
     torch.manual_seed(0)
-    decoder = RecurrentDecoder(MoleculeVAEConfig(latent_size=2, hidden_size=8), vocabulary_size=6, max_length=4).eval()
+    config = MoleculeVAEConfig(latent_size=2, hidden_size=8, position_channels=0)
+    decoder = RecurrentDecoder(config, vocabulary_size=6, max_length=4).eval()
     z = points(1, 2).repeat(20_000, 1)
     generated = generate(decoder, z, temperature=1.0, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():

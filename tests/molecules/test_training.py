@@ -1,11 +1,13 @@
 """The joint objective of a molecular VAE: its schedules, and what it trains the decoder on."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from molvae.core.schedules import Schedule
 from molvae.core.training import vae_objective
-from molvae.errors import ConfigError
+from molvae.errors import CheckpointError, ConfigError, InputError
 from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.training import (
     MoleculeData,
@@ -14,11 +16,15 @@ from molvae.molecules.training import (
     corrupt,
     corruption,
     density,
+    fine_tuning,
     train,
 )
-from molvae.run.progress import silent
+from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import Event, silent
 
 from .conftest import MOLECULES, SHAPES, small_model
+
+DATA = MoleculeData(MOLECULES, np.random.default_rng(0).normal(size=(len(MOLECULES), 3)))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -83,7 +89,66 @@ def test_the_density_weight_reaches_the_learned_prior_and_nothing_else(shape):
 
 def test_a_density_weight_needs_a_learned_prior():
     with pytest.raises(ConfigError, match=r"set model\.flow_layers"):
-        TrainConfig.create({"objective": {"density_weight": 0.5}})
+        TrainConfig.create({"objective": {"density_weight": 0.5}, "model": {"flow_layers": 0}})
+    TrainConfig.create({"model": {"flow_layers": 0}})  # by default there is none where there is nothing to fit
+
+
+def test_by_default_a_learned_prior_is_fitted_with_a_weight_of_one_half():
+    model = small_model(**SHAPES["flow"])
+    batch = MoleculeDataset.build(MOLECULES, model.vocabulary)[0].batch(np.arange(len(MOLECULES)))
+    terms = model.terms(batch, 1, generator())
+    values = []
+    for settings in ({}, {"density_weight": 0.5}):
+        config = MoleculeObjectiveConfig.create({"beta": 0.1, **settings})
+        values.append(density(config)(model, terms, 0, generator())[0])
+    torch.testing.assert_close(*values)
+
+
+def test_the_weight_of_the_kl_term_rises_over_a_share_of_the_run(tmp_path):
+    """However small the data: here six steps, of which the first two fifths are 2.4."""
+    model = small_model(**SHAPES["plain"])
+    settings = {"model": model.config.model_dump(), "batch_size": 5, "fit": {"epochs": 3, "validate_every": 1}}
+    config = TrainConfig.create({**settings, "validation": {"prior_samples": 2}})
+    train(config, DATA, DATA, tmp_path, "cpu", silent)
+    betas = pd.read_csv(tmp_path / "metrics.csv")["train_beta"]
+    assert betas.tolist() == pytest.approx([0.0, 0.03, 0.06, 0.06, 0.06, 0.06])
+
+
+def test_fine_tuning_begins_with_the_architecture_of_the_model_and_leaves_the_last_word_to_the_recipe():
+    settings = fine_tuning("zinc250k-small", {"batch_size": 7, "fit": {"epochs": 3}})
+    config = TrainConfig.create(settings)
+    assert config.initial == "zinc250k-small" and config.batch_size == 7
+    assert config.model == MoleculeVAE.from_pretrained("zinc250k-small", "cpu").config
+    assert (config.fit.epochs, config.fit.learning_rate, config.fit.average) == (3, 3e-4, 0.999)
+    assert config.objective.beta == Schedule(value=0.06)
+
+    settings = fine_tuning("zinc250k-small", {"fit": {"learning_rate": 1e-5}, "objective": {"beta": 0.1}})
+    config = TrainConfig.create(settings)
+    assert config.fit.learning_rate == 1e-5 and config.objective.beta == Schedule(value=0.1)
+    with pytest.raises(ConfigError, match=r"train\.fit are tables"):
+        fine_tuning("zinc250k-small", {"fit": 3})
+    with pytest.raises(CheckpointError, match="no model 'chembl'"):
+        fine_tuning("chembl", {})
+
+
+def test_what_the_vocabulary_refuses_is_counted_said_and_written_down(tmp_path):
+    """Of a model that is trained further, molecules longer than it holds; tokens that it lacks are added."""
+    small_model(**SHAPES["plain"]).save_pretrained(tmp_path / "initial")
+    settings = fine_tuning(str(tmp_path / "initial"), {"fit": {"epochs": 1}, "validation": {"prior_samples": 2}})
+    smiles = [*MOLECULES, "C[Se]C", "C" * 99]
+    events: list[Event] = []
+    data = MoleculeData(smiles, np.zeros((len(smiles), 3), np.float32))
+    trained = train(TrainConfig.create(settings), data, data, tmp_path / "run", "cpu", events.append)
+    assert trained.vocabulary.tokens[-1] == "[Se]" and not torch.isnan(trained.encode(["C[Se]C"])).any()
+    said = {event.what: event for event in events}
+    assert said["new tokens"].done == 1 and "[Se]" in said["new tokens"].text
+    assert said["refused, training"].done == 1 and "has 99 tokens" in said["refused, training"].text
+    table = pd.read_csv(tmp_path / "run" / "refused.csv")
+    assert table["part"].tolist() == ["training", "held-out"] and set(table["smiles"]) == {"C" * 99}
+
+    alone = MoleculeData(["C" * 99], np.zeros((1, 3), np.float32))
+    with pytest.raises(InputError, match=r"no molecule of the training data fits .* has 99 tokens"):
+        train(TrainConfig.create(settings), alone, alone, tmp_path / "none", "cpu", silent)
 
 
 @pytest.mark.parametrize("name", ("beta", "corruption"))
@@ -110,7 +175,7 @@ def test_training_goes_on_from_given_weights(model, tmp_path):
         "predictor": {"epochs": 0},
         "validation": {"prior_samples": 2},
     }
-    data = MoleculeData(MOLECULES, np.random.default_rng(0).normal(size=(len(MOLECULES), 3)))
+    data = DATA
     trained = train(TrainConfig.create(settings), data, data, tmp_path / "run", "cpu", progress=silent)
     assert trained.vocabulary == model.vocabulary
     for name, value in model.state_dict().items():

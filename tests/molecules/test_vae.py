@@ -138,6 +138,7 @@ def test_a_model_learns_a_handful_by_heart(tmp_path, encoder, tokenizer):
     table = compute_many(MOLECULES, ["QED", "SAS", "logP"], progress=silent)
     data = MoleculeData(MOLECULES, table[["QED", "SAS", "logP"]].to_numpy(np.float32))
     sizes = {"latent_size": 16, "channels": 32, "dense_size": 64, "hidden_size": 128}
+    sizes |= {"position_channels": 0, "flow_layers": 0}
     sizes |= {"dilations": (1,)} if encoder == "cnn" else {}
     config = TrainConfig(
         batch_size=10,

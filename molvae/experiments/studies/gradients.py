@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 
 from molvae.core.gradients import GradientMoments, gradient_moments, reparameterised, score
+from molvae.core.schedules import in_steps
 from molvae.core.training import vae_objective
 from molvae.experiments.studies.common import Study
 from molvae.images.batches import ImageBatches
@@ -52,7 +53,7 @@ def run(config: GradientConfig, data: ImageData, seed: int, device: str, progres
     model.to(choose_device(device))
     batches = ImageBatches(data.train, config.train.batch_size, seed, config.train.binarisation)
     probe = next(ImageBatches(data.valid, config.batch, seed, config.train.binarisation).epoch(0)).to(model.device)
-    objective = vae_objective(config.train.objective)
+    objective = vae_objective(in_steps(config.train.objective, max(config.marks)))
     optimizer = torch.optim.Adam(model.parameters(), lr=config.train.fit.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     rows: list[dict[str, Any]] = []
