@@ -372,7 +372,7 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
     for where, numbers in result.get("smoothness", {}).items():
         label = "path between molecules" if where == "path" else f"{where} of a molecule"
         rows.append((f"{label}: validity, similarity", f"{numbers['validity']:.1%}, {numbers['similarity']:.2f}"))
-        if where == "path":
+        if "new" in numbers:  # evaluations of earlier versions lack it, and the coverage below
             values = f"{numbers['new']:.1%}, {numbers['similarity_to_both']:.2f}"
             rows.append((f"{label}: new, similarity to both", values))
     latent = result["latent"]
@@ -386,8 +386,10 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((label, f"{latent['nll']:.1f} ± {latent['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
-        values = ", ".join(f"{numbers[f'coverage_{percent}']:.1%}" for percent in _COVERAGE)
-        rows.append((f"{name} within " + ", ".join(f"{percent} %" for percent in _COVERAGE) + " intervals", values))
+        shares = [(percent, numbers[f"coverage_{percent}"]) for percent in _COVERAGE if f"coverage_{percent}" in numbers]
+        if shares:
+            intervals = ", ".join(f"{percent} %" for percent, _ in shares)
+            rows.append((f"{name} within {intervals} intervals", ", ".join(f"{share:.1%}" for _, share in shares)))
     for name, numbers in result.get("gaussian_process", {}).items():
         label = f"Gaussian process on z, {name}: RMSE, log-likelihood"
         rows.append((label, f"{numbers['rmse']:.3f}, {numbers['log_likelihood']:.3f}"))
