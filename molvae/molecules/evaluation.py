@@ -386,10 +386,9 @@ def summary_table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((label, f"{latent['nll']:.1f} ± {latent['nll_standard_error']:.1f}"))
     for name, numbers in result["properties"].items():
         rows.append((f"{name} MAE (of predicting the mean)", f"{numbers['mae']:.3f} ({numbers['mae_of_mean']:.3f})"))
-        shares = [(percent, numbers[f"coverage_{percent}"]) for percent in _COVERAGE if f"coverage_{percent}" in numbers]
-        if shares:
-            intervals = ", ".join(f"{percent} %" for percent, _ in shares)
-            rows.append((f"{name} within {intervals} intervals", ", ".join(f"{share:.1%}" for _, share in shares)))
+        if f"coverage_{_COVERAGE[0]}" in numbers:
+            shares = ", ".join(f"{numbers[f'coverage_{percent}']:.1%}" for percent in _COVERAGE)
+            rows.append((f"{name} within " + ", ".join(f"{percent} %" for percent in _COVERAGE) + " intervals", shares))
     for name, numbers in result.get("gaussian_process", {}).items():
         label = f"Gaussian process on z, {name}: RMSE, log-likelihood"
         rows.append((label, f"{numbers['rmse']:.3f}, {numbers['log_likelihood']:.3f}"))

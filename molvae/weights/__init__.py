@@ -5,13 +5,13 @@ from pathlib import Path
 from molvae.errors import CheckpointError
 
 DEFAULT_MODEL = "zinc250k-flow"
-"""For encoding, decoding and sampling: of those that ship it decodes the most of its prior, and its space is the smoothest."""
+"""For encoding, decoding and sampling: of those that ship it has the most valid prior and the smoothest space."""
 SEARCH_MODEL = "zinc250k"
 """For campaigns: the one with which the search has been measured."""
 DESCRIPTIONS = {
     "zinc250k": "CNN encoder, GRU decoder, 64 dimensions; the default of campaigns",
     "zinc250k-flow": "the same with position features and a learned map of the code; the default elsewhere",
-    "zinc250k-long": "zinc250k-flow trained on without corruption: rebuilds the most, best likelihood, a less valid prior",
+    "zinc250k-long": "zinc250k-flow trained on without corruption: rebuilds the most; a less valid prior",
     "zinc250k-small": "32 dimensions, 1.9 MB, for trials",
 }
 _HERE = Path(__file__).parent
