@@ -52,7 +52,7 @@ IMAGES = {"train": PIXELS, "evaluation": {"images": 50, "nll_images": 10, "nll_s
 SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
-    "zinc250k_long": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
+    "zinc250k_long_second": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
     "ablations": {"ablations": {"base": {**MOLECULES, "batch_size": 32}}},
     "evaluate": {
         "model": "zinc250k-small",
@@ -103,7 +103,12 @@ SMALL: dict[str, dict[str, Any]] = {
     },
 }
 """What is changed, by the name of the recipe or else by its kind."""
-FIRST = {"mnist_iwae": "mnist_vae", "zinc250k_flow_second": "zinc250k_flow", "zinc250k_long": "zinc250k_flow"}
+FIRST = {
+    "mnist_iwae": "mnist_vae",
+    "zinc250k_flow_second": "zinc250k_flow",
+    "zinc250k_long": "zinc250k_flow",
+    "zinc250k_long_second": "zinc250k_long",
+}
 """Recipes that begin with the weights of another."""
 
 
