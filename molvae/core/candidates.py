@@ -1,8 +1,10 @@
 """What a latent point may stand for, whatever the model decodes it to, and what is predicted of it."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -73,3 +75,13 @@ class Prediction:
             columns[name] = self.mean[:, column].detach().cpu().numpy()
             columns[f"{name}_std"] = self.std[:, column].detach().cpu().numpy()
         return pd.DataFrame(columns)
+
+
+def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: float) -> float:
+    """Fraction of observations (n,) inside the central interval of probability ``level`` of N(mean, std^2).
+
+    Pairs that are not known (NaN) do not count; NaN if none is.
+    """
+    deviations = np.abs(observed - mean) / np.maximum(std, 1e-12)
+    deviations = deviations[~np.isnan(deviations)]
+    return float(np.mean(deviations <= NormalDist().inv_cdf(0.5 + level / 2))) if len(deviations) else float("nan")

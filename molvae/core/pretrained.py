@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from torch import Tensor
+
 from molvae.core.checkpoint import load_model_folder, read_settings, save_model_folder
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError
@@ -56,10 +58,15 @@ class Pretrained(VAE):
     def fingerprint(self) -> str:
         """SHA-256 of all weights: two models with the same one are the same."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
+        for name, tensor in sorted(self.identifying_weights().items()):
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def identifying_weights(self) -> dict[str, Tensor]:
+        """The weights that make the model what it is, by name: what :meth:`fingerprint` is of."""
+        weights: dict[str, Tensor] = self.state_dict()
+        return weights
 
     def save_pretrained(self, folder: str | Path, half: bool = False, extra_files: Sequence[str] = ()) -> None:
         """Write a model folder: weights, config, the texts that belong to it, card.

@@ -84,6 +84,13 @@ class MoleculeDataset:
         offsets = np.concatenate([[0], np.cumsum(self.lengths()[rows])]).astype(np.int64)
         return MoleculeDataset(flat, offsets, None if self.properties is None else self.properties[rows])
 
+    def batches_by_length(self, size: int) -> Iterator[tuple[np.ndarray, TokenBatch]]:
+        """All molecules once, those of similar length together: up to ``size`` row numbers, and their batch."""
+        order = np.argsort(self.lengths(), kind="stable")
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            yield rows, self.batch(rows)
+
     def batch(self, rows: np.ndarray) -> TokenBatch:
         """Gather rows into a padded batch."""
         longest = int(self.lengths()[rows].max(initial=0))

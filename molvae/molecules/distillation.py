@@ -209,10 +209,7 @@ def draw_points(
 
 def _encode(model: MoleculeVAE, dataset: MoleculeDataset, rows: np.ndarray) -> Tensor:
     """Posterior means of some molecules of a data set, (n, D) on the CPU."""
-    order = np.argsort(dataset.lengths()[rows], kind="stable")
     z = torch.empty(len(rows), model.latent_size)
-    for start in range(0, len(order), _ENCODED_TOGETHER):
-        part = order[start : start + _ENCODED_TOGETHER]
-        tokens = dataset.batch(rows[part]).tokens
-        z[part] = model.posterior(TokenBatch(tokens).to(model.device)).mean.float().cpu()
+    for part, batch in dataset.take(rows).batches_by_length(_ENCODED_TOGETHER):
+        z[part] = model.posterior(batch.to(model.device)).mean.float().cpu()
     return z

@@ -44,7 +44,6 @@ only worth something beside reconstruction in the same checkpoint.
 
 import time
 from collections.abc import Container, Iterable, Sequence
-from statistics import NormalDist
 from typing import Annotated, Any
 
 import numpy as np
@@ -55,6 +54,7 @@ from torch import Tensor
 
 from molvae.chemistry.metrics import generated_quality, mean_similarity
 from molvae.chemistry.molecule import canonical
+from molvae.core.candidates import coverage
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.sampling import fitted_gaussian, slerp
 from molvae.errors import InputError
@@ -350,10 +350,8 @@ def property_errors(model: MoleculeVAE, z: Tensor, properties: np.ndarray) -> di
             "mae": float(np.nanmean(np.abs(predicted[name] - truth))),
             "mae_of_mean": float(np.nanmean(np.abs(mean - truth))),
         }
-        deviations = np.abs(predicted[name] - truth) / predicted[f"{name}_std"]
-        for percent in _COVERAGE:
-            within = (deviations <= NormalDist().inv_cdf(0.5 + percent / 200)).astype(float)
-            errors[name][f"coverage_{percent}"] = float(np.nanmean(within.where(deviations.notna())))
+        mean_and_std = predicted[name].to_numpy(), predicted[f"{name}_std"].to_numpy()
+        errors[name] |= {f"coverage_{percent}": coverage(*mean_and_std, truth, percent / 100) for percent in _COVERAGE}
     return errors
 
 

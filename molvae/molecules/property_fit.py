@@ -22,7 +22,7 @@ from torch import Tensor
 
 from molvae.chemistry.properties import compute_many, is_property
 from molvae.core.schedules import warmup_cosine
-from molvae.molecules.dataset import MoleculeDataset, TokenBatch
+from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, Seed
 from molvae.run.device import gains_from_bfloat16
@@ -107,15 +107,12 @@ def fit_predictor(
 @torch.no_grad()
 def encode(model: MoleculeVAE, dataset: MoleculeDataset, progress: Progress = on_stderr) -> tuple[Tensor, Tensor]:
     """Mean and log variance of the codes of n molecules, each (n, D) on the CPU, in the order of the data set."""
-    # neighbours in length share a batch
-    order = np.argsort(dataset.lengths(), kind="stable")
-    means, log_vars = torch.empty(len(order), model.latent_size), torch.empty(len(order), model.latent_size)
-    starts = range(0, len(order), _ENCODED_TOGETHER)
-    for start in track(starts, "predictor, encoding", progress=progress):
-        rows = order[start : start + _ENCODED_TOGETHER]
-        batch = TokenBatch(dataset.batch(rows).tokens).to(model.device)
+    means, log_vars = torch.empty(len(dataset), model.latent_size), torch.empty(len(dataset), model.latent_size)
+    parts = dataset.batches_by_length(_ENCODED_TOGETHER)
+    count = -(-len(dataset) // _ENCODED_TOGETHER)
+    for rows, batch in track(parts, "predictor, encoding", count, progress=progress):
         with torch.autocast(model.device.type, torch.bfloat16, enabled=gains_from_bfloat16(model.device)):
-            q = model.encoder(batch)
+            q = model.encoder(batch.to(model.device))
         means[rows], log_vars[rows] = q.mu.float().cpu(), q.log_var.float().cpu()
     return means, log_vars
 

@@ -92,6 +92,13 @@ class MoleculeVAE(Pretrained):
             return {}
         return {"properties": self.predictor.log_prob(z, x.properties)}
 
+    def identifying_weights(self) -> dict[str, Tensor]:
+        weights = super().identifying_weights()
+        # factors of one change nothing: campaigns that were begun before predictors were calibrated go on
+        if bool((self.predictor.calibration == 1).all()):
+            del weights["predictor.calibration"]
+        return weights
+
     # --- folders -----------------------------------------------------------------------------------------------
 
     def texts(self) -> dict[str, str]:
@@ -225,11 +232,9 @@ class MoleculeVAE(Pretrained):
         """Why rows cannot be encoded, and q(z|x) of the others in batches, each with the rows that it holds."""
         dataset, refused = MoleculeDataset.build(strings, self.vocabulary)
         accepted = np.array([row for row in range(len(strings)) if row not in refused], dtype=np.int64)
-        # neighbours in length share a batch
-        order = np.argsort(dataset.lengths(), kind="stable")
-        parts = (order[start : start + _BATCH] for start in range(0, len(order), _BATCH))
         return refused, (
-            (accepted[rows].tolist(), self.posterior(dataset.batch(rows).to(self.device))) for rows in parts
+            (accepted[rows].tolist(), self.posterior(batch.to(self.device)))
+            for rows, batch in dataset.batches_by_length(_BATCH)
         )
 
     @property

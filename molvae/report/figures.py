@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from molvae.core.candidates import coverage
 from molvae.design.curves import best_so_far as best_values
 from molvae.design.curves import mean_of_best
 from molvae.report.load import CampaignData
@@ -101,14 +102,6 @@ def calibration(mean: np.ndarray, std: np.ndarray, observed: np.ndarray) -> str:
         axes[1].plot([0, 1], [0, 1], color="#777777", lw=1, ls="--")
         axes[1].set(xlabel="predicted interval", ylabel="fraction inside", title="calibration")
         return svg(figure)
-
-
-def coverage(mean: np.ndarray, std: np.ndarray, observed: np.ndarray, level: float) -> float:
-    """Fraction of observations inside the central interval of this probability."""
-    from statistics import NormalDist
-
-    width = NormalDist().inv_cdf(0.5 + level / 2)
-    return float(np.mean(np.abs(observed - mean) <= width * np.maximum(std, 1e-12)))
 
 
 def score_distribution(evaluations: pd.DataFrame) -> str:

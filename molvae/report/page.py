@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from molvae.core.candidates import coverage
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
 from molvae.design.domains import DOMAINS
 from molvae.design.oracle.scorers import LABORATORY
@@ -226,8 +227,8 @@ def _calibration_numbers(mean: np.ndarray, std: np.ndarray, observed: np.ndarray
     return {
         "rmse": float(np.sqrt(np.mean((observed - mean) ** 2))),
         "log_likelihood": float(log_likelihood.mean()),
-        "inside_50": figures.coverage(mean, std, observed, 0.5),
-        "inside_90": figures.coverage(mean, std, observed, 0.9),
+        "inside_50": coverage(mean, std, observed, 0.5),
+        "inside_90": coverage(mean, std, observed, 0.9),
     }
 
 

@@ -1,4 +1,4 @@
-"""Molecules that several tests share."""
+"""Molecules and settings that several tests share."""
 
 MOLECULES = (
     "CCO",
@@ -12,3 +12,18 @@ MOLECULES = (
     "CS(=O)(=O)c1ccncc1",
     "C#CCN1CCOCC1",
 )
+TINY_TRAINING = {
+    "batch_size": 4,
+    "model": {
+        "latent_size": 4,
+        "channels": 8,
+        "dense_size": 8,
+        "hidden_size": 16,
+        "position_channels": 8,
+        "flow_layers": 2,
+        "flow_width": 8,
+        "predictor_size": 8,
+    },
+    "fit": {"epochs": 1, "warmup_steps": 1},
+    "validation": {"molecules": 5, "prior_samples": 5},
+}

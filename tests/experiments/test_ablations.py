@@ -8,27 +8,11 @@ from molvae.experiments.ablations import AblationConfig, changed, panels, run_va
 from molvae.molecules.training import MoleculeData, TrainConfig
 from molvae.run.progress import silent
 
-from .conftest import MOLECULES
-
-BASE = {
-    "batch_size": 4,
-    "model": {
-        "latent_size": 4,
-        "channels": 8,
-        "dense_size": 8,
-        "hidden_size": 16,
-        "position_channels": 8,
-        "flow_layers": 2,
-        "flow_width": 8,
-        "predictor_size": 8,
-    },
-    "fit": {"epochs": 1, "warmup_steps": 1},
-    "validation": {"molecules": 5, "prior_samples": 5},
-}
+from .conftest import MOLECULES, TINY_TRAINING
 
 
 def test_a_change_names_a_setting():
-    base = TrainConfig.create(BASE)
+    base = TrainConfig.create(TINY_TRAINING)
     other = changed(base, {"model.latent_size": 3, "batch_size": 2})
     assert (other.model.latent_size, other.batch_size) == (3, 2)
     assert other.model.channels == base.model.channels
@@ -49,7 +33,7 @@ def test_two_variants_cannot_share_a_folder():
 
 def test_every_variant_has_its_row_and_a_second_run_reads_it(tmp_path):
     variants = [{"name": "base"}, {"name": "no flow", "change": {"model.flow_layers": 0}}]
-    config = AblationConfig.create({"base": BASE, "variants": variants})
+    config = AblationConfig.create({"base": TINY_TRAINING, "variants": variants})
     data = MoleculeData(MOLECULES, np.ones((len(MOLECULES), 3), dtype=np.float32))
     table = run_variants(config, data, data, tmp_path, "cpu", progress=silent)
     assert table["variant"].tolist() == ["base", "no flow"]

@@ -8,30 +8,14 @@ from molvae.experiments.train import TrainRecipe
 from molvae.run.progress import silent
 from molvae.run.recipe import Context
 
-from .conftest import MOLECULES
-
-TINY = {
-    "batch_size": 4,
-    "model": {
-        "latent_size": 4,
-        "channels": 8,
-        "dense_size": 8,
-        "hidden_size": 16,
-        "position_channels": 8,
-        "flow_layers": 2,
-        "flow_width": 8,
-        "predictor_size": 8,
-    },
-    "fit": {"epochs": 1, "warmup_steps": 1},
-    "validation": {"molecules": 5, "prior_samples": 5},
-}
+from .conftest import MOLECULES, TINY_TRAINING
 
 
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("MOLVAE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "data.smi").write_text("\n".join([*MOLECULES, "CCCO"]))
-    return TrainRecipe.create({"data": str(tmp_path / "data.smi"), "train": TINY})
+    return TrainRecipe.create({"data": str(tmp_path / "data.smi"), "train": TINY_TRAINING})
 
 
 def test_the_model_folder_has_all_that_others_need(recipe, tmp_path):

@@ -180,3 +180,12 @@ def test_the_models_that_ship_are_small():
     sizes = {name: sum(path.stat().st_size for path in weights_folder(name).iterdir()) for name in shipped_models()}
     assert set(sizes) == {"zinc250k", "zinc250k-flow", "zinc250k-long", "zinc250k-small"}
     assert max(sizes.values()) < 16e6 and sizes["zinc250k-small"] < 2e6
+
+
+def test_a_calibration_of_one_leaves_a_model_what_it_was():
+    """A campaign knows its model by the fingerprint; those begun with models that are not calibrated must go on."""
+    model = MoleculeVAE.from_pretrained("zinc250k-small", device="cpu")
+    before = "843b501f15e5"  # of these weights, as it was before predictors had a calibration
+    assert model.fingerprint().startswith(before)
+    model.predictor.calibration.fill_(1.5)
+    assert not model.fingerprint().startswith(before)

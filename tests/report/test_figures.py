@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from molvae.report import figures
 from molvae.report.load import CampaignData
@@ -17,13 +16,6 @@ def campaign(scores: list[float]) -> CampaignData:
 def lines(svg: str) -> int:
     """Lines of data that a figure draws."""
     return svg.count('<g id="line2d_') - svg.count('<g id="xtick_') - svg.count('<g id="ytick_')
-
-
-def test_coverage_of_a_calibrated_prediction():
-    random = np.random.default_rng(0)
-    mean, std = random.normal(size=20_000), np.full(20_000, 0.7)
-    observed = mean + std * random.normal(size=20_000)
-    assert figures.coverage(mean, std, observed, 0.9) == pytest.approx(0.9, abs=0.01)
 
 
 def test_a_line_for_each_strategy_that_has_answers():
