@@ -97,7 +97,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """As :meth:`fit`, from the features of m distinct molecules and n measurements, each of the ``molecule`` (n,)."""
         if len(smiles) < 3:
             raise InputError(f"a model needs three molecules at least, not {len(smiles)}")
-        limits = self._limits()
+        limits = self.limits
         self.compared_ = learn(features, y, molecule, self._kernels(), limits, self.seed)
         self.smiles_, self.features_ = list(smiles), features
         self.y_, self.counts_ = merge(y, molecule)
@@ -107,14 +107,16 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _condition(self, learned: Learned) -> None:
         self.learned_, self.noise_sd_ = learned, float(np.sqrt(learned.hyperparameters.noise))
-        self.process_ = Process(self.features_, self.y_, self.counts_, learned, self._limits())
+        self.process_ = Process(self.features_, self.y_, self.counts_, learned, self.limits)
 
     def _kernels(self) -> tuple[str, ...]:
         if self.kernel != "auto" and self.kernel not in KERNELS:
             raise ConfigError(f"a kernel is auto, {', '.join(KERNELS)}, not {self.kernel!r}")
         return KERNELS if self.kernel == "auto" else (self.kernel,)
 
-    def _limits(self) -> Limits:
+    @property
+    def limits(self) -> Limits:
+        """From ``max_fitted``, ``max_exact`` and ``neighbours``."""
         return Limits(self.max_fitted, self.max_exact, self.neighbours)
 
     def _loaded_vae(self) -> MoleculeVAE | None:
