@@ -1,4 +1,4 @@
-"""An assay table as it comes, to measurements that can be learned from; every row left out is listed with its reason."""
+"""An assay table as it comes, to measurements that can be learned from; rows left out are listed with their reason."""
 
 import math
 import re
@@ -67,8 +67,8 @@ def read_assay(
     """Read a table of molecules and measurements.
 
     - A molecule that was measured more than once keeps all its measurements. A row that repeats molecule *and* value of
-      an earlier one exactly is taken for a copy and left out (Kramer et al. 2012, J. Med. Chem. 55, 5165: most identical
-      values of public tables are citations of each other); as a measurement it would make the noise look too small.
+      an earlier one exactly is taken for a copy and left out, for as a measurement it would make the noise look too
+      small. In public tables most identical values cite each other (Kramer et al. 2012, J. Med. Chem. 55, 5165).
     - A censored value (``>10``) is left out: the Gaussian likelihood knows no bounds, and the bound in its place is
       wrong by an unknown amount. Who wants that nevertheless writes the number into the table.
     - With ``concentration`` the values are amounts in that unit, and -log10 of them in mol/L is modelled.

@@ -37,13 +37,14 @@ def activity_card(
         f"A Gaussian process that predicts {_cell(model.target)}{unit}. Made by molvae {__version__} on Python"
         f" {platform.python_version()}.",
         "",
-        f"- Measurements: {origin}; {names}, {len(assay.refused)} of {assay.rows} rows left out (`refused.csv` of the run"
-        " says which and why). The molecules and their values are in this folder (`training.csv`): who has it, has them.",
+        f"- Measurements: {origin}; {names}, {len(assay.refused)} of {assay.rows} rows left out (`refused.csv` of the"
+        " run says which and why). The molecules and their values are in this folder (`training.csv`): who has it, has"
+        " them.",
         *[f"- {line}" for line in notes(assay)],
         f"- Kernel: {_kernel(model)}.",
         f"- Noise of one measurement, as learned: {math.sqrt(h.noise):.3g}{_replicates(assay)}.",
-        f"- Domain: a molecule is inside if its similarity to the nearest training molecule (MinMax of ECFP4 counts) is at"
-        f" least {model.threshold_:.3f}, which all but {DOMAIN_PERCENTILE:g} % of the training molecules reach among"
+        f"- Domain: a molecule is inside if its similarity to the nearest training molecule (MinMax of ECFP4 counts) is"
+        f" at least {model.threshold_:.3f}, which all but {DOMAIN_PERCENTILE:g} % of the training molecules reach among"
         " themselves.",
         "",
         "## Validation",
@@ -74,17 +75,18 @@ def notes(assay: Assay) -> list[str]:
 
 def _kernel(model: ActivityModel) -> str:
     h = model.learned_.hyperparameters
+    points = f"latent points of `{_cell(model.vae)}`, lengthscale {h.lengthscale:.3g}"
     words = {
         "fingerprint": "fingerprint (MinMax of ECFP4 counts)",
-        "latent": f"latent (squared exponential of latent points of `{_cell(model.vae)}`, lengthscale {h.lengthscale:.3g})",
-        "sum": f"sum of fingerprint (share {h.share:.2f}) and latent (`{_cell(model.vae)}`, lengthscale {h.lengthscale:.3g})",
+        "latent": f"latent (squared exponential of {points})",
+        "sum": f"sum of fingerprint (MinMax of ECFP4 counts, share {h.share:.2f}) and latent ({points})",
     }[model.learned_.kernel]
     if len(model.compared_) == 1:
         return f"{words}, as asked for"
     others = ", ".join(f"{each.kernel} {each.criterion:.3f}" for each in model.compared_)
     return (
-        f"{words}; chosen by the leave-one-molecule-out log predictive density of the training rows, in nats a measurement:"
-        f" {others}"
+        f"{words}; chosen by the leave-one-molecule-out log predictive density of the training rows, in nats a"
+        f" measurement: {others}"
     )
 
 
@@ -99,9 +101,10 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
     if not validations:
         return ["Left out.", ""]
     lines = [
-        "Of measurements of molecules that took no part in learning, pooled over folds. In each fold kernel, hyperparameters"
-        " and domain were learned again from the other folds; `chosen` is what the data chose there. RMSE and MAE in the unit"
-        " of the target, NLPD (negative log predictive density) in nats a measurement, smaller is better.",
+        "Of measurements of molecules that took no part in learning, pooled over folds. In each fold kernel,"
+        " hyperparameters and domain were learned again from the other folds; `chosen` is what the data chose there."
+        " RMSE and MAE in the unit of the target, NLPD (negative log predictive density) in nats a measurement, smaller"
+        " is better; of the measurements 50 and 90 % should lie inside the intervals of these probabilities.",
         "",
         *_markdown(pd.concat([validation.table() for validation in validations])),
         "",
@@ -127,7 +130,9 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:
-    rows = [["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()]
+    rows = [
+        ["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()
+    ]
     head = [str(name) for name in table.columns]
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 

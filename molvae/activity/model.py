@@ -1,8 +1,8 @@
 """The model of an assay as users hold it: in the style of scikit-learn, and kept in a folder without pickles.
 
-    model = ActivityModel().fit(smiles, y)
-    mean, sd = model.predict(smiles, return_std=True)
-    model.save("activity"); ActivityModel.load("activity")
+model = ActivityModel().fit(smiles, y)
+mean, sd = model.predict(smiles, return_std=True)
+model.save("activity"); ActivityModel.load("activity")
 """
 
 import csv
@@ -39,7 +39,7 @@ cent of the training molecules are to theirs."""
 _DOMAIN_SAMPLE = 2000  # training molecules that the percentile is taken of
 
 
-class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class ActivityModel(RegressorMixin, BaseEstimator):
     """A Gaussian process over molecules, see :mod:`molvae.activity.process`.
 
     A scikit-learn regressor whose X is a list of SMILES: it can be cloned, cross-validated and searched over.
@@ -56,11 +56,16 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         compared_: the same of every kernel that was tried, best first.
         noise_sd_: standard deviation of one measurement, as learned.
         threshold_: least similarity to the nearest training molecule inside the domain.
-        smiles_: m distinct training molecules, canonical; ``y_`` the mean of the measurements of each, ``counts_`` their
-            number.
+        smiles_: m distinct training molecules, canonical.
+        y_: (m,) mean of the measurements of each; ``counts_`` their number.
         target, unit: what is predicted; for the record.
         card: what the folder's README says.
     """
+
+    target: str = "value"
+    unit: str = ""
+    card: str = ""
+    _vae: tuple[str, MoleculeVAE] | None = None
 
     def __init__(
         self,
@@ -94,7 +99,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self.fit_features(names, features, values, molecule)
 
     def fit_features(self, smiles: Sequence[str], features: Features, y: np.ndarray, molecule: np.ndarray) -> Self:
-        """As :meth:`fit`, from the features of m distinct molecules and n measurements, each of the ``molecule`` (n,)."""
+        """As :meth:`fit`, from features of m distinct molecules and n measurements, each of its ``molecule`` (n,)."""
         if len(smiles) < 3:
             raise InputError(f"a model needs three molecules at least, not {len(smiles)}")
         limits = self.limits
@@ -124,9 +129,9 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         needed = self.learned_.kernel if hasattr(self, "learned_") else self.kernel
         if needed == "fingerprint":
             return None
-        if getattr(self, "_vae", None) is None or self._vae_name != self.vae:
-            self._vae, self._vae_name = MoleculeVAE.from_pretrained(self.vae, self.device), self.vae
-        return self._vae
+        if self._vae is None or self._vae[0] != self.vae:
+            self._vae = (self.vae, MoleculeVAE.from_pretrained(self.vae, self.device))
+        return self._vae[1]
 
     # --- predicting ---------------------------------------------------------------------------------------------
 
@@ -185,10 +190,6 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return True
 
     # --- folders ------------------------------------------------------------------------------------------------
-
-    target: str = "value"
-    unit: str = ""
-    card: str = ""
 
     def save(self, folder: str | Path, extra_files: Sequence[str] = ()) -> None:
         """Write a model folder: safetensors, JSON, the training molecules as CSV, and the card.
@@ -250,9 +251,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise CheckpointError(f"the config.json in {place} cannot be used ({error}): get it again") from None
 
     @classmethod
-    def _build(
-        cls, place: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], device: str
-    ) -> Self:
+    def _build(cls, place: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], device: str) -> Self:
         model = cls(**{**settings["parameters"], "device": device})
         model.target, model.unit = str(settings["target"]), str(settings["unit"])
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -21,6 +21,8 @@ def predict_table(model: ActivityModel, table: pd.DataFrame, progress: Progress 
     """
     smiles = table["smiles"].astype(str).tolist()
     starts = range(0, len(smiles), _BLOCK)
-    blocks = [model.predict_table(smiles[start : start + _BLOCK]) for start in track(starts, "predicting", None, progress)]
+    blocks = [
+        model.predict_table(smiles[start : start + _BLOCK]) for start in track(starts, "predicting", None, progress)
+    ]
     predicted = pd.concat(blocks, ignore_index=True).rename(columns={"mean": model.target})
     return beside(predicted, table.rename(columns={model.target: f"{model.target}_given"}))

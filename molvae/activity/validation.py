@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from rdkit import Chem
-from rdkit.Chem.Scaffolds import MurckoScaffold
 from scipy.stats import spearmanr
 from sklearn.model_selection import GroupKFold
 
@@ -52,7 +50,10 @@ class Validation:
     def table(self) -> pd.DataFrame:
         """One row a method: :func:`metrics`."""
         methods = self.predictions["method"].unique()
-        return pd.DataFrame([{"split": self.name, "method": method, **metrics(self.of(method))} for method in methods])
+        table = pd.DataFrame([{"split": self.name, "method": method, **metrics(self.of(method))} for method in methods])
+        # the mean orders nothing; that it differs from fold to fold is no merit
+        table.loc[table["method"] == MEAN, "Spearman"] = math.nan
+        return table
 
 
 def metrics(predictions: pd.DataFrame) -> dict[str, float]:
@@ -78,11 +79,6 @@ def metrics(predictions: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def murcko(mol: Chem.Mol) -> str:
-    """The Bemis-Murcko scaffold as SMILES; empty for a molecule without rings."""
-    return str(MurckoScaffold.MurckoScaffoldSmiles(mol=mol))
-
-
 def folds_of(split: str, scaffolds: Sequence[str], folds: int, seed: int) -> tuple[np.ndarray, str]:
     """The fold (m,) of each molecule, and a note; fewer folds where there are fewer groups.
 
@@ -94,7 +90,9 @@ def folds_of(split: str, scaffolds: Sequence[str], folds: int, seed: int) -> tup
         fold = np.empty(number, dtype=int)
         fold[order] = np.arange(number) % min(folds, number)
         return fold, ""
-    groups, sizes = np.unique(np.array(scaffolds, dtype=object).astype(str), return_inverse=True, return_counts=True)[1:]
+    groups, sizes = np.unique(np.array(scaffolds, dtype=object).astype(str), return_inverse=True, return_counts=True)[
+        1:
+    ]
     if len(sizes) < 2:
         return np.zeros(number, dtype=int), "all molecules have the same scaffold: this split cannot be made"
     fold = np.empty(number, dtype=int)

@@ -21,8 +21,8 @@ _BLOCK = 1000  # rows of a similarity matrix that are computed at a time
 class CountFingerprints:
     """Counts of circular substructures (Rogers & Hahn 2010), of all lengths: nothing is folded into bits.
 
-    A count c of the substructure f is written as c elements, (f, 0) to (f, c - 1). The sum of minima of two molecules is
-    then the number of elements that they share, so that a whole matrix of them is one product of sparse matrices.
+    A count c of the substructure f is written as c elements, (f, 0) to (f, c - 1). The sum of minima of two molecules
+    is then the number of elements that they share, so that a whole matrix of them is one product of sparse matrices.
 
     Attributes:
         elements: of all molecules, one after another, int64.
@@ -39,7 +39,9 @@ class CountFingerprints:
         rows = []
         for mol in mols:
             counts = generator.GetSparseCountFingerprint(mol).GetNonzeroElements()
-            elements = [f * _LARGEST_COUNT + c for f, count in counts.items() for c in range(min(count, _LARGEST_COUNT))]
+            elements = [
+                f * _LARGEST_COUNT + c for f, count in counts.items() for c in range(min(count, _LARGEST_COUNT))
+            ]
             rows.append(np.sort(np.array(elements, dtype=np.int64)))
         ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
         return cls(np.concatenate(rows) if rows else np.empty(0, dtype=np.int64), ends)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from molvae.design.latent_space import LatentSpace, load_searchable
+from molvae.design.objective import Objective
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.protocols import Domain, Model
@@ -170,7 +171,13 @@ class Campaign:
             # the weights decide whether it is the same model, wherever they lie by now
             name = before.get("model", model.name)
             settings = {**before, **(origin or {}), "model": name, "campaign": config.model_dump(mode="json")}
-            facts = {"model": model.fingerprint(), "domain": domain.name, "start": self.start.checksum()}
+            facts: dict[str, Any] = {
+                "model": model.fingerprint(),
+                "domain": domain.name,
+                "start": self.start.checksum(),
+            }
+            if files := self._files_behind():
+                facts["files"] = files
             open_run_folder(folder, "design", settings, config.seed, facts)
             self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
@@ -178,6 +185,13 @@ class Campaign:
             self._step_began = time.monotonic()
             self._replay()
             cleanup.pop_all()  # from here on, close() is the user's
+
+    def _files_behind(self) -> dict[str, str]:
+        """Checksums of files that the formulas read, such as models of the user's own measurements."""
+        formulas = [Objective.parse(formula, domain=self.domain) for formula in self.config.pareto]
+        objectives = [*formulas, *([] if self.objective is None else [self.objective])]
+        names = [name for objective in objectives for name in objective.properties]
+        return dict(self.domain.files_behind(names)) if names else {}
 
     def _replay(self) -> None:
         """Bring the strategy to where the stored steps left it."""

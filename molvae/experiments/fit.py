@@ -15,7 +15,7 @@ from molvae.activity.features import Features, featurise
 from molvae.activity.model import ActivityModel
 from molvae.activity.pictures import CALIBRATION, PREDICTED, draw_calibration, draw_predictions
 from molvae.activity.process import KERNELS
-from molvae.activity.validation import CHOSEN, Validation, calibration_curve, domain_table, murcko, validate
+from molvae.activity.validation import CHOSEN, Validation, calibration_curve, domain_table, validate
 from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.tables import score_table
@@ -146,12 +146,10 @@ class FitRecipe(Recipe):
             )
         return features
 
-    def _validate(
-        self, assay: Assay, features: Features, model: ActivityModel, progress: Progress
-    ) -> list[Validation]:
+    def _validate(self, assay: Assay, features: Features, model: ActivityModel, progress: Progress) -> list[Validation]:
         if not self.folds:
             return []
-        scaffolds = [murcko(molecule.mol) for molecule in assay.molecules]
+        scaffolds = [MOLECULES.scaffold(molecule) for molecule in assay.molecules]
         kernels = KERNELS if self.kernel == "auto" else (self.kernel,)
         return validate(
             features,
@@ -210,8 +208,8 @@ def _panels(model: ActivityModel, assay: Assay, validations: list[Validation]) -
             "validation",
             "table",
             f"Validation of {model.target}",
-            "Held-out measurements, pooled over folds; in each fold everything was learned again from the others. 'chosen' is"
-            " what the data chose there. NLPD in nats a measurement, smaller is better.",
+            "Held-out measurements, pooled over folds; in each fold everything was learned again from the others."
+            " 'chosen' is what the data chose there. NLPD in nats a measurement, smaller is better.",
             table.round(4),
         )
     ]
@@ -243,8 +241,8 @@ def _panels(model: ActivityModel, assay: Assay, validations: list[Validation]) -
             "domain",
             "table",
             "Inside and outside the domain",
-            f"Inside: similarity to the nearest training molecule (MinMax of ECFP4 counts) of at least the 5th percentile"
-            f" among the training molecules themselves, {model.threshold_:.3f} of the final model.",
+            "Inside: similarity to the nearest training molecule (MinMax of ECFP4 counts) of at least the 5th"
+            f" percentile among the training molecules themselves, {model.threshold_:.3f} of the final model.",
             domain_table(validations).round(4),
         ),
     ]

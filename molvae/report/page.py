@@ -1,6 +1,7 @@
 """The report: one offline HTML file from a run folder."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -179,12 +180,14 @@ def _best_items(run: Run, campaign: CampaignData, domain: Domain | None) -> list
     table = table[table["score"].notna()]
     order = (run.sign * table["score"]).sort_values(ascending=False, kind="stable").index
     properties = () if domain is None else domain.reported
+    made_for = [name for name in table.columns if re.fullmatch(r"\w+\(.*\)", str(name))]  # model('runs/fit')
     return [
         {
             "text": str(row[campaign.column]),
             "svg": _drawing(domain, str(row[campaign.column]), 220, 160),
             "score": row["score"],
-            "properties": [(name, row[name]) for name in properties if pd.notna(row.get(name))],
+            "properties": [(name, row[name]) for name in properties if pd.notna(row.get(name))]
+            + [(name, row[name]) for name in made_for if pd.notna(row[name])],
             "novel": row.get("novel"),
             "alerts": row["alerts"] if isinstance(row.get("alerts"), str) else "",
             "call": int(row["call"]),
