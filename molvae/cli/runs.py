@@ -35,6 +35,9 @@ def design(
     require: options.Require = None,
     forbid: options.Forbid = None,
     require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
+    per_scaffold: options.PerScaffold = None,
+    per_cluster: options.PerCluster = None,
+    cluster_similarity: options.ClusterSimilarity = None,
     output: options.RunFolder = None,
     model: options.Model = SEARCH_MODEL,
     mirror: options.Mirror = None,
@@ -63,6 +66,7 @@ def design(
         require_novel=require_novel,
     )
     campaign |= {**options.filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
+    campaign |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
     recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
     options.execute(recipe, output, device, num_workers, mirror, quiet)
 
