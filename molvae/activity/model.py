@@ -247,7 +247,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):
             return cls._build(place, tensors, settings, device)
         except CheckpointError:
             raise
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
+        except (LookupError, TypeError, ValueError, AssertionError) as error:
             raise CheckpointError(f"the config.json in {place} cannot be used ({error}): get it again") from None
 
     @classmethod

@@ -2,7 +2,8 @@
 
 A batch of near twins teaches little, and ten best molecules of one scaffold are one idea. What is limited is a
 selection in order, best first: each item is taken if its scaffold and its cluster have room. A cluster is what
-resembles its first member (sphere exclusion; Butina 1999 with the order of the items in place of the number of neighbours).
+resembles its first member (sphere exclusion; Butina 1999 with the order of the items in place of the number of
+neighbours).
 """
 
 from collections import Counter

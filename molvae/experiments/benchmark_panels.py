@@ -135,8 +135,8 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         f"{Objective.parse(objective, domain=MOLECULES)}. Mean over seeds, in brackets the 95 % bootstrap interval of"
         f" the mean; diverse top 10: of the ten best molecules of which none is like a better one (Tanimoto of ECFP4"
         f" counts {BENCHMARKED}); diversity of the best {TOP}; of the best {DRAWN} of a seed the share with structural"
-        " alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call without"
-        " the oracle's own.",
+        " alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call"
+        " without the oracle's own.",
         frame=pd.DataFrame(lines),
     )
 

@@ -241,7 +241,7 @@ def test_somebody_elses_database_is_reported_and_left_alone(path: Path) -> None:
     ("statement", "message"),
     [
         ("PRAGMA user_version = 99", r"newer molvae \(schema 99"),
-        ("DROP TABLE steps", "damaged .schema 1 with tables candidates, evaluations"),
+        ("DROP TABLE steps", "damaged .schema 2 with tables candidates, evaluations"),
         ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM evaluations; END", "damaged"),
     ],
 )
