@@ -50,16 +50,24 @@ def checked_folder(folder: str) -> Path:
     Raises:
         ConfigError: it may not be read here, or is none.
     """
-    allowed = os.environ.get(ALLOWED)
-    if allowed is not None:
-        # judged before anything is looked at, so that the answer does not say what else exists
-        roots = [Path(root).resolve() for root in allowed.split(os.pathsep) if root]
-        if not any(Path(folder).resolve().is_relative_to(root) for root in roots):
-            raise ConfigError(f"models may not be read from {folder!r} here ({ALLOWED} says from where)")
     try:
-        return model_folder(folder)
+        # judged before anything is looked at, so that the answer does not say what else exists; and again, since the
+        # model's folder inside a run folder may be a link that leads elsewhere
+        _check_allowed(folder, Path(folder).resolve())
+        place = model_folder(folder).resolve()
+        _check_allowed(folder, place)
     except (CheckpointError, OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
+    return place
+
+
+def _check_allowed(folder: str, place: Path) -> None:
+    allowed = os.environ.get(ALLOWED)
+    if allowed is None:
+        return
+    roots = [Path(root).resolve() for root in allowed.split(os.pathsep) if root]
+    if not any(place.is_relative_to(root) for root in roots):
+        raise ConfigError(f"models may not be read from {folder!r} here ({ALLOWED} says from where)")
 
 
 def fingerprint_of_folder(place: Path) -> str:

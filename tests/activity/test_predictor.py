@@ -70,10 +70,13 @@ def test_a_process_says_from_where_models_are_read(folder, tmp_path, monkeypatch
     monkeypatch.setenv("MOLVAE_MODEL_FOLDERS", os.pathsep.join([str(tmp_path), str(folder.parent)]))
     assert math.isfinite(MOLECULES.compute(item, [text])[text])
     (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model").symlink_to(folder)
     for allowed, name in (
         ("", folder),
         (str(tmp_path), folder),
         (str(tmp_path), tmp_path / "link"),
+        (str(tmp_path), tmp_path / "run"),
         (str(folder / "sub"), folder / "sub" / ".."),
         (str(tmp_path), "/nowhere"),
     ):
