@@ -224,7 +224,7 @@ def _panels(model: ActivityModel, assay: Assay, validations: list[Validation]) -
         )
         caption = "Held-out measurements against what was predicted of them by the chosen model."
         title = f"Predicted against measured, {validation.name} split"
-        options = {"x": f"measured {model.target}", "y": f"predicted {model.target}"}
+        options = {"x": f"measured {model.target}", "y": f"predicted {model.target}", "aspect": "auto"}
         panels.append(Panel(f"{validation.name}-split", "scatter", title, caption, frame, options=options))
     return [
         *panels,

@@ -57,6 +57,7 @@ def test_the_tables_are_exactly_those_that_other_programs_rely_on(path: Path) ->
             *("predicted_mean", "predicted_std", "acquisition", "feasibility"),
         ],
         "steps": ["step", "state", "seconds"],
+        "replicates": ["id", "smiles", "score", "step"],
     }
 
 

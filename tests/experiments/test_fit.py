@@ -4,7 +4,10 @@ import json
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 
+from molvae.core.pretrained import load_model
+from molvae.design.campaign import Campaign
 from molvae.errors import ConfigError, RunFolderError
 from molvae.experiments.fit import FitRecipe, SimulatedAssay
 from molvae.report import build
@@ -87,17 +90,18 @@ def test_settings_that_make_no_sense_are_refused():
             FitRecipe.create(settings)
 
 
-def test_a_campaign_climbs_a_model_and_goes_on_only_with_the_same(run, molvae, tmp_path):
+def test_a_design_run_a_table_of_scores_and_predictions_agree(run, molvae, tmp_path):
     folder = run[1].folder
     name = f"model('{folder}')"
-    arguments = ["--objective", f"{name} + 0.5*QED", "-m", "zinc250k-small", "-q", "--start-size", "10", "--batch", "5"]
-    done = molvae("design", *arguments, "--budget", "20", "-n", "1", "-o", "run")
+    settings = ["-m", "zinc250k-small", "-q", "--budget", "12", "--start-size", "8", "-o", "run"]
+    done = molvae("design", "--objective", f"{name} + 0.5*QED", *settings)  # scored in a process that loads the model
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "run" / "molecules.csv")
-    assert (table["status"] == "ok").all()
+    assert (table["status"] == "ok").all() and len(table) == 12
     assert {name, f"model_sd('{folder}')", f"model_similarity('{folder}')", f"model_in_domain('{folder}')"} <= set(
         table
     )
+    assert escape(f"model_sd('{folder}')") in (tmp_path / "run" / "report.html").read_text()
     scored = molvae("score", "-i", "run/molecules.csv", "--objective", f"{name} + 0.5*QED", "-o", "scored.csv")
     assert scored.returncode == 0, scored.stderr
     again = pd.read_csv(tmp_path / "scored.csv")
@@ -105,12 +109,22 @@ def test_a_campaign_climbs_a_model_and_goes_on_only_with_the_same(run, molvae, t
     predicted = molvae("predict", folder, "-i", "run/molecules.csv", "-o", "predicted.csv")
     assert predicted.returncode == 0, predicted.stderr
     assert pd.read_csv(tmp_path / "predicted.csv")["activity"].to_numpy() == pytest.approx(table[name].to_numpy())
-    config = (folder / "model" / "config.json").read_text()
-    (folder / "model" / "config.json").write_text(config + "\n")  # another file, if not another model
-    refused = molvae("resume", "run", "-q")
-    assert refused.returncode == 1 and "something has changed since it began" in refused.stderr
-    (folder / "model" / "config.json").write_text(config)
-    assert molvae("resume", "run", "-q").returncode == 0
+
+
+def test_a_campaign_goes_on_only_with_the_very_same_model(run, tmp_path):
+    folder = run[1].folder
+    vae = load_model("zinc250k-small")
+    settings = {"budget": 10, "start_size": 8, "num_workers": 0, "progress": silent, "strategy": "screening"}
+    with Campaign(vae, f"lower('{folder}')", folder=tmp_path / "run", **settings) as campaign:
+        campaign.advance()
+    path = folder / "model" / "config.json"
+    before = path.read_text()
+    path.write_text(before + "\n")  # another file, if not another model
+    with pytest.raises(RunFolderError, match=r"something has changed since it began .files"):
+        Campaign.resume(tmp_path / "run", vae, progress=silent)
+    path.write_text(before)
+    with Campaign.resume(tmp_path / "run", vae, progress=silent) as campaign:
+        assert len(campaign.run()) == 10
 
 
 def test_the_command_says_what_is_wrong(molvae, tmp_path):
