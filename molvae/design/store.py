@@ -393,7 +393,8 @@ def _with_replicates(table: pd.DataFrame, column: str, replicates: Sequence[Repl
     every = [scores + told.get(identity, []) for identity, scores in zip(table[column], first, strict=True)]
     table["score"] = [float(np.mean(scores)) if scores else math.nan for scores in every]
     table["status"] = ["ok" if scores else "failed" for scores in every]
-    table["error"] = [None if scores else error for scores, error in zip(every, table["error"], strict=True)]
+    errors = [None if scores else error for scores, error in zip(every, table["error"], strict=True)]
+    table["error"] = pd.Series(errors, dtype=object)
     table["measurements"] = [len(scores) for scores in every]
     table["score_sd"] = [float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan for scores in every]
     return table

@@ -104,8 +104,8 @@ class FitRecipe(Recipe):
         """
         self.is_begun(context)
         if self.data is None:
-            folder = self.open_folder(context)
             table = self.simulated.table()
+            folder = self.open_folder(context)
             write_text(folder / ASSAY, table.to_csv(index=False))
             assay, source, checksum = self._read(folder / ASSAY, context.progress), "simulated", ""
         else:

@@ -67,7 +67,7 @@ def test_what_failed_first_may_be_measured_later(begun):
     assert campaign.tell(pd.DataFrame({"digits": failed[:1], "score": [31.5]}))["status"].tolist() == ["replicate"]
     results = campaign.results().set_index("digits")
     assert results.loc[failed, "status"].tolist() == ["ok", "failed"]
-    assert results.loc[failed[0], "score"] == 31.5 and not results.loc[failed[0], "error"]
+    assert results.loc[failed[0], "score"] == 31.5 and results.loc[failed[0], "error"] is None
 
 
 def test_a_laboratory_that_was_interrupted_asks_for_the_same(begun):
