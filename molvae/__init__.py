@@ -13,6 +13,7 @@ The map of the package, from what is built on everything to what everything is b
 - :mod:`molvae.experiments`: whole runs as recipes that execute themselves: design, training, evaluation, benchmark,
   ablations, figure 4, studies of the lecture.
 - :mod:`molvae.design`: campaigns: objective, oracle, strategies, store.
+- :mod:`molvae.activity`: models of the user's own measurements.
 - :mod:`molvae.images`, :mod:`molvae.molecules`: the two siblings: networks, VAE, training, evaluation.
 - :mod:`molvae.chemistry`: molecules without a network: properties, filters, grammar, files.
 - :mod:`molvae.search`: the maximum of a black box over R^d.
@@ -28,6 +29,7 @@ from typing import Any
 from molvae.version import __version__
 
 _PUBLIC = {
+    "ActivityModel": "molvae.activity.model",
     "Campaign": "molvae.design.campaign",
     "ImageVAE": "molvae.images.vae",
     "MoleculeVAE": "molvae.molecules.vae",
@@ -35,7 +37,7 @@ _PUBLIC = {
     "load_model": "molvae.core.pretrained",
 }
 # editors and type checkers read __init__.pyi
-__all__ = ["Campaign", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
+__all__ = ["ActivityModel", "Campaign", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,3 +1,4 @@
+from molvae.activity.model import ActivityModel as ActivityModel
 from molvae.core.pretrained import load_model as load_model
 from molvae.design.campaign import Campaign as Campaign
 from molvae.design.objective import Objective as Objective

@@ -10,34 +10,45 @@ import numpy as np
 import pandas as pd
 from rdkit import DataStructs, RDConfig
 from rdkit.Chem import rdFingerprintGenerator
+from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.genetic import GraphGA
 from molvae.chemistry.io import read_molecules, write_molecules
 from molvae.chemistry.molecule import Molecule
-from molvae.chemistry.properties import PROPERTIES, compute, is_property, target_name
+from molvae.chemistry.properties import PROPERTIES, compute, files_behind, is_property, target_name, told_beside
 from molvae.chemistry.targets import TARGETS, target_function
 from molvae.chemistry.tasks import TASKS
+from molvae.errors import ConfigError
 
 
 class MoleculeDomain:
-    """See :class:`molvae.design.protocols.Domain`; needs no torch, so that a worker process starts quickly."""
+    """See :class:`molvae.design.protocols.Domain`; needs no torch, so that a worker process starts quickly.
+
+    Args:
+        files: whether formulas may name folders to be read, ``model('runs/fit')``. Parse those of strangers with
+            ``MoleculeDomain(files=False)``.
+    """
 
     name = "molecules"
     column = "smiles"
     suffix = ".smi"
     properties: Collection[str] = PROPERTIES
-    targets: Collection[str] = TARGETS
     tasks: Mapping[str, str] = {name: task.formula for name, task in TASKS.items()}
     default_objective = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
     reported: tuple[str, ...] = ("QED", "SAS", "logP", "MW")
     filter_settings: type[Any] = FilterConfig
 
+    def __init__(self, files: bool = True) -> None:
+        self.targets: Collection[str] = [kind for kind, target in TARGETS.items() if files or not target.reads_files]
+
     def parse(self, text: str) -> tuple[Molecule | None, str]:
         return Molecule.parse(text)
 
     def target(self, kind: str, argument: str) -> str:
+        if kind not in self.targets:
+            raise ConfigError(f"{kind} is not allowed here")
         target_function(kind, argument)  # says what is wrong with the argument
         return target_name(kind, argument)
 
@@ -45,7 +56,14 @@ class MoleculeDomain:
         return is_property(name)
 
     def compute(self, item: Molecule, names: Sequence[str]) -> dict[str, float]:
-        return compute(item.mol, names)
+        return compute(item.mol, [*names, *told_beside(names)])
+
+    def files_behind(self, names: Sequence[str]) -> dict[str, str]:
+        return files_behind(names)
+
+    def scaffold(self, item: Molecule) -> str:
+        """Bemis-Murcko, as SMILES; empty without rings."""
+        return str(MurckoScaffold.MurckoScaffoldSmiles(mol=item.mol))
 
     def filters(self, settings: FilterConfig) -> Filters:
         return Filters(settings)

@@ -19,7 +19,7 @@ from rdkit import Chem, RDConfig, rdBase
 from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, rdMolDescriptors
 
 from molvae.chemistry.molecule import parse_smiles
-from molvae.chemistry.targets import TARGETS, target_function
+from molvae.chemistry.targets import TARGETS, companions, fingerprints, target_function
 from molvae.errors import ConfigError, MissingDependencyError
 from molvae.run.progress import Progress, on_stderr, track
 
@@ -132,13 +132,28 @@ def find_property(name: str) -> Property:
         return PROPERTIES[name]
     kind, argument = _target(name) or ("", "")
     target = TARGETS[kind]
-    return Property(name, target_function(kind, argument), target.description, source="Brown et al. 2019")
+    return Property(name, target_function(kind, argument), target.description, source=target.source)
 
 
 def is_property(name: str) -> bool:
     """Whether :func:`find_property` knows it."""
     target = _target(name)
     return name in PROPERTIES or (target is not None and target[0] in TARGETS)
+
+
+def told_beside(names: Sequence[str]) -> list[str]:
+    """Further properties that are told beside these: of a model's prediction, how far it can be trusted."""
+    return [target_name(kind, argument) for kind, argument in companions(_targets(names))]
+
+
+def files_behind(names: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of what properties are read from: of the models of ``molvae fit``, by the folder that the name gives."""
+    return fingerprints(_targets(names))
+
+
+def _targets(names: Sequence[str]) -> list[tuple[str, str]]:
+    found = [target for name in names if (target := _target(name)) is not None]
+    return [target for target in found if target[0] in TARGETS]
 
 
 def target_name(kind: str, argument: str) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from molvae.chemistry.properties import compute_many
+from molvae.chemistry.properties import compute_many, told_beside
 from molvae.run.progress import Progress, on_stderr
 
 
@@ -37,6 +37,9 @@ def score_table(
 ) -> pd.DataFrame:
     """Objective and properties of molecules: ``smiles, valid, error, score``, each property, and the other columns.
 
+    Beside what a model of ``molvae fit`` predicts stand its standard deviation, the similarity to its nearest training
+    molecule, and whether the molecule is inside its domain.
+
     Args:
         table: molecules.
         objective: what to compute.
@@ -44,7 +47,8 @@ def score_table(
         progress: told how far it has come.
     """
     names = objective.properties
-    scored = compute_many(table["smiles"].astype(str).tolist(), names, num_workers=num_workers, progress=progress)
+    every = [*names, *told_beside(names)]
+    scored = compute_many(table["smiles"].astype(str).tolist(), every, num_workers=num_workers, progress=progress)
     values = objective.evaluate({name: scored[name].to_numpy(float) for name in names})
     scored.insert(
         3, "score", np.where(scored["valid"], values, np.nan)

@@ -1,14 +1,15 @@
 """Properties that are made for a target: likeness to a molecule, closeness to a formula, a substructure.
 
 They are written as a call with one text, ``similarity('celecoxib')``, wherever a property may stand. Their definitions
-follow the GuacaMol benchmark (Brown et al. 2019), so that scores can be set beside published ones.
+follow the GuacaMol benchmark (Brown et al. 2019), so that scores can be set beside published ones. ``model('folder')``
+and its relatives are what a model of the user's own measurements predicts (:mod:`molvae.activity`).
 """
 
 import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.molecule import parse_smiles
 from molvae.errors import ConfigError, abbreviate
+from molvae.run.registry import Registry
 
 MOLECULES: dict[str, str] = {
     "albuterol": "CC(C)(C)NCC(O)c1ccc(O)c(CO)c1",
@@ -51,11 +53,33 @@ class Target:
         make: the text of the call -> the property's function.
         argument: what the text is.
         description: one line.
+        source: where its definition comes from.
+        reads_files: the text names a folder, so that formulas of strangers must not hold it.
     """
 
     make: Callable[[str], Function]
     argument: str
     description: str
+    source: str = "Brown et al. 2019"
+    reads_files: bool = False
+
+
+PREDICTORS: Registry[Callable[[str], Any]] = Registry(
+    "kind of prediction",
+    {"activity": ("molvae.activity.predictor:predictor", "a model of the user's own measurements (molvae fit)")},
+)
+"""What is reached upwards: folder -> (molecule -> named numbers)."""
+FINGERPRINTS: Registry[Callable[[str], str]] = Registry(
+    "kind of prediction", {"activity": ("molvae.activity.predictor:fingerprint", "SHA-256 of such a model")}
+)
+
+
+def _prediction(number: str, description: str) -> Target:
+    def make(folder: str) -> Function:
+        predict = PREDICTORS["activity"](folder)
+        return lambda mol: float(predict(mol)[number])
+
+    return Target(make, "folder of molvae fit", description, source="molvae fit", reads_files=True)
 
 
 def _fingerprint_similarity(generator: Callable[[], Any]) -> Callable[[str], Function]:
@@ -160,19 +184,47 @@ TARGETS: dict[str, Target] = {
     "isomer": Target(isomer, "molecular formula", "closeness to the formula, 0 to 1"),
     "element": Target(element, "symbol", "number of its atoms"),
     "substructure": Target(substructure, "SMARTS", "1 if the molecule holds it, else 0"),
+    "model": _prediction("mean", "activity as the model predicts it"),
+    "lower": _prediction("lower", "predicted activity less one standard deviation"),
+    "upper": _prediction("upper", "predicted activity and one standard deviation more"),
+    "model_sd": _prediction("sd", "standard deviation of the predicted activity"),
+    "model_similarity": _prediction("similarity", "to the nearest training molecule of the model, 0 to 1"),
+    "model_in_domain": _prediction("in_domain", "1 inside the domain of the model, else 0"),
 }
+_COMPANIONS = ("model", "model_sd", "model_similarity", "model_in_domain")
 
 
-@functools.cache
+def companions(targets: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What is told beside a prediction that a formula names: how sure it is, and of what kind of molecule."""
+    folders = dict.fromkeys(argument for kind, argument in targets if TARGETS[kind].reads_files)
+    return [(kind, folder) for folder in folders for kind in _COMPANIONS if (kind, folder) not in targets]
+
+
+def fingerprints(targets: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """SHA-256 of each folder that properties are computed from, by its name in the formula."""
+    return {argument: FINGERPRINTS["activity"](argument) for kind, argument in targets if TARGETS[kind].reads_files}
+
+
 def target_function(kind: str, argument: str) -> Function:
     """The function of one property, such as ``similarity`` to ``celecoxib``.
 
     Raises:
         ConfigError: the argument is not what this kind takes.
     """
-    if not (argument.isascii() and argument.isprintable() and len(argument) <= _LONGEST):
+    target = TARGETS[kind]
+    plain = argument.isprintable() and len(argument) <= _LONGEST
+    if target.reads_files:
+        if not plain:
+            raise ConfigError(f"{abbreviate(argument)!r} is not a {target.argument}")
+        return target.make(argument)  # cached there, for as long as the folder stays the same
+    if not (plain and argument.isascii()):
         raise ConfigError(
-            f"{abbreviate(argument)!r} is not a valid {TARGETS[kind].argument}: that is plain ASCII of at most "
+            f"{abbreviate(argument)!r} is not a valid {target.argument}: that is plain ASCII of at most "
             f"{_LONGEST} characters"
         )
+    return _cached_function(kind, argument)
+
+
+@functools.cache
+def _cached_function(kind: str, argument: str) -> Function:
     return TARGETS[kind].make(argument)

@@ -25,6 +25,13 @@ def suggest(
         ),
     ] = None,
     direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="Formula that orders the proposals, e.g. a model's prediction: \"model('m') + 0.5*QED\"."),
+    ] = None,
+    per_scaffold: options.PerScaffold = None,
+    per_cluster: options.PerCluster = None,
+    cluster_similarity: options.ClusterSimilarity = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
     model: Annotated[
@@ -36,12 +43,18 @@ def suggest(
 ) -> None:
     """Say what a laboratory should measure next. Answer with 'molvae tell'.
 
+    With --objective, several times as many molecules are proposed, and those with the best value are taken; it is
+    computed, so it may name a model of 'molvae fit', and it stands beside each molecule. The search still learns from
+    what is measured alone.
+
     While molecules of the last plate are unanswered, they come again: an empty score says that a measurement failed.
     """
     from molvae.experiments.laboratory import suggest_molecules
 
     settings = {name: value for name, value in (("direction", direction), ("seed", seed)) if value is not None}
+    settings |= options.given(preselect=objective)
     settings |= options.filters_given(require, forbid)
+    settings |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
     options.write(suggest_molecules(folder, number, input, smiles_column, settings, model, device), output)
 
 

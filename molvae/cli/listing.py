@@ -55,7 +55,7 @@ def properties() -> list[Row]:
             "name": f"{name}('...')",
             "description": f"of a {each.argument}: {each.description}",
             "unit": "",
-            "source": "Brown et al. 2019",
+            "source": each.source,
         }
         for name, each in TARGETS.items()
     ]

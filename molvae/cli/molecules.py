@@ -135,6 +135,28 @@ def score(
 
 
 @app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of 'molvae fit'.")],
+    input: options.Input = None,
+    output: options.Output = None,
+    smiles_column: options.Column = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Predict an activity with a model of 'molvae fit'. Every row comes back, a refused one with its reason.
+
+    Columns: the target, its sd (of the molecule's own value), sd_measurement (with the noise of a measurement),
+    nearest_similarity and nearest (training molecule), in_domain.
+    """
+    from molvae.activity.model import ActivityModel
+    from molvae.activity.table import predict_table
+
+    table = options.read(input, smiles_column)
+    predicted = predict_table(ActivityModel.load(model, device), table, options.progress_of(quiet))
+    options.write(predicted, output, int((~predicted["valid"]).sum()))
+
+
+@app.command()
 def validate(
     input: options.Input = None,
     output: options.Output = None,

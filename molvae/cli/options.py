@@ -41,6 +41,17 @@ MaxMolecules = Annotated[int | None, typer.Option(min=1, help="Use only the firs
 Require = Annotated[list[str] | None, typer.Option(help="SMARTS that every molecule must contain.")]
 Forbid = Annotated[list[str] | None, typer.Option(help="SMARTS that no molecule may contain.")]
 
+PerScaffold = Annotated[
+    int | None, typer.Option("--per-scaffold", min=1, help="Molecules of one Murcko scaffold in a batch, at most.")
+]
+PerCluster = Annotated[
+    int | None,
+    typer.Option("--per-cluster", min=1, help="Molecules of one cluster of similar ones in a batch, at most."),
+]
+ClusterSimilarity = Annotated[
+    float | None, typer.Option("--cluster-similarity", help="Tanimoto from which molecules are one cluster (0.5).")
+]
+
 
 def new_app(help: str | None = None) -> typer.Typer:
     """A group of commands that lets errors through to :func:`molvae.cli.main`."""
@@ -94,6 +105,20 @@ def given(**options: Any) -> dict[str, Any]:
 def filters_given(require: list[str] | None, forbid: list[str] | None) -> Mapping[str, Any]:
     """The setting ``filters`` of a campaign, if there is something to filter."""
     return given(filters=given(require=require, forbid=forbid) or None)
+
+
+def diversity_given(
+    per_scaffold: int | None, per_cluster: int | None, cluster_similarity: float | None
+) -> Mapping[str, Any]:
+    """The setting ``diversity`` of a campaign, if something is limited.
+
+    Raises:
+        ConfigError: a similarity without the limit that it belongs to.
+    """
+    if cluster_similarity is not None and per_cluster is None:
+        raise ConfigError("--cluster-similarity says what a cluster is: say with --per-cluster how many may be of one")
+    limits = given(per_scaffold=per_scaffold, per_cluster=per_cluster, similarity=cluster_similarity)
+    return given(diversity=limits or None)
 
 
 def required(path: Path | None) -> Path:

@@ -35,6 +35,9 @@ def design(
     require: options.Require = None,
     forbid: options.Forbid = None,
     require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
+    per_scaffold: options.PerScaffold = None,
+    per_cluster: options.PerCluster = None,
+    cluster_similarity: options.ClusterSimilarity = None,
     output: options.RunFolder = None,
     model: options.Model = SEARCH_MODEL,
     mirror: options.Mirror = None,
@@ -63,6 +66,7 @@ def design(
         require_novel=require_novel,
     )
     campaign |= {**options.filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
+    campaign |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
     recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
     options.execute(recipe, output, device, num_workers, mirror, quiet)
 
@@ -118,6 +122,33 @@ def with_fit(recipe: Path | None, epochs: int | None, seed: int | None) -> dict[
                 raise ConfigError(f"{recipe}: train and train.fit are tables")
             fit[name] = value
     return values
+
+
+@app.command()
+def fit(
+    assay: Annotated[Path, typer.Argument(help="Table of molecules and measurements.")],
+    target: Annotated[str, typer.Option(help="Column of the measurements.")],
+    output: options.RunFolder = None,
+    unit: Annotated[str, typer.Option(help="Unit of the measurements, in words; for the record.")] = "",
+    concentration: Annotated[
+        str | None, typer.Option(help="M, mM, uM, nM or pM: the values are concentrations, model -log10 of them.")
+    ] = None,
+    kernel: Annotated[str, typer.Option(help="auto (the data choose), fingerprint, latent or sum.")] = "auto",
+    folds: Annotated[int, typer.Option(min=0, help="Folds of each split; 0: no validation.")] = 5,
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="VAE that gives the latent points: shipped, or a folder.")
+    ] = DEFAULT_MODEL,
+    smiles_column: options.Column = None,
+    device: options.Device = "auto",
+    seed: options.Seed = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Learn an activity from your own table, and say how well. An objective then names it: model('FOLDER')."""
+    from molvae.experiments.fit import FitRecipe
+
+    values = {"data": str(assay), "target": target, "unit": unit, "kernel": kernel, "folds": folds, "seed": seed}
+    recipe = FitRecipe.create(values, concentration=concentration, model=model, smiles_column=smiles_column)
+    options.execute(recipe, output, device, quiet=quiet)
 
 
 @app.command()

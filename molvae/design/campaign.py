@@ -17,7 +17,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from molvae.design.diversity import Selection
 from molvae.design.latent_space import LatentSpace, load_searchable
+from molvae.design.objective import Objective, formula_values
 from molvae.design.oracle.oracle import Oracle
 from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.protocols import Domain, Model
@@ -34,6 +36,7 @@ from molvae.run.progress import Event, Progress, on_stderr
 STORE = "campaign.sqlite"
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
 TOLD = "told"  # origin of what was scored without having been asked for
+_OVERSAMPLE = 3  # times as many proposals are asked for as are taken, where not all of them may be
 _MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
@@ -145,7 +148,7 @@ class Campaign:
         self.folder, self.model, self.config, self.progress = folder, model, config, progress
         self.domain, self.workers = (domain := model.domain), workers
         self._given_oracle = oracle
-        self.objective = config.parsed_objective(domain)
+        self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
         self.space = LatentSpace(model, self.objective, config.n_decodings, config.temperature, config.seed)
@@ -170,7 +173,13 @@ class Campaign:
             # the weights decide whether it is the same model, wherever they lie by now
             name = before.get("model", model.name)
             settings = {**before, **(origin or {}), "model": name, "campaign": config.model_dump(mode="json")}
-            facts = {"model": model.fingerprint(), "domain": domain.name, "start": self.start.checksum()}
+            facts: dict[str, Any] = {
+                "model": model.fingerprint(),
+                "domain": domain.name,
+                "start": self.start.checksum(),
+            }
+            if files := self._files_behind():
+                facts["files"] = files
             open_run_folder(folder, "design", settings, config.seed, facts)
             self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
@@ -178,6 +187,13 @@ class Campaign:
             self._step_began = time.monotonic()
             self._replay()
             cleanup.pop_all()  # from here on, close() is the user's
+
+    def _files_behind(self) -> dict[str, str]:
+        """Checksums of files that the formulas read, such as models of the user's own measurements."""
+        formulas = [Objective.parse(formula, domain=self.domain) for formula in self.config.pareto]
+        objectives = [*formulas, *(each for each in (self.objective, self.preselect) if each is not None)]
+        names = [name for objective in objectives for name in objective.properties]
+        return dict(self.domain.files_behind(names)) if names else {}
 
     def _replay(self) -> None:
         """Bring the strategy to where the stored steps left it."""
@@ -239,7 +255,8 @@ class Campaign:
 
         Returns:
             The column of the domain (``smiles``), ``predicted_mean``, ``predicted_std`` (in the user's sign),
-            ``novel``, ``alerts``, ``score`` (NaN, to be filled in).
+            ``novel``, ``alerts``, ``score`` (NaN, to be filled in), and what the formula ``preselect`` says of each:
+            its value under the formula's own text, and its properties.
 
         Raises:
             BudgetExhausted: no call is left.
@@ -260,12 +277,14 @@ class Campaign:
         """Scores measured elsewhere: a table with the column of the domain and ``score`` (empty: it failed).
 
         The rows may be some of those asked for, in any order, and others: what was not asked for is taken in, and the
-        search learns from it with the next step. What has been told before is kept as it was. A step closes when all
-        its candidates have been told.
+        search learns from it with the next step. Another value for what has been measured is another measurement: the
+        search learns from each, and so how large their noise is, and the results hold their mean. The same value again
+        counts once. A step closes when all its candidates have been told.
 
         Returns:
-            One row for each input: the column of the domain, ``score`` (as remembered), ``status`` (``ok``, ``failed``,
-            ``repeated`` or ``refused``), ``asked`` and ``error`` (the reason).
+            One row for each input: the column of the domain, ``score`` (as remembered, the mean of its measurements),
+            ``status`` (``ok``, ``failed``, ``replicate``, ``repeated`` or ``refused``), ``asked`` and ``error`` (the
+            reason).
 
         Raises:
             InputError: a column is missing.
@@ -289,12 +308,15 @@ class Campaign:
         if item is None:
             return text, np.nan, "refused", False, reason
         asked, repeated = item.identity in pending, item in self.oracle
+        if repeated and not pd.isna(value) and self.oracle.tell_again(item, float(value), self.step):
+            every = self.oracle.measured(item)
+            return item.identity, float(np.mean(every)), "replicate", asked, f"measurement {len(every)}"
         origin = ("start" if self.step == 0 else self.config.strategy) if asked else TOLD
         answer = self.oracle.tell(item, float(value), origin, self.step)
         remembered = np.nan if answer.score is None else answer.score
         if repeated:
-            differs = not pd.isna(value) and value != remembered
-            return item.identity, remembered, "repeated", asked, "the first score is kept" if differs else ""
+            every = self.oracle.measured(item)
+            return item.identity, float(np.mean(every)) if every else np.nan, "repeated", asked, ""
         return item.identity, remembered, answer.status, asked, answer.error or ""
 
     @property
@@ -311,6 +333,8 @@ class Campaign:
     def _begin(self) -> None:
         items = [item for item in self.start.items if item in self.oracle] + self._unasked(0)
         self.strategy.begin(items, np.array([self.oracle.utility(item) for item in items]))
+        if again := self._measured_again(0):
+            self.strategy.tell(again)
 
     def _candidates(self, count: int) -> list[CandidateRecord]:
         """The candidates of this step: those stored before a kill, or new ones, stored before they are used."""
@@ -318,16 +342,46 @@ class Campaign:
             self._catch_up(count)
             return batch
         self._proposed = self.step
-        chosen: set[Any] = set()
-        suggestions = self.strategy.propose(count, self.step, self._judge)
-        records = [self._choose(suggestion, slot, chosen) for slot, suggestion in enumerate(suggestions)]
-        self.store.record_candidates(self.step, records)
+        self.store.record_candidates(self.step, self._take(self._propose(count), count))
         return self.store.batch(self.step)
+
+    @property
+    def _choosy(self) -> bool:
+        """Whether more is asked for than is taken."""
+        return self.config.diversity.limited or self.preselect is not None
+
+    def _propose(self, count: int) -> list[Suggestion]:
+        """What the strategy proposes for a batch of ``count``."""
+        return self.strategy.propose(count * (_OVERSAMPLE if self._choosy else 1), self.step, self._judge)
+
+    def _take(self, suggestions: list[Suggestion], count: int) -> list[CandidateRecord]:
+        """The batch: all that was proposed, or of that the first ``count`` valid ones that fit the limits."""
+        if self.preselect is not None:
+            suggestions = self._ordered(suggestions, self.preselect)
+        selection = Selection(self.domain, self.config.diversity)
+        chosen: set[Any] = set()
+        records: list[CandidateRecord] = []
+        for suggestion in suggestions:
+            if self._choosy and len(chosen) == count:
+                break
+            record = self._choose(suggestion, len(records), chosen, selection)
+            if record is not None:
+                records.append(record)
+        return records
+
+    def _ordered(self, suggestions: list[Suggestion], formula: Objective) -> list[Suggestion]:
+        """By a formula of the candidate that each would be; those that have none, or no value, come last."""
+        firsts = [
+            next((candidate.item for candidate in suggestion.candidates if self._judge(candidate.item)), None)
+            for suggestion in suggestions
+        ]
+        value = np.nan_to_num(formula.sign * formula_values([formula], firsts)[:, 0], nan=-np.inf)
+        return [suggestions[row] for row in np.argsort(-value, kind="stable")]
 
     def _catch_up(self, count: int) -> None:
         """Move the strategy on to where it was when another process made it propose the candidates of this step."""
         if self._proposed < self.step:
-            self.strategy.propose(count, self.step, self._judge)
+            self._propose(count)
             self._proposed = self.step
 
     def _close_if_answered(self) -> None:
@@ -347,8 +401,13 @@ class Campaign:
             self._verdicts[item] = self.validator.verdict(item)
         return self._verdicts[item]
 
-    def _choose(self, suggestion: Suggestion, slot: int, chosen: set[Any]) -> CandidateRecord:
-        """The first candidate that validation accepts; else the verdict on the most likely one."""
+    def _choose(
+        self, suggestion: Suggestion, slot: int, chosen: set[Any], selection: Selection
+    ) -> CandidateRecord | None:
+        """The first candidate that validation accepts and the limits admit; else the verdict on the most likely one.
+
+        None if the limits alone refuse it: it is as good as any other, so the strategy is told nothing of it.
+        """
         nothing = CandidateRecord(
             slot=slot,
             identity=suggestion.text or None,
@@ -362,21 +421,28 @@ class Campaign:
             feasibility=suggestion.feasibility,
         )
         refused: CandidateRecord | None = None
+        crowded = False
         for candidate in suggestion.candidates:
             item = candidate.item
             self._items[item.identity] = item
             seen = item in self.oracle or item in chosen
             status, reason = ("duplicate", "seen before") if seen else self._verdict(item)
             record = replace(nothing, identity=item.identity, status=status, reason=reason, votes=candidate.votes)
+            if status == "valid" and not selection.admits(item):
+                crowded = True
+                continue
             if status == "valid":
                 chosen.add(item)
+                selection.take(item)
                 return record
             refused = refused or record
-        return refused or nothing
+        return None if crowded else refused or nothing
 
     def _item(self, record: CandidateRecord | Evaluation) -> Any:
         """What a stored identity stands for."""
-        identity = str(record.identity)
+        return self._domain_item(str(record.identity))
+
+    def _domain_item(self, identity: str) -> Any:
         if identity not in self._items:
             item, reason = self.domain.parse(identity)
             if item is None:
@@ -388,6 +454,11 @@ class Campaign:
         """What was told in a step without having been asked for."""
         return [self._item(answer) for answer in self.oracle.answers_of(step) if answer.origin == TOLD]
 
+    def _measured_again(self, step: int) -> list[Outcome]:
+        """Further measurements told in a step."""
+        again = self.oracle.replicates_of(step)
+        return [Outcome(None, self._domain_item(each.identity), self.oracle.sign * each.score) for each in again]
+
     def _tell_strategy(self, batch: Sequence[CandidateRecord], step: int) -> None:
         """What became of the candidates of one step, and what was told unasked, from what is stored alone."""
         outcomes = []
@@ -396,6 +467,7 @@ class Campaign:
             item = None if record.status in ("invalid", "filtered") else self._item(record)
             outcomes.append(Outcome(record.z, item, np.nan if item is None else self.oracle.utility(item)))
         outcomes += [Outcome(None, item, self.oracle.utility(item)) for item in self._unasked(step)]
+        outcomes += self._measured_again(step)
         self.strategy.tell(outcomes)
         self.stalled = 0 if any(record.status == "valid" for record in batch) else self.stalled + 1
 
@@ -408,7 +480,7 @@ class Campaign:
         def numbers(name: str) -> np.ndarray:
             return np.array([getattr(record, name, None) for _, record in rows], dtype=float)
 
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 self.domain.column: [item.identity for item, _ in rows],
                 "predicted_mean": self.oracle.sign * numbers("predicted_mean"),
@@ -417,6 +489,12 @@ class Campaign:
                 "alerts": [self.validator.alerts(item) for item, _ in rows],
                 "score": np.full(len(rows), np.nan),
             }
+        )
+        if self.preselect is None or not rows:
+            return table
+        known = [self.domain.compute(item, self.preselect.properties) for item, _ in rows]
+        return pd.concat(
+            [table, pd.DataFrame([{str(self.preselect): self.preselect.evaluate(k), **k} for k in known])], axis=1
         )
 
     # --- results ------------------------------------------------------------------------------------------------

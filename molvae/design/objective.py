@@ -217,7 +217,7 @@ def _properties(domain: "Domain", item: Any, names: Sequence[str]) -> dict[str, 
     values: dict[str, float] = {}
     for name in names:
         try:
-            values |= domain.compute(item, [name])
+            values[name] = domain.compute(item, [name])[name]
         except (ValueError, RuntimeError, ArithmeticError):
             values[name] = np.nan
     return values

@@ -89,7 +89,16 @@ class Domain(Protocol):
         """Whether :meth:`compute` knows it."""
 
     def compute(self, item: Any, names: Sequence[str]) -> dict[str, float]:
-        """Properties of an item; NaN, or an exception that says more, where one is not defined."""
+        """Properties of an item; NaN, or an exception that says more, where one is not defined.
+
+        There may be more than was asked for: what is to be recorded beside it, such as how sure a prediction is.
+        """
+
+    def files_behind(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Checksums of files that properties are computed from; a campaign goes on only with the very same."""
+
+    def scaffold(self, item: Any) -> str:
+        """What items of one family have in common, such as the Murcko scaffold of molecules."""
 
     def filters(self, settings: Any) -> Filters:
         """Judges of a campaign, from an instance of ``filter_settings``."""

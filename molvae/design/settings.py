@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from molvae.design.diversity import DiversityConfig
 from molvae.design.objective import Objective
 from molvae.design.protocols import Domain
 from molvae.design.strategies.registry import STRATEGIES
@@ -59,6 +60,15 @@ class CampaignConfig(Config):
     """Whether the property predictor's guess is the Gaussian process' prior mean, where it knows the objective."""
     require_novel: bool = False
     """Refuse what is in the training set instead of marking it."""
+    diversity: DiversityConfig = DiversityConfig()
+    """At most so many of one scaffold or cluster in a batch, and among the best that the report shows. The strategy is
+    then asked for several times as many, and the first that fit are taken; a batch may be smaller than asked for.
+    """
+    preselect: str | None = None
+    """Formula over properties that orders what is proposed before a batch is taken, largest first (smallest, if less is
+    better): what is known beforehand of candidates whose scores are measured or dear, such as the prediction of a
+    model. The strategy is asked for several times as many.
+    """
     filters: dict[str, Any] = Field(default_factory=dict)
     """Which candidates are acceptable at all: settings of the domain's filters
     (:class:`~molvae.chemistry.filters.FilterConfig` of molecules).
@@ -74,6 +84,7 @@ class CampaignConfig(Config):
     @model_validator(mode="after")
     def _check_formulas(self) -> Self:
         self.parsed_objective()
+        self.parsed_preselect()
         formulas = [str(Objective.parse(formula)) for formula in self.pareto]
         if (self.strategy == "pareto") != bool(formulas) or len(formulas) == 1:
             raise ValueError("the strategy pareto needs the setting pareto, two formulas or more, and no other uses it")
@@ -104,6 +115,7 @@ class CampaignConfig(Config):
             raise ConfigError("\n".join(f"filters: {line}" for line in str(error).splitlines())) from None
         config = self.replace(objective=objective, filters=filters)
         config.parsed_objective(domain)
+        config.parsed_preselect(domain)
         for formula in config.pareto:
             Objective.parse(formula, domain=domain)
         return config
@@ -113,6 +125,10 @@ class CampaignConfig(Config):
         if self.objective is None:
             return None
         return Objective.parse(self.objective, self.direction, domain, other_names=self.oracle is not None)
+
+    def parsed_preselect(self, domain: Domain | None = None) -> Objective | None:
+        """The formula that orders proposals, if there is one."""
+        return None if self.preselect is None else Objective.parse(self.preselect, self.direction, domain)
 
     def replace(self, **changes: Any) -> "CampaignConfig":
         """A copy with those changes that are not ``None``, validated again."""

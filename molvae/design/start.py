@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from molvae.design.diversity import diverse_rows
+from molvae.design.objective import formula_values
 from molvae.design.protocols import Domain, Filters, Model
 from molvae.design.settings import CampaignConfig
 from molvae.design.strategies.registry import STRATEGIES
@@ -62,7 +64,8 @@ def select_start(
 ) -> Start:
     """Draw what a campaign begins with, and a pool for screening, from what the user gave.
 
-    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over.
+    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over. What has no score
+    yet is ordered by the setting ``preselect`` instead of drawn, if there is one, and kept diverse by ``diversity``.
 
     Args:
         model: of the campaign.
@@ -98,4 +101,12 @@ def select_start(
     if not chosen:
         raise InputError(f"none of the {len(texts)} starting candidates can be used: {'; '.join(reasons[:3])}")
     items = list(chosen)
-    return Start(items[: config.start_size], items[config.start_size :])
+    measured = isinstance(start, pd.DataFrame) and "score" in start.columns
+    if measured or not (config.diversity.limited or config.preselect):
+        return Start(items[: config.start_size], items[config.start_size :])
+    if formula := config.parsed_preselect(domain):
+        value = np.nan_to_num(formula.sign * formula_values([formula], items)[:, 0], nan=-np.inf)
+        items = [items[row] for row in np.argsort(-value, kind="stable")]
+    first = diverse_rows(items, domain, config.diversity, config.start_size)
+    taken = set(first)
+    return Start([items[row] for row in first], [item for row, item in enumerate(items) if row not in taken])

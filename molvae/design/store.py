@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 
 from molvae.errors import RunFolderError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x6D6C7661  # "mlva": tells our files from other people's SQLite files
 _SCHEMA = (
     """CREATE TABLE evaluations (
@@ -43,8 +43,11 @@ _SCHEMA = (
         votes INTEGER, predicted_mean REAL, predicted_std REAL, acquisition REAL, feasibility REAL,
         UNIQUE (step, slot))""",
     "CREATE TABLE steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL, seconds REAL NOT NULL)",
+    """CREATE TABLE replicates (
+        id INTEGER PRIMARY KEY, {column} TEXT NOT NULL, score REAL NOT NULL, step INTEGER NOT NULL)""",
 )
-_TABLES = ("candidates", "evaluations", "steps")
+_TABLES = ("candidates", "evaluations", "replicates", "steps")
+_TABLES_1 = ("candidates", "evaluations", "steps")  # of version 1, before an item could be measured again
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,21 @@ class Evaluation:
     def status(self) -> str:
         """``"ok"`` or ``"failed"``."""
         return "failed" if self.score is None else "ok"
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """A further measurement of an item that has an answer; a row of the table ``replicates``.
+
+    Attributes:
+        identity: of the item.
+        score: in the user's sign.
+        step: step of the campaign in which it was told.
+    """
+
+    identity: str
+    score: float
+    step: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +142,7 @@ class CampaignStore:
         self.path = Path(path)
         self.read_only = read_only
         self.column = column
+        self._has_replicates = True
         if read_only and not self.path.is_file():
             raise RunFolderError(f"no campaign in {self.path.parent}: {self.path.name} is missing")
         self._lock = None if read_only else _lock(self.path)
@@ -179,9 +198,15 @@ class CampaignStore:
                 f"{self.path} was written by a newer molvae (schema {version}; this one knows {SCHEMA_VERSION}): "
                 "upgrade molvae"
             )
-        if version != SCHEMA_VERSION or tables != list(_TABLES):
+        if (version, tables) not in ((SCHEMA_VERSION, [*_TABLES]), (1, [*_TABLES_1])):
             raise RunFolderError(f"{self.path} is damaged (schema {version} with tables {', '.join(tables) or 'none'})")
         self.column = connection.execute("PRAGMA table_info(evaluations)").fetchall()[1][1]
+        if version == 1 and self.read_only:
+            self._has_replicates = False
+        elif version == 1:
+            with _transaction(connection):
+                connection.execute(_SCHEMA[-1].format(column=_quoted(self.column)))
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
         """Store one answer, durably.
@@ -193,6 +218,18 @@ class CampaignStore:
         properties = _to_json({name: _finite(value) for name, value in e.properties.items()})
         row = (e.call, e.identity, _finite(e.score), properties, e.status, e.error, float(e.seconds), e.origin, e.step)
         self._write("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])
+
+    def record_replicate(self, replicate: Replicate) -> None:
+        """Store one further measurement, durably."""
+        row = (replicate.identity, float(replicate.score), int(replicate.step))
+        self._write("INSERT INTO replicates VALUES (NULL, ?, ?, ?)", [row])
+
+    def replicates(self) -> list[Replicate]:
+        """All further measurements, in the order in which they came."""
+        if not self._has_replicates:
+            return []
+        names = f"{_quoted(self.column)}, score, step"
+        return [Replicate(*row) for row in self._read(f"SELECT {names} FROM replicates ORDER BY id")]
 
     def record_candidates(self, step: int, candidates: Iterable[CandidateRecord]) -> None:
         """Store the whole batch of a step in one transaction: all of it or nothing.
@@ -238,6 +275,9 @@ class CampaignStore:
     def evaluations(self, expand: bool = False) -> pd.DataFrame:
         """The table of answers, by call.
 
+        Where items were measured again, ``score`` is the mean of their measurements, ``measurements`` their number and
+        ``score_sd`` their standard deviation; an item whose first measurement failed has the status of a later one.
+
         Args:
             expand: give each property a column of its own, in place of the column ``properties`` of dicts. A
                 property that is named like another column is left out.
@@ -248,6 +288,8 @@ class CampaignStore:
             (e.call, e.identity, e.score, e.properties, e.status, e.error, e.seconds, e.origin, e.step) for e in answers
         ]
         table = _table(rows, columns)
+        if again := self.replicates():
+            table = _with_replicates(table, self.column, again)
         if expand:
             names = dict.fromkeys(name for e in answers for name in e.properties if name not in columns)
             position = columns.index("properties")
@@ -340,6 +382,22 @@ class CampaignStore:
             raise RunFolderError(
                 f"{self.path} is damaged or not a campaign ({error}); restore it from a copy, or use a new folder"
             ) from None
+
+
+def _with_replicates(table: pd.DataFrame, column: str, replicates: Sequence[Replicate]) -> pd.DataFrame:
+    """The table of answers with the mean of all measurements of each item, their number and standard deviation."""
+    told: dict[str, list[float]] = {}
+    for replicate in replicates:
+        told.setdefault(replicate.identity, []).append(replicate.score)
+    first = [[] if math.isnan(score) else [score] for score in table["score"]]
+    every = [scores + told.get(identity, []) for identity, scores in zip(table[column], first, strict=True)]
+    table["score"] = [float(np.mean(scores)) if scores else math.nan for scores in every]
+    table["status"] = ["ok" if scores else "failed" for scores in every]
+    errors = [None if scores else error for scores, error in zip(every, table["error"], strict=True)]
+    table["error"] = pd.Series(errors, dtype=object)
+    table["measurements"] = [len(scores) for scores in every]
+    table["score_sd"] = [float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan for scores in every]
+    return table
 
 
 @contextlib.contextmanager

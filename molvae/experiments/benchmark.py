@@ -27,7 +27,7 @@ from molvae.design.objective import Objective
 from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.errors import ConfigError
-from molvae.experiments.benchmark_panels import DRAWN, TOP, diversity, panels, quality_of_best
+from molvae.experiments.benchmark_panels import DRAWN, TOP, diverse_top, diversity, panels, quality_of_best
 from molvae.experiments.data import SearchRecipe
 from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
@@ -36,7 +36,7 @@ from molvae.run.progress import Progress, silent, track
 from molvae.run.recipe import Context, Result
 
 CAMPAIGNS = "campaigns"
-_SHOWN = ("best", "top 10", "AUC top 10", "valid", "novel", "diversity", "seconds per call")
+_SHOWN = ("best", "top 10", "AUC top 10", "diverse top 10", "valid", "novel", "diversity", "seconds per call")
 
 
 class BenchmarkConfig(Config):
@@ -173,6 +173,7 @@ def _run_campaign(
         "calls": len(table),
         "valid": float((decoded["status"] != "invalid").mean()) if len(decoded) else np.nan,
         "novel": float(table[table["origin"] != "start"]["novel"].mean()) if loaded.known is not None else np.nan,
+        "diverse top 10": diverse_top(best.tolist(), table["score"].to_numpy(float)),
         "diversity": diversity(best.head(TOP).tolist()),
         "seconds per call": (seconds - float(table["seconds"].sum())) / max(1, len(table)),
         **quality_of_best(best.head(DRAWN).tolist()),

@@ -19,6 +19,7 @@ KINDS: Registry[type[Recipe]] = Registry(
         "train": (f"{_HERE}.train:TrainRecipe", "training of a molecular VAE"),
         "evaluate": (f"{_HERE}.evaluate:EvaluateRecipe", "evaluation of a molecular VAE"),
         "samples": (f"{_HERE}.samples:SamplesRecipe", "a file of generated molecules beside a reference"),
+        "fit": (f"{_HERE}.fit:FitRecipe", "a model of the user's own measurements"),
         "images": (f"{_HERE}.images:ImagesRecipe", "training of a VAE of images"),
         "images_evaluate": (f"{_HERE}.images_evaluate:ImagesEvaluateRecipe", "evaluation of a VAE of images"),
         "study": (f"{_HERE}.study:StudyRecipe", "one study of the lecture (molvae list studies)"),

@@ -1,6 +1,7 @@
 """The report: one offline HTML file from a run folder."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from markupsafe import Markup
 
 from molvae.core.candidates import coverage
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
+from molvae.design.diversity import DiversityConfig, diverse_rows
 from molvae.design.domains import DOMAINS
 from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.protocols import Domain
+from molvae.errors import ConfigError
 from molvae.images.training import image_summary
 from molvae.molecules.evaluation import summary_table
 from molvae.report import figures
@@ -146,6 +149,7 @@ def _design(run: Run, campaign: CampaignData, domain: Domain | None, drawn: dict
         "objective": objective,
         "direction": config.get("direction", "max"),
         "budget": config.get("budget"),
+        "limits": _limits(run),
         "laboratory": config.get("oracle") == LABORATORY,
         "calls": len(evaluations),
         "seconds": campaign.seconds,
@@ -176,22 +180,43 @@ def _scored_candidates(campaign: CampaignData, sign: int) -> pd.DataFrame:
 
 def _best_items(run: Run, campaign: CampaignData, domain: Domain | None) -> list[dict[str, Any]]:
     table = run.table if run.table is not None else campaign.evaluations
-    table = table[table["score"].notna()]
+    table = table[table["score"].notna()].reset_index(drop=True)
     order = (run.sign * table["score"]).sort_values(ascending=False, kind="stable").index
     properties = () if domain is None else domain.reported
+    made_for = [name for name in table.columns if re.fullmatch(r"\w+\(.*\)", str(name))]  # model('runs/fit')
     return [
         {
             "text": str(row[campaign.column]),
             "svg": _drawing(domain, str(row[campaign.column]), 220, 160),
             "score": row["score"],
-            "properties": [(name, row[name]) for name in properties if pd.notna(row.get(name))],
+            "properties": [(name, row[name]) for name in properties if pd.notna(row.get(name))]
+            + [(name, row[name]) for name in made_for if pd.notna(row[name])],
             "novel": row.get("novel"),
             "alerts": row["alerts"] if isinstance(row.get("alerts"), str) else "",
             "call": int(row["call"]),
             "origin": str(row["origin"]),
         }
-        for row in table.loc[order].head(_SHOWN).to_dict("records")
+        for row in table.loc[_diverse(run, table, order, campaign.column, domain)].to_dict("records")
     ]
+
+
+def _diverse(run: Run, table: pd.DataFrame, order: pd.Index, column: str, domain: Domain | None) -> list[int]:
+    """The rows that are drawn: the best, no more of one scaffold or cluster than the run was asked for."""
+    limits = _limits(run)
+    if domain is None or limits is None:
+        return list(order[:_SHOWN])
+    pairs = [(int(row), domain.parse(str(table.at[row, column]))[0]) for row in order]
+    known = [(row, item) for row, item in pairs if item is not None]
+    chosen = diverse_rows([item for _, item in known], domain, limits, _SHOWN)
+    return [known[index][0] for index in chosen]
+
+
+def _limits(run: Run) -> DiversityConfig | None:
+    try:
+        limits = DiversityConfig.create(run.settings.get("campaign", {}).get("diversity"))
+    except ConfigError:  # of another version
+        return None
+    return limits if limits.limited else None
 
 
 def _numbers(campaign: CampaignData, sign: int, budget: int) -> dict[str, Any]:

@@ -74,6 +74,12 @@ class DigitDomain:
         values = {"sum": float(sum(map(int, item.identity))), "ones": float(item.identity.count("1"))}
         return {name: values[name] for name in names}
 
+    def files_behind(self, names):
+        return {}
+
+    def scaffold(self, item):
+        return item.identity[:2]
+
     def filters(self, settings):
         return settings
 

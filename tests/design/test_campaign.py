@@ -59,9 +59,11 @@ def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
                 }
             )
         )
-        assert mixed["status"].tolist() == ["repeated", "ok", "refused", "refused", "failed"]
+        assert mixed["status"].tolist() == ["replicate", "ok", "refused", "refused", "failed"]
         assert mixed["asked"].tolist() == [False, False, False, False, False]
-        assert mixed["score"].iloc[0] == 0.9 and "first score" in mixed["error"].iloc[0]
+        assert mixed["score"].iloc[0] == pytest.approx(0.85) and mixed["error"].iloc[0] == "measurement 2"
+        twice = campaign.tell(pd.DataFrame({"smiles": [asked[1]], "score": [0.8]}))  # the file once more
+        assert twice["status"].tolist() == ["repeated"] and twice["score"].iloc[0] == pytest.approx(0.85)
         assert "not measured" in mixed["error"].iloc[3]
         campaign.tell(pd.DataFrame({"smiles": [asked[0], asked[2]], "score": [0.2, np.nan]}))
         following = campaign.ask(3)["smiles"].tolist()

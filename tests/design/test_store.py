@@ -57,6 +57,7 @@ def test_the_tables_are_exactly_those_that_other_programs_rely_on(path: Path) ->
             *("predicted_mean", "predicted_std", "acquisition", "feasibility"),
         ],
         "steps": ["step", "state", "seconds"],
+        "replicates": ["id", "smiles", "score", "step"],
     }
 
 
@@ -241,7 +242,7 @@ def test_somebody_elses_database_is_reported_and_left_alone(path: Path) -> None:
     ("statement", "message"),
     [
         ("PRAGMA user_version = 99", r"newer molvae \(schema 99"),
-        ("DROP TABLE steps", "damaged .schema 1 with tables candidates, evaluations"),
+        ("DROP TABLE steps", "damaged .schema 2 with tables candidates, evaluations"),
         ("CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM evaluations; END", "damaged"),
     ],
 )

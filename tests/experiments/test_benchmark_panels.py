@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molvae.experiments.benchmark_panels import bootstrap_interval, diversity, oddities
+from molvae.experiments.benchmark_panels import bootstrap_interval, diverse_top, diversity, oddities
 
 
 def test_diversity_is_nothing_among_equals():
     assert diversity(["CCO", "CCO", "CCO"]) == 0.0
     assert diversity(["CCO", "c1ccccc1"]) == 1.0
     assert np.isnan(diversity(["CCO"]))
+
+
+def test_the_best_that_are_not_alike():
+    twins = ["CCCCCCCCO", "CCCCCCCO", "c1ccccc1", "CCCCCCCCCO", "NC(=O)C#N"]
+    assert diverse_top(twins, np.array([5.0, 4.0, 3.0, np.nan, 1.0])) == pytest.approx((5 + 3 + 1) / 3)
+    assert diverse_top(twins, np.array([5.0, 4.0, 3.0, 2.0, 1.0]), count=2) == 4.0
+    assert np.isnan(diverse_top(["CCO"], np.array([np.nan])))
 
 
 def test_the_interval_holds_the_mean_and_shrinks_with_the_spread():

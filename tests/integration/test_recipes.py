@@ -52,6 +52,7 @@ IMAGES = {"train": PIXELS, "evaluation": {"images": 50, "nll_images": 10, "nll_s
 SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
+    "fit": {"model": "zinc250k-small", "folds": 2, "simulated": {"molecules": 40, "replicates": 4}},
     "zinc250k_long_second": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
     "ablations": {"ablations": {"base": {**MOLECULES, "batch_size": 32}}},
     "evaluate": {

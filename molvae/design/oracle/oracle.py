@@ -12,7 +12,7 @@ import numpy as np
 
 from molvae.core.candidates import Item
 from molvae.design.oracle.scorers import Answer, Scorer, is_score
-from molvae.design.store import CampaignStore, Evaluation
+from molvae.design.store import CampaignStore, Evaluation, Replicate
 from molvae.errors import BudgetExhausted, ConfigError, OracleError
 
 
@@ -53,6 +53,9 @@ class Oracle:
         self.best: Evaluation | None = None
         for evaluation in store.answers():
             self._take_in(evaluation)
+        self._again: dict[str, list[Replicate]] = defaultdict(list)
+        for replicate in store.replicates():
+            self._again[replicate.identity].append(replicate)
 
     @property
     def calls(self) -> int:
@@ -120,6 +123,30 @@ class Oracle:
             answer = Answer(error="no score was given") if failed else Answer(float(score or 0.0))
             self._remember(item.identity, answer, self._free_calls(1)[0], origin, step)
         return self._memory[item.identity]
+
+    def tell_again(self, item: Item, score: float, step: int) -> bool:
+        """Take in a further measurement of an item that has an answer; whether it is one.
+
+        A score that is not a number, or that was told of this item before, is none: files are told twice by mistake.
+        :meth:`utility` stays that of the first answer, which the search has been told; the others it is told as they
+        come (:meth:`replicates_of`).
+        """
+        known = [self._memory[item.identity].score, *(each.score for each in self._again[item.identity])]
+        if not is_score(score) or score in known:
+            return False
+        replicate = Replicate(item.identity, float(score), step)
+        self.store.record_replicate(replicate)
+        self._again[item.identity].append(replicate)
+        return True
+
+    def replicates_of(self, step: int) -> list[Replicate]:
+        """Further measurements told in a step, in their order."""
+        return [each for each in self.store.replicates() if each.step == step]
+
+    def measured(self, item: Item) -> list[float]:
+        """All measurements of an item, in the order in which they came."""
+        scores = [self._memory[item.identity].score, *(each.score for each in self._again[item.identity])]
+        return [score for score in scores if score is not None]
 
     def _pay(self, identities: list[str], origin: str, step: int) -> None:
         if not identities:

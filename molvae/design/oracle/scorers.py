@@ -159,7 +159,7 @@ class PropertyScorer(_FunctionScorer):
         if unknown:
             raise ConfigError(f"no property {unknown[0]!r}: there are {', '.join(domain.properties)}")
         names = tuple(dict.fromkeys((*objective.properties, *also)))
-        prepare = functools.partial(str, objective)  # imports the domain before the first task's time is taken
+        prepare = functools.partial(prepare_objective, objective)
         super().__init__(
             functools.partial(property_values, objective, names),
             open_executor=functools.partial(WorkerPool, num_workers, timeout, prepare) if num_workers else None,
@@ -328,6 +328,11 @@ def parse_oracle(
         f"an oracle is 'module:function' or 'command: program argument ...', not {text!r}; "
         "a file my_oracle.py in the current folder is named 'my_oracle:function', without .py"
     )
+
+
+def prepare_objective(objective: Objective) -> None:
+    """Import the domain, and load the models that the formula names, before the first task's time is taken."""
+    Objective.parse(objective.text, objective.direction, objective.domain, other_names=True)
 
 
 def property_values(objective: Objective, names: Sequence[str], text: str) -> dict[str, float]:
