@@ -10,6 +10,7 @@ import torch
 from molvae.core.sampling import slerp
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
+from molvae.design.oracle.scorers import NamedScorer
 from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel, save_panels
 from molvae.search.pareto import front, hypervolume
@@ -31,9 +32,43 @@ def write_outputs(campaign: Campaign) -> pd.DataFrame:
     _write_background(campaign)
     if len(good):
         _write_path(campaign, good)
-        if campaign.config.pareto:
-            save_panels(campaign.folder, _front(campaign, good))
+        panels = _front(campaign, good) if campaign.config.pareto else []
+        panels += _of_oracle(campaign, good)
+        if panels:
+            save_panels(campaign.folder, panels)
     return table
+
+
+def _of_oracle(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
+    """What the oracle itself shows of the best, of the confirmed ones where some were."""
+    scorer = campaign.scorer
+    if not isinstance(scorer, NamedScorer):
+        return []
+    if campaign.config.confirm is None:
+        return scorer.oracle.write(good, campaign.folder, scorer.score)
+
+    def score(texts: Sequence[str]) -> object:
+        with scorer.full() as full:
+            return full.score(texts)
+
+    confirmed = campaign.confirm()
+    confirmed = confirmed[confirmed["status"] == "ok"]
+    return [*_confirmed(campaign, good), *scorer.oracle.full().write(confirmed, campaign.folder, score)]
+
+
+def _confirmed(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
+    """The scores of the best, cheap and full, beside each other."""
+    column = campaign.domain.column
+    both = good.dropna(subset=["confirmed"]).sort_values(
+        "confirmed", ascending=campaign.oracle.sign < 0, kind="stable"
+    )
+    rank = float(both["score"].corr(both["confirmed"], method="spearman")) if len(both) > 2 else np.nan
+    caption = (
+        f"The best {len(both)} by the score of the search, scored once more at full fidelity, beyond the budget. Mean"
+        f" difference {float((both['confirmed'] - both['score']).mean()):+.3f}; rank correlation {rank:.2f}."
+    )
+    frame = both[["confirmed", "score", "call", column]].rename(columns={"score": "of the search"})
+    return [Panel("confirmed", "table", "Confirmed at full fidelity", caption, frame=frame)]
 
 
 def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
