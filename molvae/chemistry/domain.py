@@ -13,6 +13,7 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.filters import FilterConfig, Filters
+from molvae.chemistry.fitting import Fitting
 from molvae.chemistry.genetic import GraphGA
 from molvae.chemistry.io import read_molecules, write_molecules
 from molvae.chemistry.molecule import Molecule
@@ -50,8 +51,8 @@ class MoleculeDomain:
     def filters(self, settings: FilterConfig) -> Filters:
         return Filters(settings)
 
-    def evolution(self, population_size: int, seed: int) -> GraphGA:
-        return GraphGA(population_size, random.Random(seed))
+    def evolution(self, population_size: int, seed: int, fitting: Fitting | None = None) -> GraphGA:
+        return GraphGA(population_size, random.Random(seed), fitting=fitting)
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
         """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""

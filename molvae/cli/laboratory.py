@@ -27,6 +27,9 @@ def suggest(
     direction: Annotated[str | None, typer.Option(help="max or min (first call).")] = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
+    lead: options.Lead = None,
+    min_similarity: options.MinSimilarity = None,
+    scaffold: options.ScaffoldToKeep = None,
     model: Annotated[
         str | None, typer.Option("-m", "--model", help=f"Shipped model or model folder (first call; {SEARCH_MODEL}).")
     ] = None,
@@ -41,7 +44,9 @@ def suggest(
     from molvae.experiments.laboratory import suggest_molecules
 
     settings = {name: value for name, value in (("direction", direction), ("seed", seed)) if value is not None}
-    settings |= options.filters_given(require, forbid)
+    settings |= options.filters_given(
+        require=require, forbid=forbid, lead=lead, min_similarity=min_similarity, scaffold=scaffold
+    )
     options.write(suggest_molecules(folder, number, input, smiles_column, settings, model, device), output)
 
 

@@ -35,7 +35,9 @@ from molvae.run.progress import Event, Progress, on_stderr
 STORE = "campaign.sqlite"
 CONFIRMED = "confirmed.sqlite"  # what was scored once more at full fidelity
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
+MADE_TO_FIT = "made to fit"  # noted on a valid candidate that was not decoded or bred as it is
 TOLD = "told"  # origin of what was scored without having been asked for
+_BUILT_ON = 20  # best items that candidates are made to fit on
 _MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
@@ -151,7 +153,9 @@ class Campaign:
         self.objective = config.parsed_objective(domain)
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
-        self.space = LatentSpace(model, self.objective, config.n_decodings, config.temperature, config.seed)
+        self.space = LatentSpace(
+            model, self.objective, config.n_decodings, config.temperature, config.seed, filters.fitting
+        )
         begun = (folder / CONFIG).exists()
         if isinstance(start, Start):
             self.start = start
@@ -354,7 +358,7 @@ class Campaign:
             return batch
         self._proposed = self.step
         chosen: set[Any] = set()
-        suggestions = self.strategy.propose(count, self.step, self._judge)
+        suggestions = self._propose(count)
         records = [self._choose(suggestion, slot, chosen) for slot, suggestion in enumerate(suggestions)]
         self.store.record_candidates(self.step, records)
         return self.store.batch(self.step)
@@ -362,8 +366,19 @@ class Campaign:
     def _catch_up(self, count: int) -> None:
         """Move the strategy on to where it was when another process made it propose the candidates of this step."""
         if self._proposed < self.step:
-            self.strategy.propose(count, self.step, self._judge)
+            self._propose(count)
             self._proposed = self.step
+
+    def _propose(self, count: int) -> list[Suggestion]:
+        if self.space.fitting is not None:
+            self.space.parents = self._parents()
+        return self.strategy.propose(count, self.step, self._judge)
+
+    def _parents(self) -> list[Any]:
+        """The best items of the steps before this one, whatever has been answered in it already."""
+        known = [answer for answer in self.oracle.answers_before(self.step) if answer.score is not None]
+        best = sorted(known, key=lambda answer: (-self.oracle.sign * (answer.score or 0.0), answer.call))
+        return [self._item(answer) for answer in best[:_BUILT_ON]]
 
     def _close_if_answered(self) -> None:
         """Close the step if everything that was asked for has been told."""
@@ -405,7 +420,7 @@ class Campaign:
             record = replace(nothing, identity=item.identity, status=status, reason=reason, votes=candidate.votes)
             if status == "valid":
                 chosen.add(item)
-                return record
+                return replace(record, reason=MADE_TO_FIT) if candidate.fitted else record
             refused = refused or record
         return refused or nothing
 

@@ -22,6 +22,7 @@ class Digits:
 class DigitFilters(Config):
     forbid: str = ""
     counted: ClassVar[tuple[str, ...]] = ()
+    fitting: ClassVar[None] = None
 
     def reasons(self, item):
         return [f"contains {digit}" for digit in self.forbid if digit in item.identity]
@@ -36,7 +37,9 @@ class DigitFilters(Config):
 class DigitEvolution:
     """Changes one digit of one of the best."""
 
-    def __init__(self, size, seed):
+    made_to_fit = frozenset()
+
+    def __init__(self, size, seed, fitting=None):
         self.size, self.random, self.best = size, random.Random(seed), []
 
     def tell(self, items, scores):

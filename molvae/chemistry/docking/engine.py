@@ -70,7 +70,9 @@ def dock(receptor: Receptor, config: DockingConfig, smiles: str) -> Chem.Mol:
         affinity = float(engine.energies(n_poses=1)[0][0])
         pose = _as_molecule(engine.poses(n_poses=1))
     except (TypeError, RuntimeError, ValueError, IndexError) as error:  # what Vina's C++ exceptions become
-        raise InputError(f"Vina cannot dock the ligand: {' '.join(str(error).split()) or type(error).__name__}") from None
+        raise InputError(
+            f"Vina cannot dock the ligand: {' '.join(str(error).split()) or type(error).__name__}"
+        ) from None
     flat = Chem.Mol(pose)
     Chem.AssignStereochemistryFrom3D(flat)
     pose.SetProp(AFFINITY, f"{affinity:.3f}")

@@ -120,5 +120,3 @@ class DockingOracle:
             f"AutoDock Vina, scoring function {config.scoring}, exhaustiveness {config.exhaustiveness}, seed {config.seed},"
             f" rigid receptor, box of {size} A; one ETKDG conformer to begin with, protonation state {state}."
         )
-
-

@@ -97,7 +97,9 @@ def read_receptor(path: Path | str) -> ReceptorAtoms:
             elements.append("C" if kind == "A" else kind if kind in ("Cl", "Br", "Zn", "Mg", "Fe", "Ca") else kind[0])
             residues.append(" ".join(re.sub(r"[^0-9A-Za-z ]", "", line[17:20] + " " + line[22:26]).split()))
     if not coordinates:
-        raise OracleError(f"{path} holds no atoms: a receptor is a PDBQT file, as meeko's mk_prepare_receptor.py makes it")
+        raise OracleError(
+            f"{path} holds no atoms: a receptor is a PDBQT file, as meeko's mk_prepare_receptor.py makes it"
+        )
     return ReceptorAtoms(np.array(coordinates), elements, residues)
 
 

@@ -81,7 +81,9 @@ def named_oracle(text: str, settings: Mapping[str, Any] | None) -> NamedOracle |
     name, colon, argument = text.partition(":")
     if not colon or name not in ORACLES:
         if settings:
-            raise ConfigError(f"oracle_settings are for {', '.join(f'{name}:...' for name in ORACLES)}, not for {text!r}")
+            raise ConfigError(
+                f"oracle_settings are for {', '.join(f'{name}:...' for name in ORACLES)}, not for {text!r}"
+            )
         return None
     return ORACLES[name].create(argument.strip(), dict(settings or {}))
 
