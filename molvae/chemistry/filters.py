@@ -51,7 +51,7 @@ class FilterConfig(Config):
     min_similarity: float | None = Field(None, gt=0, le=1)
     """Least Tanimoto similarity to the lead (Morgan radius 2, 2,048 bits); 0.4 if there is a lead."""
     scaffold: str | None = None
-    """SMILES whose marks ``[*:1]``, ``[*:2]`` ... say where it may grow; molecules must keep it, and grow there only."""
+    """SMILES whose marks ``[*:1]``, ``[*:2]`` ... say where it may grow; molecules must keep it and grow there only."""
 
     @field_validator("require", "forbid")
     @classmethod

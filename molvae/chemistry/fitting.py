@@ -1,8 +1,8 @@
 """Candidates that are made to fit: around a lead, on a scaffold.
 
-What does not fit is not thrown away. A substituent of it replaces one of a molecule that does fit: of the scaffold as it
-stands in a good candidate, or of the lead. So what the model decodes, or a genetic algorithm breeds, keeps deciding what
-is tried, and every candidate keeps what it must keep.
+What does not fit is not thrown away. A substituent of it replaces one of a molecule that does fit: of the scaffold as
+it stands in a good candidate, or of the lead. So what the model decodes, or a genetic algorithm breeds, keeps deciding
+what is tried, and every candidate keeps what it must keep.
 """
 
 import functools

@@ -125,7 +125,7 @@ class Scaffold:
         return self.graft(pieces)
 
     def _growths(self, mol: Chem.Mol) -> Iterator[tuple[set[int], dict[int, tuple[int, int]]]]:
-        """Ways in which the scaffold lies in a molecule: its atoms, and the bond (inner, outer) of each mark that grows."""
+        """Ways in which the scaffold lies in a molecule: its atoms, and the bond (inner, outer) of each grown mark."""
         for match in mol.GetSubstructMatches(self.core, uniquify=False, useChirality=True, maxMatches=_MAX_MATCHES):
             growth = self._growth(mol, match)
             if growth is not None and self._same_configuration(mol, growth):

@@ -69,8 +69,8 @@ def fitting_sentence(campaign: Campaign) -> str:
         return ""
     percent = 100 * share["fit"] / share["proposals"]
     return (
-        f"{share['fit']} of {share['proposals']} proposals ({percent:.1f} %) {fitting.what}; {share['made']} of them were"
-        " made to, the others came so"
+        f"{share['fit']} of {share['proposals']} proposals ({percent:.1f} %) {fitting.what}; {share['made']} of them"
+        " were made to, the others came so"
     )
 
 

@@ -66,9 +66,9 @@ def select_start(
 ) -> Start:
     """Draw what a campaign begins with, and a pool for screening, from what the user gave.
 
-    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over. Where candidates must
-    be like something (a lead, a scaffold), what is like that from the beginning comes first, then rows that fit, then
-    candidates made of rows that do not, until there are as many as the settings say; so that no more than 20,000 rows are
+    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over. Where candidates
+    must be like something (a lead, a scaffold), what is like that from the beginning comes first, then rows that fit,
+    then candidates made of rows that do not, until there are as many as the settings say; no more than 20,000 rows are
     looked at. If the rows were measured in a laboratory, nothing is made.
 
     Args:

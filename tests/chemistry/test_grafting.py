@@ -27,7 +27,7 @@ def test_both_sides_of_every_chain_bond():
 
 
 def test_a_small_molecule_is_a_substituent_itself():
-    assert texts(opened(molecule("c1cc[nH]c1"))) == ["*c1ccc[nH]1", "*c1cc[nH]c1", "*n1cccc1"]
+    assert texts(opened(molecule("c1cc[nH]c1"))) == ["*c1cc[nH]c1", "*c1ccc[nH]1", "*n1cccc1"]
     assert texts(substituents(molecule("CCO"))) == sorted(["*C", "*CO", "*CC", "*O", "*CCO", "*C(C)O", "*OCC"])
     large = substituents(molecule("c1ccc(-c2ccc(-c3ccccc3)cc2)cc1"))  # 18 heavy atoms: only what is cut off counts
     assert texts(large) == ["*c1ccc(-c2ccccc2)cc1", "*c1ccccc1"]

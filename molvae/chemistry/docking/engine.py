@@ -51,8 +51,8 @@ def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
 def dock(receptor: Receptor, config: DockingConfig, smiles: str) -> Chem.Mol:
     """The best pose of a ligand, from the cache if it was docked before.
 
-    Its properties: ``affinity`` in kcal/mol, ``smiles``, ``docked`` (SMILES of what was docked, with its protonation and
-    the configuration of every stereocentre), ``exhaustiveness`` and ``seconds``.
+    Its properties: ``affinity`` in kcal/mol, ``smiles``, ``docked`` (SMILES of what was docked, with its protonation
+    and the configuration of every stereocentre), ``exhaustiveness`` and ``seconds``.
 
     Raises:
         InputError: the ligand cannot be prepared or docked.

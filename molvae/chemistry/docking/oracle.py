@@ -117,6 +117,7 @@ class DockingOracle:
         state = "as drawn" if config.ph is None else f"the most probable one at pH {config.ph:g} (Dimorphite-DL)"
         size = " x ".join(f"{edge:g}" for edge in self.receptor.size)
         return (
-            f"AutoDock Vina, scoring function {config.scoring}, exhaustiveness {config.exhaustiveness}, seed {config.seed},"
-            f" rigid receptor, box of {size} A; one ETKDG conformer to begin with, protonation state {state}."
+            f"AutoDock Vina, scoring function {config.scoring}, exhaustiveness {config.exhaustiveness},"
+            f" seed {config.seed}, rigid receptor, box of {size} A; one ETKDG conformer to begin with, protonation state"
+            f" {state}."
         )

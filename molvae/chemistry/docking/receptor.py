@@ -54,7 +54,8 @@ def find_receptor(name: str, config: DockingConfig) -> Receptor:
     if not inside.all(1).any():
         raise OracleError(
             f"no atom of {path} lies in the box or within {_NEAR:g} A of it (center {_numbers(center)}, size"
-            f" {_numbers(size)}; the receptor spans {_numbers(atoms.min(0))} to {_numbers(atoms.max(0))}): correct the box"
+            f" {_numbers(size)}; the receptor spans {_numbers(atoms.min(0))} to {_numbers(atoms.max(0))}):"
+            " correct the box"
         )
     return Receptor(str(path.absolute()), hashlib.sha256(path.read_bytes()).hexdigest(), center, size)
 
@@ -110,8 +111,8 @@ def _checked(path: Path) -> Path:
         raise OracleError(f"{path} is not a file: a receptor is a .pdbqt file")
     if path.suffix.lower() != ".pdbqt":
         raise OracleError(
-            f"{path} is not a .pdbqt file: prepare the receptor with meeko's mk_prepare_receptor.py, which adds hydrogens,"
-            " charges and atom types"
+            f"{path} is not a .pdbqt file: prepare the receptor with meeko's mk_prepare_receptor.py, which adds"
+            " hydrogens, charges and atom types"
         )
     if path.stat().st_size > _LARGEST:
         raise OracleError(f"{path} is larger than {_LARGEST // 10**6} MB: is it a receptor?")
@@ -131,8 +132,8 @@ def _dockstring_target(name: str) -> tuple[Path, Path]:
     spec = importlib.util.find_spec("dockstring")
     if spec is None or not spec.submodule_search_locations:
         raise OracleError(
-            f"no such receptor: {abbreviate(name)!r} is no .pdbqt file, and the targets of dockstring are not here: name a"
-            " file, or 'pip install --no-deps dockstring' for its 58 targets"
+            f"no such receptor: {abbreviate(name)!r} is no .pdbqt file, and the targets of dockstring are not here:"
+            " name a file, or 'pip install --no-deps dockstring' for its 58 targets"
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / "resources" / "targets"
     names = sorted(path.name.removesuffix("_target.pdbqt") for path in folder.glob("*_target.pdbqt"))

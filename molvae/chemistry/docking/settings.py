@@ -24,7 +24,7 @@ class DockingConfig(Config):
     size: tuple[Edge, Edge, Edge] | None = None
     """Edges of the box, angstrom."""
     box: str | None = None
-    """File in the format of Vina's configuration, with ``center_x = ...`` to ``size_z = ...``; other lines are ignored."""
+    """File in the format of Vina's configuration, ``center_x = ...`` to ``size_z = ...``; other lines are ignored."""
     reference: str | None = None
     """File of a bound ligand (.sdf, .mol or .pdb), around which the box lies."""
     padding: float = Field(6.0, ge=0, le=20)
@@ -42,7 +42,7 @@ class DockingConfig(Config):
     spacing: float = Field(0.375, ge=0.1, le=1)
     """Of the grid of the maps, angstrom."""
     cores: int = Field(1, ge=1, le=1024)
-    """Of each ligand; more than the exhaustiveness are of no use. Ligands side by side (``num_workers``) use cores better."""
+    """Of each ligand; more than the exhaustiveness are of no use. ``num_workers`` ligands side by side use them better."""
     seed: int = Field(1, ge=1, lt=2**31)
     """Of the conformer and of the search, the same for every ligand: a score is a function of the molecule."""
 

@@ -31,7 +31,8 @@ def _line(atom: Chem.Atom) -> str:
     info = atom.GetPDBResidueInfo()
     at = atom.GetOwningMol().GetConformer().GetAtomPosition(atom.GetIdx())
     return (
-        f"ATOM  {atom.GetIdx() + 1:>5} {info.GetName():<4.4} {info.GetResidueName():>3} A{info.GetResidueNumber():>4}    "
+        f"ATOM  {atom.GetIdx() + 1:>5} {info.GetName():<4.4} {info.GetResidueName():>3} A{info.GetResidueNumber():>4}"
+        "    "
         f"{at.x:8.3f}{at.y:8.3f}{at.z:8.3f}  1.00  0.00    {atom.GetDoubleProp('_GasteigerCharge'):6.3f}"
         f" {kinds[atom.GetAtomicNum()]}\n"
     )

@@ -50,7 +50,7 @@ def test_poses_are_kept_under_all_that_they_depend_on(receptor):
 
 
 def test_what_vina_has_no_type_for_is_refused_with_its_words(receptor):
-    with pytest.raises(InputError, match="Vina cannot dock the ligand: .*Atom type B is not a valid"):
+    with pytest.raises(InputError, match=r"Vina cannot dock the ligand: .*Atom type B is not a valid"):
         dock(find_receptor(str(receptor), CHEAP), CHEAP, "OB(O)c1ccccc1")
 
 
@@ -62,5 +62,5 @@ def test_stereochemistry_that_was_left_open_is_told(receptor):
 def test_a_receptor_that_vina_cannot_read_shows_before_the_first_ligand(receptor):
     text = receptor.read_text().splitlines(keepends=True)
     receptor.write_text("".join([text[0][:77] + "Xx\n", *text[1:]]))
-    with pytest.raises(OracleError, match="does not work: .*Xx"):
+    with pytest.raises(OracleError, match=r"does not work: .*Xx"):
         check_engine(find_receptor(str(receptor), CHEAP), CHEAP)

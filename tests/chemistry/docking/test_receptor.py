@@ -92,7 +92,7 @@ def test_targets_of_dockstring_are_files_of_that_package(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
     found = find_receptor("PEP1", DockingConfig())
     assert found.path == str(targets / "PEP1_target.pdbqt") and found.size == (20, 20, 20)
-    with pytest.raises(OracleError, match="neither a .pdbqt file nor a target of dockstring: did you mean PEP1"):
+    with pytest.raises(OracleError, match=r"neither a .pdbqt file nor a target of dockstring: did you mean PEP1"):
         find_receptor("pep2", DockingConfig())
 
 
