@@ -66,13 +66,11 @@ class Filters(Protocol):
 
 
 class Evolution(Protocol):
-    """A genetic algorithm over items, as ask and tell; its state is JSON.
+    """A genetic algorithm over items, as ask and tell; its state is JSON."""
 
-    Attributes:
-        made_to_fit: what was asked for in this process and was made to fit; for the record.
-    """
-
-    made_to_fit: Collection[Any]
+    @property
+    def made_to_fit(self) -> Collection[Any]:
+        """What was asked for in this process and was made to fit; for the record."""
 
     def tell(self, items: Sequence[Any], scores: Sequence[float]) -> None: ...
     def ask(self, count: int) -> Sequence[Any]: ...

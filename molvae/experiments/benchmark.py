@@ -82,7 +82,7 @@ class BenchmarkRecipe(SearchRecipe):
             self.benchmark, self.model, start, folder, context.device, context.workers, context.progress
         )
         save_panels(folder, panels(rows))
-        table = rows.drop(columns=["curve", "best molecules"])
+        table = rows.drop(columns=["curve", "best molecules", "best scores"])
         write_text(folder / "table.csv", table.to_csv(index=False))
         means = table.groupby(["objective", "strategy"], sort=False)[list(_SHOWN)].mean()
         text = means.to_string(float_format="{:.3f}".format)
@@ -181,6 +181,7 @@ def _run_campaign(
         **quality_of_best(best.head(DRAWN).tolist()),
         "best molecule": best.iloc[0],
         "best molecules": best.head(DRAWN).tolist(),
+        "best scores": table["score"].head(DRAWN).tolist(),
     }
 
 

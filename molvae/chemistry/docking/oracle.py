@@ -118,6 +118,6 @@ class DockingOracle:
         size = " x ".join(f"{edge:g}" for edge in self.receptor.size)
         return (
             f"AutoDock Vina, scoring function {config.scoring}, exhaustiveness {config.exhaustiveness},"
-            f" seed {config.seed}, rigid receptor, box of {size} A; one ETKDG conformer to begin with, protonation state"
-            f" {state}."
+            f" seed {config.seed}, rigid receptor, box of {size} A; one ETKDG conformer to begin with, protonation"
+            f" state {state}."
         )

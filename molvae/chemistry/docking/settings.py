@@ -42,7 +42,7 @@ class DockingConfig(Config):
     spacing: float = Field(0.375, ge=0.1, le=1)
     """Of the grid of the maps, angstrom."""
     cores: int = Field(1, ge=1, le=1024)
-    """Of each ligand; more than the exhaustiveness are of no use. ``num_workers`` ligands side by side use them better."""
+    """Of each ligand; more than the exhaustiveness are of no use; ``num_workers`` ligands side by side are."""
     seed: int = Field(1, ge=1, lt=2**31)
     """Of the conformer and of the search, the same for every ligand: a score is a function of the molecule."""
 

@@ -120,7 +120,7 @@ class _FunctionScorer(Scorer):
             self._executor = self._open_executor()
         executor = self._executor
 
-        def submit(index: int) -> Future[tuple[dict[str, float], float]]:
+        def submit(index: int) -> Future[tuple[Mapping[str, float], float]]:
             return executor.submit(_timed, self._function, smiles[index])
 
         try:
