@@ -111,10 +111,10 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         f"table-{number}",
         "table",
         objective,
-        f"{Objective.parse(objective, domain=MOLECULES, other_names=True)}. Mean over seeds, in brackets the 95 % bootstrap interval of"
-        f" the mean; diversity of the best {TOP}; of the best {DRAWN} of a seed the share with structural alerts"
-        " (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call without"
-        " the oracle's own.",
+        f"{Objective.parse(objective, domain=MOLECULES, other_names=True)}. Mean over seeds, in brackets the 95 %"
+        f" bootstrap interval of the mean; diversity of the best {TOP}; of the best {DRAWN} of a seed the share with"
+        " structural alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds"
+        " per call without the oracle's own.",
         frame=pd.DataFrame(lines),
     )
 
