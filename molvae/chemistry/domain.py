@@ -13,7 +13,6 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.filters import FilterConfig, Filters
-from molvae.chemistry.fitting import Fitting
 from molvae.chemistry.genetic import GraphGA
 from molvae.chemistry.io import read_molecules, write_molecules
 from molvae.chemistry.molecule import Molecule
@@ -51,7 +50,7 @@ class MoleculeDomain:
     def filters(self, settings: FilterConfig) -> Filters:
         return Filters(settings)
 
-    def evolution(self, population_size: int, seed: int, fitting: Fitting | None = None) -> GraphGA:
+    def evolution(self, population_size: int, seed: int, fitting: Any = None) -> GraphGA:
         return GraphGA(population_size, random.Random(seed), fitting=fitting)
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:

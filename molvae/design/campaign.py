@@ -177,7 +177,11 @@ class Campaign:
             # the weights decide whether it is the same model, wherever they lie by now
             name = before.get("model", model.name)
             settings = {**before, **(origin or {}), "model": name, "campaign": config.model_dump(mode="json")}
-            facts = {"model": model.fingerprint(), "domain": domain.name, "start": self.start.checksum()}
+            facts: dict[str, Any] = {
+                "model": model.fingerprint(),
+                "domain": domain.name,
+                "start": self.start.checksum(),
+            }
             if isinstance(self.scorer, NamedScorer):
                 facts["oracle"] = self.scorer.oracle.facts
             open_run_folder(folder, "design", settings, config.seed, facts)

@@ -358,7 +358,7 @@ def parse_oracle(
     if re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
         return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
     raise ConfigError(
-        f"an oracle is 'module:function', 'command: program argument ...' or 'dock:RECEPTOR', not {text!r}; "
+        f"an oracle is 'module:function' or 'command: program argument ...' (or 'dock:RECEPTOR'), not {text!r}; "
         "a file my_oracle.py in the current folder is named 'my_oracle:function', without .py"
     )
 
