@@ -31,6 +31,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
+_STARTUP = 900.0  # seconds in which a worker must be ready: maps of a large box take long on a busy machine
 LARGEST_SCORE = 1e30  # beyond, squares and sums of scores overflow in single precision
 
 
@@ -238,9 +239,8 @@ class NamedScorer(_FunctionScorer):
     ) -> None:
         check_names(oracle, objective)
         self.oracle, self._settings = oracle, (objective, num_workers, timeout)
-        super().__init__(
-            oracle, objective, functools.partial(WorkerPool, num_workers, timeout, oracle.prepare), num_workers
-        )
+        open_executor = functools.partial(WorkerPool, num_workers, timeout, oracle.prepare, startup_timeout=_STARTUP)
+        super().__init__(oracle, objective, open_executor, num_workers)
 
     def full(self) -> "NamedScorer":
         """The scorer at full fidelity, see :meth:`~molvae.design.oracle.named.NamedOracle.full`."""
