@@ -68,8 +68,8 @@ class MoleculeDomain:
     def filters(self, settings: FilterConfig) -> Filters:
         return Filters(settings)
 
-    def evolution(self, population_size: int, seed: int) -> GraphGA:
-        return GraphGA(population_size, random.Random(seed))
+    def evolution(self, population_size: int, seed: int, fitting: Any = None) -> GraphGA:
+        return GraphGA(population_size, random.Random(seed), fitting=fitting)
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
         """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""

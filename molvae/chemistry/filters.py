@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from rdkit import Chem, rdBase
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
+from molvae.chemistry.fitting import Around, Fitting
 from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.properties import compute
-from molvae.errors import abbreviate
+from molvae.chemistry.scaffold import Scaffold
+from molvae.chemistry.targets import MOLECULES as DRUGS
+from molvae.errors import InputError, abbreviate
 from molvae.run.config import Config
 
 AlertCatalog = Literal["PAINS", "BRENK", "NIH", "CHEMBL"]
+_MIN_SIMILARITY = 0.4
 _RULE_OF_FIVE = {"MW": 500.0, "logP": 5.0, "HBD": 5.0, "HBA": 10.0}  # Lipinski et al. 1997
 
 
@@ -42,6 +46,12 @@ class FilterConfig(Config):
     """SMARTS that a molecule must contain, all of them."""
     forbid: tuple[str, ...] = ()
     """SMARTS that a molecule must not contain."""
+    lead: str | None = None
+    """SMILES of a molecule around which is searched, or a drug that is known by name."""
+    min_similarity: float | None = Field(None, gt=0, le=1)
+    """Least Tanimoto similarity to the lead (Morgan radius 2, 2,048 bits); 0.4 if there is a lead."""
+    scaffold: str | None = None
+    """SMILES whose marks ``[*:1]``, ``[*:2]`` ... say where it may grow; molecules must keep it and grow there only."""
 
     @field_validator("require", "forbid")
     @classmethod
@@ -52,6 +62,40 @@ class FilterConfig(Config):
             if not valid:
                 raise ValueError(f"{abbreviate(pattern)!r} is not a valid SMARTS pattern")
         return patterns
+
+    @field_validator("lead", "scaffold")
+    @classmethod
+    def _smiles(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is not None:
+            try:
+                _lead(text) if info.field_name == "lead" else Scaffold.parse(text)
+            except InputError as error:
+                raise ValueError(str(error)) from None
+        return text
+
+    @model_validator(mode="after")
+    def _lead_fits(self) -> Self:
+        if self.lead is None and self.min_similarity is not None:
+            raise ValueError("min_similarity is to a lead: give one, or leave it out")
+        around = self.around()
+        if around is not None and around.lead is not None and (reasons := Filters(self).reasons(around.lead)):
+            raise ValueError(f"the lead itself would be refused: {'; '.join(reasons)}")
+        return self
+
+    def around(self) -> Around | None:
+        """What molecules are to be like, if it is said."""
+        if self.lead is None and self.scaffold is None:
+            return None
+        lead = None if self.lead is None else _lead(self.lead)
+        scaffold = None if self.scaffold is None else Scaffold.parse(self.scaffold)
+        return Around(lead, _MIN_SIMILARITY if self.min_similarity is None else self.min_similarity, scaffold)
+
+
+def _lead(text: str) -> Molecule:
+    molecule, reason = Molecule.parse(DRUGS.get(text.lower(), text))
+    if molecule is None:
+        raise InputError(f"the lead {abbreviate(text)!r} is neither a molecule ({reason}) nor a drug known by name")
+    return molecule
 
 
 class Filters:
@@ -68,6 +112,12 @@ class Filters:
         self._require = [(text, Chem.MolFromSmarts(text)) for text in self.config.require]
         self._forbid = [(text, Chem.MolFromSmarts(text)) for text in self.config.forbid]
         self._allowed = set(self.config.allowed_elements)
+        self._around = self.config.around()
+
+    @property
+    def fitting(self) -> Fitting | None:
+        """What makes molecules fit, if they are to be around a lead or on a scaffold."""
+        return None if self._around is None else Fitting(self._around, lambda molecule: not self.reasons(molecule))
 
     def reasons(self, molecule: Molecule) -> list[str]:
         """Why a molecule is refused; empty if it passes."""
@@ -95,6 +145,8 @@ class Filters:
             reasons.append("more than one violation of the rule of five")
         reasons += [f"lacks {text}" for text, pattern in self._require if not mol.HasSubstructMatch(pattern)]
         reasons += [f"contains {text}" for text, pattern in self._forbid if mol.HasSubstructMatch(pattern)]
+        if self._around is not None:
+            reasons += self._around.reasons(mol)
         if config.refuse_alerts:
             reasons += [f"alert {alert}" for alert in self.alerts(molecule, config.refuse_alerts)]
         return reasons

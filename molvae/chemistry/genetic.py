@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 
+from molvae.chemistry.fitting import Fitting
 from molvae.chemistry.molecule import Molecule
 
 _MAX_ATOMS = 50
 _TRIES = 10
+_BUILT_ON = 20  # best molecules that children are made to fit on
 _ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
 _NOT_RING_BOND = Chem.MolFromSmarts("[*]-;!@[*]")
 _UNWANTED = tuple(
@@ -69,9 +71,14 @@ class GraphGA:
         population_size: how many of the best molecules are parents.
         mutation_rate: probability that a child is mutated.
         rng: all randomness.
+        fitting: children that do not fit are made to, on the best of the population.
     """
 
-    def __init__(self, population_size: int, rng: random.Random, mutation_rate: float = 0.5) -> None:
+    def __init__(
+        self, population_size: int, rng: random.Random, mutation_rate: float = 0.5, fitting: Fitting | None = None
+    ) -> None:
+        self.fitting = fitting
+        self.made_to_fit: set[Molecule] = set()
         self.population_size, self.mutation_rate, self.rng = population_size, mutation_rate, rng
         self.population: list[tuple[float, Molecule]] = []
         self.seen: set[str] = set()
@@ -104,7 +111,13 @@ class GraphGA:
         child = crossover(first, second, self.rng) or first
         if self.rng.random() < self.mutation_rate or child is first:
             child = mutate(child, self.rng)
-        return None if child is None else Molecule.from_mol(child)
+        molecule = None if child is None else Molecule.from_mol(child)
+        if self.fitting is None or molecule is None or self.fitting.fits(molecule):
+            return molecule
+        best = [parent for _, parent in self.population[:_BUILT_ON]]
+        made = self.fitting.fit(molecule, best, self.rng.getrandbits(32))
+        self.made_to_fit |= set() if made is None else {made}
+        return made
 
     def _parent(self) -> Chem.Mol:
         """By rank: the best is chosen most often, the last of the population hardly ever."""

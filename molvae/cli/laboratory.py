@@ -34,6 +34,9 @@ def suggest(
     cluster_similarity: options.ClusterSimilarity = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
+    lead: options.Lead = None,
+    min_similarity: options.MinSimilarity = None,
+    scaffold: options.ScaffoldToKeep = None,
     model: Annotated[
         str | None, typer.Option("-m", "--model", help=f"Shipped model or model folder (first call; {SEARCH_MODEL}).")
     ] = None,
@@ -53,7 +56,9 @@ def suggest(
 
     settings = {name: value for name, value in (("direction", direction), ("seed", seed)) if value is not None}
     settings |= options.given(preselect=objective)
-    settings |= options.filters_given(require, forbid)
+    settings |= options.filters_given(
+        require=require, forbid=forbid, lead=lead, min_similarity=min_similarity, scaffold=scaffold
+    )
     settings |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
     options.write(suggest_molecules(folder, number, input, smiles_column, settings, model, device), output)
 

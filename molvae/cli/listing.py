@@ -17,7 +17,8 @@ Row = dict[str, str]
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="models, properties, objectives, strategies, data, filters, kinds or studies.")
+        str,
+        typer.Argument(help="models, properties, objectives, strategies, oracles, data, filters, kinds or studies."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False,
 ) -> None:
@@ -78,6 +79,13 @@ def strategies() -> list[Row]:
     return _described(STRATEGIES.descriptions)
 
 
+def oracles() -> list[Row]:
+    """Oracles by name, as in --oracle dock:RECEPTOR."""
+    from molvae.design.oracle.named import ORACLES
+
+    return _described(ORACLES.descriptions)
+
+
 def data() -> list[Row]:
     """Data sets by name."""
     from molvae.experiments.data import DATASETS
@@ -120,5 +128,5 @@ def _described(descriptions: Mapping[Any, str]) -> list[Row]:
 
 
 _LISTS: dict[str, Callable[[], list[Row]]] = {
-    rows.__name__: rows for rows in (models, properties, objectives, strategies, data, filters, kinds, studies)
+    rows.__name__: rows for rows in (models, properties, objectives, strategies, oracles, data, filters, kinds, studies)
 }

@@ -52,6 +52,14 @@ ClusterSimilarity = Annotated[
     float | None, typer.Option("--cluster-similarity", help="Tanimoto from which molecules are one cluster (0.5).")
 ]
 
+Lead = Annotated[str | None, typer.Option(help="SMILES of a lead, or a drug's name: search around it.")]
+MinSimilarity = Annotated[
+    float | None, typer.Option(help="Least Tanimoto similarity to the lead, Morgan radius 2 (0.4).")
+]
+ScaffoldToKeep = Annotated[
+    str | None, typer.Option("--scaffold", help="SMILES to keep, grown at its marks only: 'c1ccc([*:1])cc1[*:2]'.")
+]
+
 
 def new_app(help: str | None = None) -> typer.Typer:
     """A group of commands that lets errors through to :func:`molvae.cli.main`."""
@@ -102,9 +110,9 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None and value is not False and value != []}
 
 
-def filters_given(require: list[str] | None, forbid: list[str] | None) -> Mapping[str, Any]:
+def filters_given(**filters: Any) -> Mapping[str, Any]:
     """The setting ``filters`` of a campaign, if there is something to filter."""
-    return given(filters=given(require=require, forbid=forbid) or None)
+    return given(filters=given(**filters) or None)
 
 
 def diversity_given(

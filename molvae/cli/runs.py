@@ -17,7 +17,15 @@ def design(
     input: options.Data = None,
     objective: Annotated[str | None, typer.Option(help='Formula over properties (default "5*QED - SAS").')] = None,
     direction: Annotated[str | None, typer.Option(help="max or min.")] = None,
-    oracle: Annotated[str | None, typer.Option(help="'module:function' or 'command: program arguments'.")] = None,
+    oracle: Annotated[
+        str | None, typer.Option(help="'module:function', 'command: program arguments' or 'dock:RECEPTOR'.")
+    ] = None,
+    oracle_settings: Annotated[
+        Path | None, typer.Option(help="Settings of the oracle (TOML), such as the box to dock in.")
+    ] = None,
+    confirm: Annotated[
+        int | None, typer.Option(min=1, help="Score so many of the best once more at full fidelity.")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for one answer of a custom oracle.")] = None,
     budget: Annotated[
         int | None,
@@ -34,6 +42,9 @@ def design(
     baselines: Annotated[str | None, typer.Option(help="Strategies to run beside it, e.g. random,screening.")] = None,
     require: options.Require = None,
     forbid: options.Forbid = None,
+    lead: options.Lead = None,
+    min_similarity: options.MinSimilarity = None,
+    scaffold: options.ScaffoldToKeep = None,
     require_novel: Annotated[bool, typer.Option(help="Refuse molecules of the training set.")] = False,
     per_scaffold: options.PerScaffold = None,
     per_cluster: options.PerCluster = None,
@@ -49,6 +60,7 @@ def design(
 ) -> None:
     """Find molecules with a high objective. Without -i, it starts from RDKit's NCI compounds."""
     from molvae.experiments.design import DesignRecipe
+    from molvae.run.config import read_toml
 
     if timeout is not None and oracle is None:
         raise ConfigError("--timeout is for an oracle of your own: give one with --oracle, or leave it out")
@@ -56,6 +68,8 @@ def design(
         objective=objective,
         direction=direction,
         oracle=oracle,
+        oracle_settings=None if oracle_settings is None else read_toml(oracle_settings),
+        confirm=confirm,
         timeout=timeout,
         budget=budget,
         batch=batch,
@@ -65,8 +79,11 @@ def design(
         baselines=None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
         require_novel=require_novel,
     )
-    campaign |= {**options.filters_given(require, forbid), **({} if seed is None else {"seed": seed})}
+    campaign |= options.filters_given(
+        require=require, forbid=forbid, lead=lead, min_similarity=min_similarity, scaffold=scaffold
+    )
     campaign |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
+    campaign |= {} if seed is None else {"seed": seed}
     recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
     options.execute(recipe, output, device, num_workers, mirror, quiet)
 

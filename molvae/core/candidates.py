@@ -29,11 +29,13 @@ class Candidate:
         item: what it is.
         votes: number of decodings that gave it.
         log_prob: the largest log p(x|z) among them, in nats.
+        fitted: it is not what was decoded or bred, but was made of that, to be like what is searched.
     """
 
     item: Item
     votes: int = 1
     log_prob: float = float("nan")
+    fitted: bool = False
 
 
 @dataclass(frozen=True)

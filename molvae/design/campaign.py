@@ -20,8 +20,9 @@ import pandas as pd
 from molvae.design.diversity import Selection
 from molvae.design.latent_space import LatentSpace, load_searchable
 from molvae.design.objective import Objective, formula_values
+from molvae.design.oracle.named import NamedOracle, named_oracle
 from molvae.design.oracle.oracle import Oracle
-from molvae.design.oracle.scorers import CallableScorer, PropertyScorer, Scorer, parse_oracle
+from molvae.design.oracle.scorers import CallableScorer, NamedScorer, PropertyScorer, Scorer, parse_oracle
 from molvae.design.protocols import Domain, Model
 from molvae.design.settings import CampaignConfig
 from molvae.design.start import Start, select_start
@@ -34,9 +35,12 @@ from molvae.run.folder import CONFIG, new_run_name, open_run_folder, read_run
 from molvae.run.progress import Event, Progress, on_stderr
 
 STORE = "campaign.sqlite"
+CONFIRMED = "confirmed.sqlite"  # what was scored once more at full fidelity
 _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
+MADE_TO_FIT = "made to fit"  # noted on a valid candidate that was not decoded or bred as it is
 TOLD = "told"  # origin of what was scored without having been asked for
 _OVERSAMPLE = 3  # times as many proposals are asked for as are taken, where not all of them may be
+_BUILT_ON = 20  # best items that candidates are made to fit on
 _MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
@@ -57,7 +61,8 @@ class Campaign:
             the others are the pool of the screening baseline.
         budget: oracle calls in all, those of the start included.
         folder: run folder; default ``runs/design-<date>-<time>``.
-        oracle: ``module:function``, ``command: ...``, or a Python callable text -> float; default: the objective.
+        oracle: ``module:function``, ``command: ...``, ``dock:...``, or a Python callable text -> float; default: the
+            objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
         progress: told how far it has come.
         workers: processes for scoring; 0: as the settings say.
@@ -151,7 +156,9 @@ class Campaign:
         self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
-        self.space = LatentSpace(model, self.objective, config.n_decodings, config.temperature, config.seed)
+        self.space = LatentSpace(
+            model, self.objective, config.n_decodings, config.temperature, config.seed, filters.fitting
+        )
         begun = (folder / CONFIG).exists()
         if isinstance(start, Start):
             self.start = start
@@ -180,6 +187,8 @@ class Campaign:
             }
             if files := self._files_behind():
                 facts["files"] = files
+            if isinstance(self.scorer, NamedScorer):
+                facts["oracle"] = self.scorer.oracle.facts
             open_run_folder(folder, "design", settings, config.seed, facts)
             self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
@@ -209,7 +218,7 @@ class Campaign:
     # --- running ------------------------------------------------------------------------------------------------
 
     def run(self) -> pd.DataFrame:
-        """Spend the budget; returns :meth:`results`.
+        """Spend the budget, then confirm the best if the settings say so; returns :meth:`results`.
 
         Raises:
             OracleError: the oracle cannot be called at all; everything paid for is stored.
@@ -217,7 +226,37 @@ class Campaign:
         while not self.finished:
             self.advance()
             self._report()
+        self.confirm()
         return self.results()
+
+    def confirm(self) -> pd.DataFrame:
+        """Score the best ``config.confirm`` once more at full fidelity; what was confirmed before is not paid again.
+
+        Returns:
+            As :meth:`results`, of these alone, by their full score.
+        """
+        number = self.config.confirm
+        if number is None:
+            return self.results().head(0)
+        assert isinstance(self.scorer, NamedScorer), "settings with confirm are refused without such an oracle"
+        cheap = self.store.evaluations().dropna(subset=["score"])
+        order = (self.oracle.sign * cheap["score"]).sort_values(ascending=False, kind="stable").index[:number]
+        items = [self._item_of(text) for text in cheap.loc[order, self.domain.column]]
+        with CampaignStore(self.folder / CONFIRMED, column=self.domain.column) as store:
+            known = {answer.identity for answer in store.answers()}
+            if due := [item for item in items if item.identity not in known]:
+                self._confirm(due, store)
+            return self._table(store)
+
+    def _confirm(self, due: Sequence[Any], store: CampaignStore) -> None:
+        assert isinstance(self.scorer, NamedScorer)
+        with self.scorer.full() as scorer:
+            oracle = Oracle(scorer, store, len(store.answers()) + len(due), self.oracle.sign)
+            side_by_side = max(1, self.workers or self.config.num_workers)
+            for done in range(0, len(due), side_by_side):
+                self.progress(Event("confirming", done, len(due), "at full fidelity"))
+                oracle.evaluate(due[done : done + side_by_side], "confirmed", 0)
+        self.progress(Event("confirming", len(due), len(due), "at full fidelity", ended=True))
 
     def _report(self) -> None:
         best, done = self.best, self.finished
@@ -352,6 +391,8 @@ class Campaign:
 
     def _propose(self, count: int) -> list[Suggestion]:
         """What the strategy proposes for a batch of ``count``."""
+        if self.space.fitting is not None:
+            self.space.parents = self._parents()
         return self.strategy.propose(count * (_OVERSAMPLE if self._choosy else 1), self.step, self._judge)
 
     def _take(self, suggestions: list[Suggestion], count: int) -> list[CandidateRecord]:
@@ -383,6 +424,12 @@ class Campaign:
         if self._proposed < self.step:
             self._propose(count)
             self._proposed = self.step
+
+    def _parents(self) -> list[Any]:
+        """The best items of the steps before this one, whatever has been answered in it already."""
+        known = [answer for answer in self.oracle.answers_before(self.step) if answer.score is not None]
+        best = sorted(known, key=lambda answer: (-self.oracle.sign * (answer.score or 0.0), answer.call))
+        return [self._item(answer) for answer in best[:_BUILT_ON]]
 
     def _close_if_answered(self) -> None:
         """Close the step if everything that was asked for has been told."""
@@ -434,15 +481,15 @@ class Campaign:
             if status == "valid":
                 chosen.add(item)
                 selection.take(item)
-                return record
+                return replace(record, reason=MADE_TO_FIT) if candidate.fitted else record
             refused = refused or record
         return None if crowded else refused or nothing
 
     def _item(self, record: CandidateRecord | Evaluation) -> Any:
         """What a stored identity stands for."""
-        return self._domain_item(str(record.identity))
+        return self._item_of(str(record.identity))
 
-    def _domain_item(self, identity: str) -> Any:
+    def _item_of(self, identity: str) -> Any:
         if identity not in self._items:
             item, reason = self.domain.parse(identity)
             if item is None:
@@ -457,7 +504,7 @@ class Campaign:
     def _measured_again(self, step: int) -> list[Outcome]:
         """Further measurements told in a step."""
         again = self.oracle.replicates_of(step)
-        return [Outcome(None, self._domain_item(each.identity), self.oracle.sign * each.score) for each in again]
+        return [Outcome(None, self._item_of(each.identity), self.oracle.sign * each.score) for each in again]
 
     def _tell_strategy(self, batch: Sequence[CandidateRecord], step: int) -> None:
         """What became of the candidates of one step, and what was told unasked, from what is stored alone."""
@@ -501,11 +548,20 @@ class Campaign:
 
     def results(self) -> pd.DataFrame:
         """All that was scored, best first: the column of the domain (``smiles``), ``id``, ``score``, the properties,
-        ``status``, ``error``, ``seconds``, ``origin``, ``step``, ``valid``, ``novel``, ``alerts``, and ``call``.
+        ``status``, ``error``, ``seconds``, ``origin``, ``step``, ``valid``, ``novel``, ``alerts``, and ``call``; if the
+        best were confirmed, ``confirmed``, their score at full fidelity.
         """
-        answers = self.store.answers()
-        items = [self._item(answer) for answer in answers]
-        table = self.store.evaluations(expand=True)
+        table = self._table(self.store)
+        if (self.folder / CONFIRMED).is_file():
+            with CampaignStore(self.folder / CONFIRMED, read_only=True) as store:
+                full = {answer.identity: answer.score for answer in store.answers()}
+            scores = [full.get(text) for text in table[self.domain.column]]
+            table.insert(table.columns.get_loc("score") + 1, "confirmed", pd.array(scores, dtype="float64"))
+        return table
+
+    def _table(self, store: CampaignStore) -> pd.DataFrame:
+        items = [self._item(answer) for answer in store.answers()]
+        table = store.evaluations(expand=True)
         table["valid"] = True
         table["novel"] = [self.validator.is_novel(item) for item in items]
         table["alerts"] = [self.validator.alerts(item) for item in items]
@@ -540,11 +596,28 @@ def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle:
         return CallableScorer(oracle, objective)
     if config.oracle is not None and config.oracle.startswith(_CALLABLE):
         raise RunFolderError(f"this campaign was begun with a Python function ({config.oracle}): pass it as oracle=")
+    named = named_oracle(config.oracle or "", config.oracle_settings)
+    if named is not None:
+        _check_named(config, named)
+        return NamedScorer(named, objective, max(1, workers), config.timeout)
+    if config.confirm is not None:
+        raise ConfigError("confirm needs an oracle with a cheap and a full fidelity, such as dock:RECEPTOR")
     if config.oracle is not None:
         return parse_oracle(config.oracle, objective, max(1, workers), config.timeout)
     if objective is None:
         raise ConfigError("a campaign needs an objective, an oracle, or both")
     return PropertyScorer(objective, also=domain.reported, num_workers=workers)
+
+
+def _check_named(config: CampaignConfig, oracle: NamedOracle) -> None:
+    """Refuse settings that contradict an oracle, before anything is started or paid."""
+    if config.objective is None and config.direction == "min":
+        raise ConfigError(
+            f"the score of {config.oracle} is better the larger it is: leave direction out, or give an objective over"
+            f" {', '.join(oracle.names)}"
+        )
+    if config.confirm is not None:
+        oracle.full()
 
 
 def _name_of(function: Any) -> str:

@@ -1,17 +1,17 @@
 """A model's latent space as the search sees it: items to points, points to candidates, a prior guess."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from molvae.core.candidates import PointCandidates
+from molvae.core.candidates import Candidate, PointCandidates
 from molvae.core.pretrained import load_model
 from molvae.design.objective import Objective
-from molvae.design.protocols import Model
+from molvae.design.protocols import Fitting, Model
 from molvae.errors import ConfigError
 from molvae.run.seeds import step_seed
 
@@ -39,6 +39,8 @@ class LatentSpace:
         n_decodings: decodings for each point.
         temperature: of the sampled decodings.
         seed: of the decodings.
+        fitting: what makes candidates fit, if they must be like something, or None.
+        parents: items that fit, best first, which candidates are made to fit on; set before each step.
     """
 
     model: Model
@@ -46,6 +48,8 @@ class LatentSpace:
     n_decodings: int = 8
     temperature: float = 1.0
     seed: int = 0
+    fitting: Fitting | None = None
+    parents: Sequence[Any] = ()
     _cache: dict[Any, Tensor] = field(default_factory=dict, repr=False)
 
     @property
@@ -75,9 +79,25 @@ class LatentSpace:
         self._cache.clear()
 
     def decode(self, z: Tensor, step: int) -> list[PointCandidates]:
-        """Candidates at points (n, D), each with its votes; reproducible from (seed, step)."""
+        """Candidates at points (n, D), each with its votes; reproducible from (seed, step) and the parents.
+
+        Where candidates must fit, those that do come first. Behind them stands one that was made of the most frequent
+        decoding, for a point whose own candidates are known already.
+        """
         seed = step_seed(self.seed, step)
-        return self.model.propose(z.float(), self.n_decodings, seed, self.temperature)
+        points = self.model.propose(z.float(), self.n_decodings, seed, self.temperature)
+        if self.fitting is None:
+            return points
+        return [self._fitted(point, self.fitting, step_seed(seed, row)) for row, point in enumerate(points)]
+
+    def _fitted(self, point: PointCandidates, fitting: Fitting, seed: int) -> PointCandidates:
+        if not point.candidates:
+            return point
+        good = [candidate for candidate in point.candidates if fitting.fits(candidate.item)]
+        made = fitting.fit(point.candidates[0].item, self.parents, seed)
+        if made is not None and self.model.accepts(made) is None:
+            good.append(Candidate(made, votes=0, fitted=True))
+        return replace(point, candidates=tuple(good) or point.candidates)  # what does not fit is refused as such
 
     @property
     def predicted_utility(self) -> Callable[[Tensor], Tensor] | None:

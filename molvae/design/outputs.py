@@ -8,8 +8,9 @@ import pandas as pd
 import torch
 
 from molvae.core.sampling import slerp
-from molvae.design.campaign import Campaign
+from molvae.design.campaign import MADE_TO_FIT, Campaign
 from molvae.design.objective import Objective, formula_values
+from molvae.design.oracle.scorers import NamedScorer
 from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel, save_panels
 from molvae.search.pareto import front, hypervolume
@@ -31,9 +32,96 @@ def write_outputs(campaign: Campaign) -> pd.DataFrame:
     _write_background(campaign)
     if len(good):
         _write_path(campaign, good)
-        if campaign.config.pareto:
-            save_panels(campaign.folder, _front(campaign, good))
+        panels = _front(campaign, good) if campaign.config.pareto else []
+        panels += _of_oracle(campaign, good)
+        panels += _fitting(campaign)
+        if panels:
+            save_panels(campaign.folder, panels)
     return table
+
+
+def fitting_share(campaign: Campaign) -> dict[str, int] | None:
+    """Of the proposals so far, how many there were, and how many fit what candidates must be like.
+
+    Returns:
+        ``proposals``, ``fit`` (of these), ``made`` (of those that fit: not decoded or bred as they are) and ``scored``
+        (proposals that fit and were scored); None if candidates need not be like anything.
+    """
+    fitting = campaign.space.fitting
+    if fitting is None:
+        return None
+    table = campaign.store.candidates()
+    texts = table[campaign.domain.column].where(table["status"] != "invalid")
+    items = [None if text is None or pd.isna(text) else campaign.domain.parse(text)[0] for text in texts]
+    fits = np.array([item is not None and fitting.fits(item) for item in items], dtype=bool)
+    return {
+        "proposals": len(table),
+        "fit": int(fits.sum()),
+        "made": int((fits & (table["reason"] == MADE_TO_FIT).to_numpy(bool)).sum()),
+        "scored": int((fits & (table["status"] == "valid").to_numpy(bool)).sum()),
+    }
+
+
+def fitting_sentence(campaign: Campaign) -> str:
+    """The share of the proposals that fit, in one sentence; empty if nothing need fit."""
+    share, fitting = fitting_share(campaign), campaign.space.fitting
+    if share is None or fitting is None or not share["proposals"]:
+        return ""
+    percent = 100 * share["fit"] / share["proposals"]
+    return (
+        f"{share['fit']} of {share['proposals']} proposals ({percent:.1f} %) {fitting.what}; {share['made']} of them"
+        " were made to, the others came so"
+    )
+
+
+def _fitting(campaign: Campaign) -> list[Panel]:
+    share, fitting = fitting_share(campaign), campaign.space.fitting
+    if share is None or fitting is None:
+        return []
+    names = {
+        "proposals": "proposals",
+        "fit": f"that {fitting.what}",
+        "made": "of these, made to fit: a substituent of what was decoded or bred, on a good candidate",
+        "scored": "of these, scored",
+    }
+    total = max(1, share["proposals"])
+    frame = pd.DataFrame(
+        {"what": list(names.values()), "number": list(share.values()), "%": [100 * n / total for n in share.values()]}
+    )
+    caption = "Proposals that do not fit are refused; what is scored always fits."
+    return [Panel("fitting", "table", "Around what was given", caption, frame=frame)]
+
+
+def _of_oracle(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
+    """What the oracle itself shows of the best, of the confirmed ones where some were."""
+    scorer = campaign.scorer
+    if not isinstance(scorer, NamedScorer):
+        return []
+    if campaign.config.confirm is None:
+        return scorer.oracle.write(good, campaign.folder, scorer.score)
+
+    def score(texts: Sequence[str]) -> object:
+        with scorer.full() as full:
+            return full.score(texts)
+
+    confirmed = campaign.confirm()
+    calls = good.set_index(campaign.domain.column)["call"]  # those of the search, by which the candidates are known
+    confirmed["call"] = confirmed[campaign.domain.column].map(calls)
+    confirmed = confirmed[confirmed["status"] == "ok"]
+    return [*_confirmed(campaign, good), *scorer.oracle.full().write(confirmed, campaign.folder, score)]
+
+
+def _confirmed(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:
+    """The scores of the best, cheap and full, beside each other."""
+    column = campaign.domain.column
+    both = good.dropna(subset=["confirmed"]).sort_values("confirmed", ascending=campaign.oracle.sign < 0, kind="stable")
+    rank = float(both["score"].corr(both["confirmed"], method="spearman")) if len(both) > 2 else np.nan
+    caption = (
+        f"The best {len(both)} by the score of the search, scored once more at full fidelity, beyond the budget. Mean"
+        f" difference {float((both['confirmed'] - both['score']).mean()):+.3f}; rank correlation {rank:.2f}."
+    )
+    frame = both[["confirmed", "score", "call", column]].rename(columns={"score": "of the search"})
+    return [Panel("confirmed", "table", "Confirmed at full fidelity", caption, frame=frame)]
 
 
 def _front(campaign: Campaign, good: pd.DataFrame) -> list[Panel]:

@@ -19,6 +19,29 @@ from molvae.core.distributions import Prior
 from molvae.core.terms import Terms
 
 
+class Fitting(Protocol):
+    """Makes items fit what they must be like, around a lead for example; all of it a function of the arguments."""
+
+    @property
+    def what(self) -> str:
+        """In words, what an item does that fits: ``keep the scaffold c1ccccc1*``."""
+
+    def fits(self, item: Any) -> bool:
+        """Whether an item is like that; the other filters are not asked."""
+
+    def seeds(self) -> Sequence[Any]:
+        """Items that fit from the beginning, such as the lead."""
+
+    def fit(self, item: Any, parents: Sequence[Any], seed: int) -> Any | None:
+        """An acceptable item that has something of one that does not fit, or None.
+
+        Args:
+            item: whose parts are to be used.
+            parents: items that fit, best first; the earlier, the more often they are built on.
+            seed: of all choices.
+        """
+
+
 class Filters(Protocol):
     """Which valid items are acceptable.
 
@@ -27,6 +50,10 @@ class Filters(Protocol):
     """
 
     counted: Sequence[str]
+
+    @property
+    def fitting(self) -> Fitting | None:
+        """What makes items fit, if the settings ask for more than items can be expected to fulfil by chance."""
 
     def reasons(self, item: Any) -> Sequence[str]:
         """Why an item is refused; empty if it passes."""
@@ -40,6 +67,10 @@ class Filters(Protocol):
 
 class Evolution(Protocol):
     """A genetic algorithm over items, as ask and tell; its state is JSON."""
+
+    @property
+    def made_to_fit(self) -> Collection[Any]:
+        """What was asked for in this process and was made to fit; for the record."""
 
     def tell(self, items: Sequence[Any], scores: Sequence[float]) -> None: ...
     def ask(self, count: int) -> Sequence[Any]: ...
@@ -103,8 +134,8 @@ class Domain(Protocol):
     def filters(self, settings: Any) -> Filters:
         """Judges of a campaign, from an instance of ``filter_settings``."""
 
-    def evolution(self, population_size: int, seed: int) -> Evolution:
-        """The genetic algorithm that serves as the baseline."""
+    def evolution(self, population_size: int, seed: int, fitting: Fitting | None = None) -> Evolution:
+        """The genetic algorithm that serves as the baseline; offspring that does not fit is made to."""
 
     def similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> np.ndarray:
         """A positive definite similarity of items, (n, m) in double, ones for equal items (Tanimoto of counts)."""

@@ -35,7 +35,13 @@ class CampaignConfig(Config):
     direction: Literal["max", "min"] = "max"
     """Whether more or less of it is better."""
     oracle: str | None = None
-    """Custom oracle: ``module:function`` or ``command: program argument ...``."""
+    """Custom oracle: ``module:function``, ``command: program argument ...`` or ``dock:RECEPTOR``."""
+    oracle_settings: dict[str, Any] | None = None
+    """Settings of an oracle that has some (:class:`~molvae.chemistry.docking.settings.DockingConfig` of ``dock``)."""
+    confirm: int | None = Field(None, ge=1, le=10_000)
+    """How many of the best are scored once more in the end, at the full fidelity of an oracle that has a cheaper one.
+    These calls come on top of the budget.
+    """
     timeout: float = Field(600.0, gt=0, le=1e7)
     """Seconds for one candidate (function) or one run (command) of a custom oracle."""
     budget: int = Field(500, ge=1, le=1_000_000)

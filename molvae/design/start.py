@@ -11,12 +11,16 @@ import pandas as pd
 
 from molvae.design.diversity import diverse_rows
 from molvae.design.objective import formula_values
-from molvae.design.protocols import Domain, Filters, Model
+from molvae.design.oracle.scorers import LABORATORY
+from molvae.design.protocols import Domain, Filters, Fitting, Model
 from molvae.design.settings import CampaignConfig
 from molvae.design.strategies.registry import STRATEGIES
 from molvae.errors import InputError, RunFolderError
 from molvae.run.files import write_text
+from molvae.run.seeds import step_seed
 
+_MOST_ROWS = 20_000  # looked at where few rows can be expected to fit
+_TRIALS = 20  # candidates made to fit, for each that the campaign begins with
 _MIN_POOL = 1000  # items beside those of the start; the report draws them
 
 
@@ -64,8 +68,11 @@ def select_start(
 ) -> Start:
     """Draw what a campaign begins with, and a pool for screening, from what the user gave.
 
-    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over. What has no score
-    yet is ordered by the setting ``preselect`` instead of drawn, if there is one, and kept diverse by ``diversity``.
+    Rows that are not valid, that the filters refuse, or that the model cannot hold are passed over. Where candidates
+    must be like something (a lead, a scaffold), what is like that from the beginning comes first, then rows that fit,
+    then candidates made of rows that do not, until there are as many as the settings say; no more than 20,000 rows are
+    looked at. If the rows were measured in a laboratory, nothing is made. What has no score yet is then ordered by the
+    setting ``preselect``, if there is one, and kept diverse by ``diversity``.
 
     Args:
         model: of the campaign.
@@ -86,9 +93,16 @@ def select_start(
     texts = [str(text) for text in table]
     # screening never gets through more than the budget; a strategy may ask for a library
     longest = max(_MIN_POOL, config.budget, getattr(STRATEGIES[config.strategy], "pool_size", 0))
+    fitting = filters.fitting
+    measured = config.oracle == LABORATORY and isinstance(start, pd.DataFrame) and "score" in start
+    order = np.random.default_rng([config.seed, 1]).permutation(len(texts))
     chosen: dict[Any, None] = {}
+    refused: list[Any] = []  # items that candidates may be made of
     reasons: list[str] = []
-    for row in np.random.default_rng([config.seed, 1]).permutation(len(texts)):
+    if fitting is not None and not measured:
+        chosen = dict.fromkeys(item for item in fitting.seeds() if model.accepts(item) is None)
+        order = order[:_MOST_ROWS]
+    for row in order:
         if len(chosen) == config.start_size + longest:
             break
         item, reason = domain.parse(texts[row])
@@ -96,13 +110,16 @@ def select_start(
             reason = next(iter(filters.reasons(item)), "") or model.accepts(item) or ""
         if item is None or reason:
             reasons.append(f"row {row + 1}: {reason}")
+            refused += [item] if item is not None else []
         else:
             chosen.setdefault(item)
+    if fitting is not None and not measured:
+        _make_fit(chosen, refused, fitting, model, config)
     if not chosen:
         raise InputError(f"none of the {len(texts)} starting candidates can be used: {'; '.join(reasons[:3])}")
     items = list(chosen)
-    measured = isinstance(start, pd.DataFrame) and "score" in start.columns
-    if measured or not (config.diversity.limited or config.preselect):
+    scored = isinstance(start, pd.DataFrame) and "score" in start.columns
+    if scored or not (config.diversity.limited or config.preselect):
         return Start(items[: config.start_size], items[config.start_size :])
     if formula := config.parsed_preselect(domain):
         value = np.nan_to_num(formula.sign * formula_values([formula], items)[:, 0], nan=-np.inf)
@@ -110,3 +127,16 @@ def select_start(
     first = diverse_rows(items, domain, config.diversity, config.start_size)
     taken = set(first)
     return Start([items[row] for row in first], [item for row, item in enumerate(items) if row not in taken])
+
+
+def _make_fit(
+    chosen: dict[Any, None], refused: Sequence[Any], fitting: Fitting, model: Model, config: CampaignConfig
+) -> None:
+    """Fill up what a campaign begins with by candidates that are made of those that do not fit."""
+    parents = list(fitting.seeds())
+    for number in range(_TRIALS * config.start_size):
+        if len(chosen) >= config.start_size or not refused:
+            return
+        made = fitting.fit(refused[number % len(refused)], parents, step_seed(config.seed, number))
+        if made is not None and model.accepts(made) is None:
+            chosen.setdefault(made)

@@ -12,12 +12,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
@@ -52,15 +52,18 @@ class BenchmarkConfig(Config):
     campaign: CampaignConfig = CampaignConfig()
     """What all campaigns share; objective, strategy and seed are set for each."""
 
-    @field_validator("objectives")
-    @classmethod
-    def _formulas(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        for text in texts:
+    @model_validator(mode="after")
+    def _formulas(self) -> Self:
+        for text in self.objectives:
             try:
-                Objective.parse(text, domain=MOLECULES)
+                self.parsed(text)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
-        return texts
+        return self
+
+    def parsed(self, objective: str) -> Objective:
+        """One of the objectives; beside an oracle of the campaigns it may use the names that the oracle gives."""
+        return Objective.parse(objective, domain=MOLECULES, other_names=self.campaign.oracle is not None)
 
 
 class BenchmarkRecipe(SearchRecipe):
@@ -79,7 +82,7 @@ class BenchmarkRecipe(SearchRecipe):
             self.benchmark, self.model, start, folder, context.device, context.workers, context.progress
         )
         save_panels(folder, panels(rows))
-        table = rows.drop(columns=["curve", "best molecules"])
+        table = rows.drop(columns=["curve", "best molecules", "best scores"])
         write_text(folder / "table.csv", table.to_csv(index=False))
         means = table.groupby(["objective", "strategy"], sort=False)[list(_SHOWN)].mean()
         text = means.to_string(float_format="{:.3f}".format)
@@ -104,7 +107,7 @@ class BenchmarkRun:
 def planned_runs(config: BenchmarkConfig, predicted: Sequence[str]) -> Iterator[BenchmarkRun]:
     """Every campaign that can be run: gradient ascent needs an objective of the properties that are ``predicted``."""
     for objective in config.objectives:
-        needs = set(Objective.parse(objective, domain=MOLECULES).properties)
+        needs = set(config.parsed(objective).properties)
         for strategy in config.strategies:
             if strategy == "gradient" and not needs <= set(predicted):
                 continue
@@ -179,6 +182,7 @@ def _run_campaign(
         **quality_of_best(best.head(DRAWN).tolist()),
         "best molecule": best.iloc[0],
         "best molecules": best.head(DRAWN).tolist(),
+        "best scores": table["score"].head(DRAWN).tolist(),
     }
 
 

@@ -12,11 +12,9 @@ from rdkit.Chem import rdFingerprintGenerator
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.molecule import Molecule
-from molvae.chemistry.tables import score_table
 from molvae.design.diversity import BENCHMARKED, DiversityConfig, diverse_rows
 from molvae.design.objective import Objective
 from molvae.run.panels import Panel
-from molvae.run.progress import silent
 
 TOP = 100
 """Molecules whose diversity is measured."""
@@ -97,7 +95,7 @@ def panels(rows: pd.DataFrame) -> list[Panel]:
     for number, (objective, part) in enumerate(rows.groupby("objective", sort=False)):
         result += [_table(str(objective), part, number), _curves(str(objective), part, number)]
         result.append(_best_molecules(str(objective), part, number))
-    shown = rows.drop(columns=["curve", "best molecules"]).round(4)
+    shown = rows.drop(columns=["curve", "best molecules", "best scores"]).round(4)
     result.append(Panel("runs", "table", "Every campaign", frame=shown, caption="One row a seed."))
     return result
 
@@ -132,11 +130,11 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         f"table-{number}",
         "table",
         objective,
-        f"{Objective.parse(objective, domain=MOLECULES)}. Mean over seeds, in brackets the 95 % bootstrap interval of"
-        f" the mean; diverse top 10: of the ten best molecules of which none is like a better one (Tanimoto of ECFP4"
-        f" counts {BENCHMARKED}); diversity of the best {TOP}; of the best {DRAWN} of a seed the share with structural"
-        " alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small rings; seconds per call"
-        " without the oracle's own.",
+        f"{Objective.parse(objective, domain=MOLECULES, other_names=True)}. Mean over seeds, in brackets the 95 %"
+        f" bootstrap interval of the mean; diverse top 10: of the ten best molecules of which none is like a better one"
+        f" (Tanimoto of ECFP4 counts {BENCHMARKED}); diversity of the best {TOP}; of the best {DRAWN} of a seed the"
+        " share with structural alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small"
+        " rings; seconds per call without the oracle's own.",
         frame=pd.DataFrame(lines),
     )
 
@@ -144,13 +142,13 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
 def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
     """The best molecules of the first strategy's first seed, to be looked at."""
     run = part.iloc[0]
-    filters, formula = Filters(FilterConfig()), Objective.parse(objective, domain=MOLECULES)
+    filters = Filters(FilterConfig())
     smiles = run["best molecules"]
     molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
     frame = pd.DataFrame(
         {
             "smiles": smiles,
-            "score": score_table(pd.DataFrame({"smiles": smiles}), formula, progress=silent)["score"],
+            "score": run["best scores"],
             "alerts": ["; ".join(filters.alerts(molecule)) or None for molecule in molecules],
             "odd": ["; ".join(oddities(molecule.mol)) or None for molecule in molecules],
         }

@@ -8,13 +8,13 @@ from pydantic import Field, field_validator
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
 from molvae.design.latent_space import load_searchable
-from molvae.design.outputs import write_outputs
+from molvae.design.outputs import fitting_sentence, write_outputs
 from molvae.design.settings import CampaignConfig
 from molvae.errors import abbreviate
 from molvae.experiments.data import SearchRecipe
 from molvae.run.recipe import Context, Result
 
-_SHOWN = ("score", "QED", "SAS", "logP", "novel", "call", "smiles")
+_SHOWN = ("score", "confirmed", "affinity", "QED", "SAS", "logP", "novel", "call", "smiles")
 
 
 class DesignRecipe(SearchRecipe):
@@ -37,7 +37,9 @@ class DesignRecipe(SearchRecipe):
                 with campaign.baseline(name) as other:
                     other.run()
             table = write_outputs(campaign)
-        return Result(campaign.folder, _best(table), {"molecules": campaign.folder / "molecules.csv"}, table)
+            text = "\n".join(filter(None, (_best(table), fitting_sentence(campaign))))
+        files = {"molecules": campaign.folder / "molecules.csv", "poses": campaign.folder / "poses.sdf"}
+        return Result(campaign.folder, text, {name: path for name, path in files.items() if path.is_file()}, table)
 
     def _campaign(self, context: Context) -> Campaign:
         begun = self.is_begun(context)

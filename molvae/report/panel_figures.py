@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from molvae.errors import ConfigError
@@ -15,6 +16,18 @@ from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel
 
 _FRONT = ("#D55E00", "#CC79A7", "#56B4E9", "#000000")  # not in the colour scale behind them
+_ELEMENTS = {  # of a ligand, as chemists colour them
+    "C": "#2E7D5B",
+    "N": "#3D5AFE",
+    "O": "#D32F2F",
+    "S": "#C99700",
+    "P": "#E65100",
+    "F": "#8BC34A",
+    "Cl": "#8BC34A",
+    "Br": "#8B3A0E",
+    "I": "#6A1B9A",
+}
+_POLAR = {"N": "#9FB3F5", "O": "#EFA3A3", "S": "#DCC873"}  # the same atoms of a receptor
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
 
 
@@ -55,6 +68,8 @@ def _draw(panel: Panel) -> Figure:
         return _scatter(panel, panel.frame)
     if panel.kind == "violins" and panel.frame is not None:
         return _violins(panel, panel.frame)
+    if panel.kind == "sticks" and panel.frame is not None and len(panel.frame):
+        return _sticks(panel.frame)
     if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
@@ -106,6 +121,40 @@ def _coloured(figure: Figure, axis: Any, frame: pd.DataFrame) -> None:
     for (name, part), colour in zip(frame[frame[value].isna()].groupby(label, sort=False), _FRONT, strict=False):
         axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=str(name))
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+
+
+def _sticks(frame: pd.DataFrame) -> Figure:
+    """One scene for each value of the first column; what is further off is drawn first, and paler."""
+    names = list(frame["pose"].unique())
+    figure, axes = axes_in_rows(len(names), 3.6, columns=2)
+    for axis, name in zip(axes, names, strict=True):
+        scene = frame[frame["pose"] == name]
+        deep = scene[["depth", "depth2"]].mean(axis=1)
+        low, high = float(deep.min()), float(deep.max())
+        near = (deep - low) / max(high - low, 1e-9)
+        ends = scene[["x", "y", "x2", "y2"]].to_numpy(float).reshape(-1, 2, 2)
+        for kind, colours, width in (("receptor", {}, 1.1), ("ligand", _ELEMENTS, 2.6)):
+            rows = np.flatnonzero(scene["kind"] == kind)
+            rows = rows[np.argsort(near.to_numpy()[rows], kind="stable")]
+            elements = scene["element"].to_numpy()
+            default = "#555555" if kind == "ligand" else None
+            shades = [
+                colours.get(elements[row], default) or matplotlib.colors.to_hex((0.92 - 0.42 * near.iloc[row],) * 3)
+                for row in rows
+            ]
+            if kind == "receptor":  # polar atoms of the receptor in the paler colour of their element
+                shades = [_POLAR.get(elements[row], shade) for row, shade in zip(rows, shades, strict=True)]
+            lines = LineCollection(list(ends[rows]), colors=shades, linewidths=width, capstyle="round")
+            axis.add_collection(lines)
+        contacts = ends[np.flatnonzero(scene["kind"] == "contact")]
+        axis.add_collection(LineCollection(list(contacts), colors="#009E73", linewidths=1.2, linestyles=":"))
+        for row in scene[scene["kind"] == "label"].itertuples():
+            axis.text(row.x, row.y, str(row.label), fontsize=6, color="#444444", ha="center", va="center")
+        axis.set_title(str(name), fontsize=8)
+        axis.autoscale_view()
+        axis.set_aspect("equal")
+        axis.set_axis_off()
+    return figure
 
 
 def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:

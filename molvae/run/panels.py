@@ -28,7 +28,8 @@ class Panel:
             and, if there are more columns, the class, and a number that colours the points of those classes that have
             one); ``violins`` (frame: group, value); ``images`` (array (rows,
             columns, H, W) in [0, 1]); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the other
-            columns stand below).
+            columns stand below); ``sticks`` (frame:
+            scenes of line segments, see :func:`molvae.chemistry.docking.pictures.pose_panel`).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
@@ -39,7 +40,7 @@ class Panel:
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules"]
+    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules", "sticks"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None

@@ -14,6 +14,7 @@ import pytest
         ("properties", "similarity('...')", "drug or SMILES"),
         ("objectives", "perindopril_mpo", "Brown et al. 2019"),
         ("strategies", "lolbo", "Maus"),
+        ("oracles", "dock", "AutoDock Vina"),
         ("data", "mnist", "28 x 28"),
         ("filters", "max_charge", "Default: 1"),
         ("kinds", "benchmark", "equal budgets"),

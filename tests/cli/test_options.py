@@ -57,8 +57,8 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, capsys):
 
 def test_only_what_was_given_is_a_setting():
     assert options.given(seed=0, budget=None, tensorboard=False, forbid=[]) == {"seed": 0}
-    assert options.filters_given(None, []) == {}
-    assert options.filters_given(["c"], ["Br"]) == {"filters": {"require": ["c"], "forbid": ["Br"]}}
+    assert options.filters_given(require=None, forbid=[], lead=None) == {}
+    assert options.filters_given(require=["c"], forbid=["Br"]) == {"filters": {"require": ["c"], "forbid": ["Br"]}}
     assert options.progress_of(True) is silent and options.progress_of(False) is on_stderr
 
 

@@ -19,12 +19,36 @@ class Digits:
     identity: str
 
 
+class DigitFitting:
+    """What must begin with a digit."""
+
+    def __init__(self, first):
+        self.first, self.what = first, f"begin with {first}"
+
+    def fits(self, item):
+        return item.identity.startswith(self.first)
+
+    def seeds(self):
+        return [Digits(self.first + "00000")]
+
+    def fit(self, item, parents, seed):
+        """The end of an item behind the first half of one that fits."""
+        parent = parents[seed % len(parents)] if parents else self.seeds()[0]
+        return Digits(parent.identity[:3] + item.identity[3:])
+
+
 class DigitFilters(Config):
     forbid: str = ""
+    first: str = ""
     counted: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def fitting(self):
+        return DigitFitting(self.first) if self.first else None
+
     def reasons(self, item):
-        return [f"contains {digit}" for digit in self.forbid if digit in item.identity]
+        other = [f"does not begin with {self.first}"] if not item.identity.startswith(self.first) else []
+        return [f"contains {digit}" for digit in self.forbid if digit in item.identity] + other
 
     def alerts(self, item):
         return ["all the same"] if len(set(item.identity)) == 1 else []
@@ -36,8 +60,9 @@ class DigitFilters(Config):
 class DigitEvolution:
     """Changes one digit of one of the best."""
 
-    def __init__(self, size, seed):
+    def __init__(self, size, seed, fitting=None):
         self.size, self.random, self.best = size, random.Random(seed), []
+        self.fitting, self.made_to_fit = fitting, set()
 
     def tell(self, items, scores):
         scored = {(-score, item.identity) for item, score in zip(items, scores, strict=True) if np.isfinite(score)}
@@ -47,7 +72,14 @@ class DigitEvolution:
         texts = [list(self.random.choice(self.best[:10])[1]) for _ in range(count if self.best else 0)]
         for text in texts:
             text[self.random.randrange(6)] = str(self.random.randrange(10))
-        return [Digits("".join(text)) for text in texts]
+        return [self._fitted(Digits("".join(text))) for text in texts]
+
+    def _fitted(self, item):
+        if self.fitting is None or self.fitting.fits(item):
+            return item
+        made = self.fitting.fit(item, [Digits(text) for _, text in self.best], 0)
+        self.made_to_fit.add(made)
+        return made
 
     def state(self):
         return {"random": self.random.getstate()}

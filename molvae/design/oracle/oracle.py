@@ -80,6 +80,10 @@ class Oracle:
         """What was answered in a step, by call."""
         return sorted(self._steps.get(step, ()), key=lambda evaluation: evaluation.call)
 
+    def answers_before(self, step: int) -> list[Evaluation]:
+        """What was answered before a step."""
+        return [answer for earlier, answers in self._steps.items() if earlier < step for answer in answers]
+
     def evaluate(self, items: Sequence[Item], origin: str, step: int) -> list[Evaluation | None]:
         """Score items.
 

@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 from molvae.design.objective import Objective
 from molvae.design.oracle.command import as_name, as_number, parse_payload, run_command
 from molvae.design.oracle.failures import TaskFailed, describe_exception
+from molvae.design.oracle.named import NamedOracle, check_names
 from molvae.design.oracle.workers import WorkerPool, load
 from molvae.errors import ConfigError, InputError, OracleError
 
@@ -30,6 +31,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
+_STARTUP = 900.0  # seconds in which a worker must be ready: maps of a large box take long on a busy machine
 LARGEST_SCORE = 1e30  # beyond, squares and sums of scores overflow in single precision
 
 
@@ -91,7 +93,7 @@ class _FunctionScorer(Scorer):
 
     def __init__(
         self,
-        function: Callable[[str], dict[str, float]],
+        function: Callable[[str], Mapping[str, float]],
         objective: Objective | None = None,
         open_executor: Callable[[], Executor] | None = None,
         in_flight: int = 1,
@@ -119,7 +121,7 @@ class _FunctionScorer(Scorer):
             self._executor = self._open_executor()
         executor = self._executor
 
-        def submit(index: int) -> Future[tuple[dict[str, float], float]]:
+        def submit(index: int) -> Future[tuple[Mapping[str, float], float]]:
             return executor.submit(_timed, self._function, smiles[index])
 
         try:
@@ -214,6 +216,37 @@ class FunctionScorer(_FunctionScorer):
             raise OracleError(f"oracle {target!r}: {error}") from None
 
 
+class NamedScorer(_FunctionScorer):
+    """An oracle of :data:`~molvae.design.oracle.named.ORACLES`, run in worker processes.
+
+    Args:
+        oracle: the oracle.
+        objective: optional formula over what it answers with.
+        num_workers: candidates scored side by side.
+        timeout: seconds for one candidate, or ``None``.
+
+    Raises:
+        ConfigError: the objective names what nobody knows.
+        OracleError: the oracle cannot be set up in a first worker.
+    """
+
+    def __init__(
+        self,
+        oracle: NamedOracle,
+        objective: Objective | None = None,
+        num_workers: int = 1,
+        timeout: float | None = 600.0,
+    ) -> None:
+        check_names(oracle, objective)
+        self.oracle, self._settings = oracle, (objective, num_workers, timeout)
+        open_executor = functools.partial(WorkerPool, num_workers, timeout, oracle.prepare, startup_timeout=_STARTUP)
+        super().__init__(oracle, objective, open_executor, num_workers)
+
+    def full(self) -> "NamedScorer":
+        """The scorer at full fidelity, see :meth:`~molvae.design.oracle.named.NamedOracle.full`."""
+        return NamedScorer(self.oracle.full(), *self._settings)
+
+
 class CallableScorer(_FunctionScorer):
     """A Python function at hand, as in a notebook; called in this process, so it must neither crash nor hang."""
 
@@ -300,7 +333,7 @@ class CommandScorer(Scorer):
 def parse_oracle(
     text: str, objective: Objective | None = None, num_workers: int = 1, timeout: float | None = 600.0
 ) -> Scorer:
-    """Build the scorer that the option ``--oracle`` names.
+    """Build the scorer that the option ``--oracle`` names, unless it is a :class:`NamedScorer`.
 
     Args:
         text: ``"module:function"``, ``"command: program argument ..."`` (quoted as for a shell, but no shell
@@ -325,7 +358,7 @@ def parse_oracle(
     if re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
         return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
     raise ConfigError(
-        f"an oracle is 'module:function' or 'command: program argument ...', not {text!r}; "
+        f"an oracle is 'module:function' or 'command: program argument ...' (or 'dock:RECEPTOR'), not {text!r}; "
         "a file my_oracle.py in the current folder is named 'my_oracle:function', without .py"
     )
 

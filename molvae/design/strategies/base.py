@@ -13,7 +13,7 @@ from torch import Tensor
 
 from molvae.core.candidates import Candidate, PointCandidates
 from molvae.design.latent_space import LatentSpace
-from molvae.design.protocols import Domain, Model
+from molvae.design.protocols import Domain, Evolution, Model
 from molvae.design.settings import CampaignConfig
 
 Judge = Callable[[Any], bool]
@@ -45,6 +45,10 @@ class Setup:
     @property
     def seed(self) -> int:
         return self.config.seed
+
+    def evolution(self, population_size: int, seed: int) -> Evolution:
+        """The genetic algorithm of the domain, whose offspring is made to fit what this campaign looks for."""
+        return self.domain.evolution(population_size, seed, self.space.fitting)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class EvolvedAcquisition(Stateless):
     pool_size = 10_000  # the library
 
     def __init__(self, setup: Setup) -> None:
-        self.domain, self.seed, self.pool = setup.domain, setup.seed, setup.pool
+        self.domain, self.seed, self.pool, self.evolution = setup.domain, setup.seed, setup.pool, setup.evolution
         self.process: GrowingProcess | None = None
         self.known: dict[Any, float] = {}  # NaN where scoring failed
         self.scale = (0.0, 1.0)
@@ -66,7 +66,7 @@ class EvolvedAcquisition(Stateless):
             return (mean + weight * std).tolist()
 
         known = list(process.items)
-        evolution = self.domain.evolution(_POPULATION, short_seed(seed))
+        evolution = self.evolution(_POPULATION, short_seed(seed))
         bound = dict(zip(process.library, bounds(process.posterior_of_library()), strict=True))
         bound |= dict(zip(known, bounds(process.posterior(known)), strict=True))
         evolution.tell(list(bound), list(bound.values()))

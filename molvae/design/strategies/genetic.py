@@ -15,13 +15,14 @@ class GeneticAlgorithm:
     """The ``genetic`` strategy: of molecules, crossover and mutation of graphs (Jensen 2019)."""
 
     def __init__(self, setup: Setup) -> None:
-        self.evolution = setup.domain.evolution(_POPULATION, setup.seed)
+        self.evolution = setup.evolution(_POPULATION, setup.seed)
 
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
         self.evolution.tell(list(items), utility.tolist())
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
-        return [Suggestion((Candidate(item),)) for item in self.evolution.ask(count)]
+        items = self.evolution.ask(count)
+        return [Suggestion((Candidate(item, fitted=item in self.evolution.made_to_fit),)) for item in items]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         scored = [outcome for outcome in outcomes if outcome.item is not None]
