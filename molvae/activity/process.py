@@ -2,7 +2,8 @@
 
 - Kernels: ``fingerprint`` (MinMax of ECFP4 counts), ``latent`` (squared exponential of latent points), ``sum`` of both.
 - The one is chosen under which each molecule is predicted best by all others (leave-one-molecule-out log predictive
-  density in closed form); the sum only if by more than 0.01 nats a measurement. Only rows given to :func:`learn` take part: what is held out neither chooses nor fits.
+  density in closed form); the sum only if by more than 0.01 nats a measurement. Only rows given to :func:`learn` take
+  part: what is held out neither chooses nor fits.
 - Hyperparameters are fitted to at most ``max_fitted`` measurements, drawn by molecule.
 - Up to ``max_exact`` molecules the process is exact. Beyond, each prediction is that of the exact process on the
   ``neighbours`` molecules of largest prior covariance with its own (Vecchia 1988; Datta et al. 2016) and on ``shared``
