@@ -2,11 +2,13 @@
 
 - Kernels: ``fingerprint`` (MinMax of ECFP4 counts), ``latent`` (squared exponential of latent points), ``sum`` of both.
 - The one is chosen under which each molecule is predicted best by all others (leave-one-molecule-out log predictive
-  density in closed form). Only rows given to :func:`learn` take part: what is held out neither chooses nor fits.
+  density in closed form); the sum only if by more than 0.01 nats a measurement. Only rows given to :func:`learn` take
+  part: what is held out neither chooses nor fits.
 - Hyperparameters are fitted to at most ``max_fitted`` measurements, drawn by molecule.
 - Up to ``max_exact`` molecules the process is exact. Beyond, each prediction is that of the exact process on the
-  ``neighbours`` molecules of largest prior covariance with its own (Vecchia 1988; Datta et al. 2016): with a kernel of
-  fingerprints most of what is known of a molecule comes from the few that are like it, and inducing points lose it.
+  ``neighbours`` molecules of largest prior covariance with its own (Vecchia 1988; Datta et al. 2016) and on ``shared``
+  ones, drawn once: the first tell what is particular to it, which inducing points lose under a kernel of fingerprints,
+  the others what holds everywhere.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from molvae.search.mixed import ConditionedProcess, Hyperparameters, fit_hyperpa
 
 KERNELS = ("fingerprint", "latent", "sum")
 _BLOCK = 500  # molecules that are predicted at a time
+_MARGIN = 0.01  # nats a measurement by which the sum must be better than a part of it
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Limits:
     Attributes:
         max_fitted: measurements that hyperparameters are fitted to.
         max_exact: molecules up to which predictions are exact.
-        neighbours: molecules that a prediction is made of beyond that.
+        neighbours: like molecules that a prediction is made of beyond that.
+        shared: molecules that every prediction is made of too.
     """
 
     max_fitted: int = 1000
     max_exact: int = 4000
-    neighbours: int = 400
+    neighbours: int = 300
+    shared: int = 500
 
 
 _LIMITS = Limits()
@@ -90,7 +95,8 @@ def learn(
         hyperparameters = fit_hyperparameters(values, *parts, features.dimension)
         process = ConditionedProcess(hyperparameters.covariance(*parts), values, hyperparameters)
         found.append(Learned(kernel, hyperparameters, process.left_out_log_density(groups)))
-    return sorted(found, key=lambda each: -each.criterion)
+    # the sum can be all of one part: it must say more than that part to be worth a VAE at every prediction
+    return sorted(found, key=lambda each: -each.criterion + (_MARGIN if each.kernel == "sum" else 0.0))
 
 
 def rows_of(group: np.ndarray) -> list[np.ndarray]:
@@ -132,6 +138,7 @@ class Process:
     ) -> None:
         self.features, self.y, self.counts, self.learned, self.limits = features, y, counts, learned, limits
         self.exact = self._given(np.arange(len(y))) if len(y) <= limits.max_exact else None
+        self.shared = np.random.default_rng(0).permutation(len(y))[: limits.shared]
 
     def predict(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (m,) of what m molecules have, without the noise of a measurement."""
@@ -147,7 +154,8 @@ class Process:
             return self.exact.predict(cross)
         count = min(self.limits.neighbours, len(self.y))
         near = np.argpartition(-cross, count - 1, axis=1)[:, :count]
-        moments = [self._given(rows).predict(row[None, rows]) for row, rows in zip(cross, near, strict=True)]
+        used = [np.union1d(rows, self.shared) for rows in near]
+        moments = [self._given(rows).predict(row[None, rows]) for row, rows in zip(cross, used, strict=True)]
         return np.concatenate([mean for mean, _ in moments]), np.concatenate([sd for _, sd in moments])
 
     def _given(self, rows: np.ndarray) -> ConditionedProcess:

@@ -45,7 +45,7 @@ def test_near_molecules_say_nearly_what_all_say(features):
     part, counts = features.take(known), np.ones(100)
     learned = learn(part, y[known], known, ("fingerprint",))[0]
     mean, sd = Process(part, y[known], counts, learned).predict(features.take(new))
-    near, near_sd = Process(part, y[known], counts, learned, Limits(max_exact=10, neighbours=40)).predict(
+    near, near_sd = Process(part, y[known], counts, learned, Limits(max_exact=10, neighbours=30, shared=10)).predict(
         features.take(new)
     )
     assert np.corrcoef(mean, near)[0, 1] > 0.9
