@@ -17,7 +17,7 @@ from molvae.version import __version__
 
 CONFIG, PROVENANCE = "config.json", "provenance.json"
 FORMAT = 2
-_PACKAGES = ("torch", "rdkit", "botorch", "gpytorch", "pandas", "numpy")
+_PACKAGES = ("torch", "rdkit", "botorch", "gpytorch", "pandas", "numpy", "vina", "meeko")
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ def ligand_pdbqt(mol: Chem.Mol) -> str:
     """
     from meeko import MoleculePreparation, PDBQTWriterLegacy
 
+    rdBase.LogToCppStreams()  # importing meeko sends RDKit's messages elsewhere, for the whole process
     try:
         text, good, problem = PDBQTWriterLegacy.write_string(MoleculePreparation().prepare(mol)[0])
     except Exception as error:  # meeko raises whatever it meets
