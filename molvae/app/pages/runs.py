@@ -1,0 +1,80 @@
+"""The runs of the workspace: live progress, stop, resume, report, files."""
+
+import streamlit as st
+
+from molvae.app import jobs, session
+from molvae.app.run_view import RunView
+from molvae.app.text import explained, plain
+from molvae.app.workspace import Workspace
+
+_INTERVAL = 1.5  # seconds between two looks at a run that is alive
+_LABELS = {
+    "starting": ":material/hourglass_top: starting",
+    "running": ":material/play_circle: running",
+    "done": ":material/check_circle: ended",
+    "stopped": ":material/pause_circle: stopped",
+    "failed": ":material/error: failed",
+    "idle": ":material/folder: not begun here",
+}
+
+
+def page() -> None:
+    """Draw the page."""
+    st.header("Runs", anchor=False)
+    workspace = session.workspace()
+    names = workspace.runs()
+    if not names:
+        st.info("There is no run yet. Begin one on the page Design.", icon=":material/info:")
+        if st.button("Design molecules", type="primary"):
+            st.switch_page(session.page_file("design"))
+        return
+    wanted = st.session_state.pop("run", None) or st.query_params.get("run")
+    if wanted in names:
+        st.session_state["runs-name"] = wanted
+    if st.session_state.get("runs-name") not in names:
+        st.session_state["runs-name"] = names[0]
+    name = st.selectbox("Run, the newest first", names, key="runs-name")
+    st.query_params["run"] = name
+    with explained():
+        alive = jobs.state(workspace.folder(name)).alive
+        st.fragment(_look, run_every=_INTERVAL if alive else None)(workspace, name, alive)
+
+
+def _look(workspace: Workspace, name: str, alive: bool) -> None:
+    """What the run shows now; drawn again and again while it is alive."""
+    with explained():
+        folder = workspace.folder(name)
+        state = jobs.state(folder)
+        _head(workspace, name, state)
+        view = RunView(folder, workspace.kind(name), state)
+        view.show_live()
+        if not state.alive:
+            view.show_results()
+        if state.alive != alive:  # it has ended, or begun: the page is drawn as a whole, with or without a clock
+            st.rerun()
+
+
+def _head(workspace: Workspace, name: str, state: jobs.JobState) -> None:
+    label, button = st.columns([4, 1], vertical_alignment="center")
+    kind = workspace.kind(name)
+    label.markdown(f"#### {plain(name)}")
+    label.markdown(_LABELS.get(state.phase, plain(state.phase)) + (f" · {plain(kind)}" if kind else ""))
+    folder = workspace.folder(name)
+    if state.alive:
+        if button.button("Stop", icon=":material/stop:", width="stretch", key="runs-stop"):
+            with st.spinner("Stopping; what is paid for is kept ..."):
+                jobs.stop(folder)
+            st.rerun()
+    elif kind in ("design", "") and state.phase != "done" and jobs.can_resume(folder):
+        if button.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch", key="runs-resume"):
+            jobs.start(workspace, name, None)
+            st.rerun()
+    if state.phase == "failed":
+        st.error(plain(state.text), icon=":material/error:")
+    elif state.alive:
+        share = min(1.0, state.done / state.total) if state.total else 0.0
+        text = f"{state.what}: {state.done} of {state.total} calls" if state.total else state.text or "starting"
+        st.progress(share, plain(text))
+
+
+page()
