@@ -24,6 +24,7 @@ STYLE = """
 .mv-card .warn { font-size:.72rem; color:#b45309; overflow-wrap:anywhere; }
 .mv-card .text { font:11px/1.35 ui-monospace,Menlo,Consolas,monospace; opacity:.6; overflow-wrap:anywhere;
   display:-webkit-box; -webkit-line-clamp:2; -webkit-box-orient:vertical; overflow:hidden; }
+.mv-one { width:100%; background:#fff; border-radius:10px; border:1px solid rgba(128,140,155,.28); }
 .mv-tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(120px,1fr)); gap:.7rem; margin:.3rem 0 .8rem; }
 .mv-tile { border:1px solid rgba(128,140,155,.28); border-radius:12px; padding:.6rem .9rem; }
 .mv-tile b { display:block; font-size:1.35rem; font-weight:620; font-variant-numeric:tabular-nums; }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ import streamlit as st
 
 from molvae.app.cards import Card, show_grid, show_tiles
 from molvae.app.curves import show_progress
-from molvae.app.jobs import JobState
 from molvae.app.text import explained, plain
+from molvae.design.campaign import STORE
 from molvae.design.store import CampaignStore
 from molvae.report import build
 from molvae.run.folder import read_run
@@ -27,25 +28,43 @@ class RunView:
     Attributes:
         folder: checked by the workspace.
         kind: of the run; empty if it has not begun.
-        state: of its job.
     """
 
     folder: Path
     kind: str
-    state: JobState
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether it is a campaign that has come to its oracle."""
+        return self.kind == "design" and (self.folder / STORE).is_file()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings of the campaign."""
+        return dict(read_run(self.folder, "design").settings.get("campaign", {}))
+
+    def progress(self) -> tuple[float, str]:
+        """The share of the calls that are spent, and how many that is; those of baselines count too."""
+        if not self.has_answers:
+            return 0.0, ""
+        config = self.config
+        total = int(config.get("budget", 1)) * (1 + len(config.get("baselines", ())))
+        stores = [self.folder / STORE, *(self.folder / "baselines").glob(f"*/{STORE}")]
+        done = sum(len(_answers(path.parent)) for path in stores)
+        return min(1.0, done / total), f"{done} of {total} calls"
 
     def show_live(self) -> None:
         """Numbers, curve and the best molecules of a campaign, as far as it has come."""
-        if self.kind != "design" or not (self.folder / "campaign.sqlite").is_file():
+        if not self.has_answers:
             return
-        config = read_run(self.folder, "design").settings.get("campaign", {})
+        config = self.config
         sign = -1 if config.get("direction") == "min" else 1
         answers = _answers(self.folder)
         if answers.empty:
             return
         st.caption(f"Objective: {plain(config.get('objective') or config.get('oracle') or 'score', 300)}")
         _tiles(answers, sign, config.get("budget"))
-        others = sorted((self.folder / "baselines").glob("*/campaign.sqlite"))
+        others = sorted((self.folder / "baselines").glob(f"*/{STORE}"))
         show_progress(answers, sign, {path.parent.name: _answers(path.parent) for path in others})
         st.markdown("**Best molecules**")
         best = answers[answers["score"].notna()]
@@ -86,7 +105,7 @@ class RunView:
 
 
 def _answers(folder: Path) -> pd.DataFrame:
-    with CampaignStore(folder / "campaign.sqlite", read_only=True) as store:
+    with CampaignStore(folder / STORE, read_only=True) as store:
         table = store.evaluations(expand=True).rename(columns={store.column: "smiles"})
         return table.sort_values("call").reset_index(drop=True)
 

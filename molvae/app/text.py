@@ -12,9 +12,9 @@ _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # all of ASCII: CommonMark take
 
 
 def plain(text: object, length: int = 2000) -> str:
-    """Markdown that shows a text as it is; line breaks stay."""
-    lines = abbreviate(str(text), length).splitlines()
-    return "  \n".join(_PUNCTUATION.sub(r"\\\1", line) for line in lines)
+    """Markdown that shows a text as it is; line breaks stay, indentation, which means code, does not."""
+    lines = [line.strip() for line in abbreviate(str(text), length).splitlines()]
+    return "  \n".join(_PUNCTUATION.sub(r"\\\1", line) for line in lines if line)
 
 
 @contextmanager

@@ -70,7 +70,6 @@ def main() -> None:
     os.set_inheritable(int(lock), False)  # the lock is this process' alone
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["MOLVAE_MODEL_FOLDERS"] = ""  # no formula reads a folder
-    os.nice(5)  # the page stays quick
     workspace = Workspace(Path(root))
     state = StateFile(workspace.folder(name) / JOB / STATE)
     state.write("starting", "loading the model")

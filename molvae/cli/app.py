@@ -15,7 +15,7 @@ app = options.new_app()
 def app_(
     workspace: Annotated[Path, typer.Argument(help="Folder of the runs; made if need be.")] = Path("runs"),
     host: Annotated[
-        str, typer.Option(help="Address to listen on; the default is seen by this machine alone.")
+        str, typer.Option(help="Address to listen on; by default only this machine sees it.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,

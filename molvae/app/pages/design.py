@@ -79,11 +79,9 @@ def _ask_objective() -> dict[str, Any]:
         format_func=lambda name: name if name == _OWN else f"{name.replace('_', ' ')}: {TASKS[name].description}",
         key="design-task",
     )
-    direction = {"maximise": "max", "minimise": "min"}[
-        way.segmented_control(
-            "Direction", ["maximise", "minimise"], default="maximise", key="design-direction", required=True
-        )
-    ]
+    ways = {"maximise": "max", "minimise": "min"}
+    chosen_way = way.segmented_control("Direction", ways, default="maximise", key="design-direction", required=True)
+    direction = ways[str(chosen_way)]
     formula = TASKS[name].formula if name in TASKS else None
     if formula is None:
         formula = st.text_input("Formula", "QED - abs(logP - 2)/3", key="design-formula", max_chars=1000)

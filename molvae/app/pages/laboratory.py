@@ -62,9 +62,7 @@ def _laboratories(workspace: Workspace) -> list[str]:
 def _begin(workspace: Workspace) -> None:
     with st.container(border=True):
         st.markdown("**Molecules to begin with**")
-        st.caption(
-            "If the file has a column score, the rows with a number count as measured, and the search learns at once."
-        )
+        st.caption("Rows with a number in a column score count as measured, and the search learns from them at once.")
         molecules = ask_molecules("lab")
     with st.container(border=True), st.expander("Constraints"):
         constraints = ask_constraints("lab")

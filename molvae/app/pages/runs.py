@@ -45,8 +45,8 @@ def _look(workspace: Workspace, name: str, alive: bool) -> None:
     with explained():
         folder = workspace.folder(name)
         state = jobs.state(folder)
-        _head(workspace, name, state)
-        view = RunView(folder, workspace.kind(name), state)
+        view = RunView(folder, workspace.kind(name))
+        _head(workspace, name, state, view)
         view.show_live()
         if not state.alive:
             view.show_results()
@@ -54,9 +54,9 @@ def _look(workspace: Workspace, name: str, alive: bool) -> None:
             st.rerun()
 
 
-def _head(workspace: Workspace, name: str, state: jobs.JobState) -> None:
+def _head(workspace: Workspace, name: str, state: jobs.JobState, view: RunView) -> None:
     label, button = st.columns([4, 1], vertical_alignment="center")
-    kind = workspace.kind(name)
+    kind = view.kind
     label.markdown(f"#### {plain(name)}")
     label.markdown(_LABELS.get(state.phase, plain(state.phase)) + (f" · {plain(kind)}" if kind else ""))
     folder = workspace.folder(name)
@@ -65,16 +65,19 @@ def _head(workspace: Workspace, name: str, state: jobs.JobState) -> None:
             with st.spinner("Stopping; what is paid for is kept ..."):
                 jobs.stop(folder)
             st.rerun()
-    elif kind in ("design", "") and state.phase != "done" and jobs.can_resume(folder):
-        if button.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch", key="runs-resume"):
-            jobs.start(workspace, name, None)
-            st.rerun()
+    elif (
+        kind in ("design", "")
+        and state.phase != "done"
+        and jobs.can_resume(folder)
+        and button.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch", key="runs-resume")
+    ):
+        jobs.start(workspace, name, None)
+        st.rerun()
     if state.phase == "failed":
         st.error(plain(state.text), icon=":material/error:")
     elif state.alive:
-        share = min(1.0, state.done / state.total) if state.total else 0.0
-        text = f"{state.what}: {state.done} of {state.total} calls" if state.total else state.text or "starting"
-        st.progress(share, plain(text))
+        share, calls = view.progress()
+        st.progress(share, plain(" · ".join(filter(None, [calls, state.what, state.text]))))
 
 
 page()
