@@ -42,7 +42,9 @@ def show_progress(evaluations: pd.DataFrame, sign: int, baselines: Mapping[str, 
     points = points.iloc[:: 1 + len(points) // _MAX_POINTS]
     if points.empty:
         return
-    x = altair.X("call:Q", title="oracle calls", axis=altair.Axis(tickMinStep=1), scale=altair.Scale(nice=False))
+    x = altair.X(
+        "call:Q", title="oracle calls", axis=altair.Axis(tickMinStep=1, tickCount=12), scale=altair.Scale(nice=False)
+    )
     y = altair.Y("value:Q", title="score", scale=altair.Scale(zero=False))
     names = list(dict.fromkeys(curves["line"]))
     colours = [_BLUE, _ORANGE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999"]

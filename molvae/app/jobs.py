@@ -36,17 +36,12 @@ class JobState:
     Attributes:
         phase: ``starting``, ``running``, ``done``, ``stopped``, ``failed``, or ``idle`` if it was never begun here.
         text: what is worth reading beside it: the last progress, or what went wrong.
-        done, total: oracle calls, where they are known.
-        what: the strategy that works.
-        seconds: since it began, if it runs.
+        what: what works, such as the strategy.
     """
 
     phase: str
     text: str = ""
-    done: int = 0
-    total: int | None = None
     what: str = ""
-    seconds: float = 0.0
 
     @property
     def alive(self) -> bool:
@@ -79,7 +74,7 @@ def start(workspace: Workspace, name: str, recipe: Mapping[str, Any] | None) -> 
     with _locked(job / LOCK) as lock:
         if lock is None:
             raise ConfigError(f"{name} runs already")
-        write_text(job / STATE, json.dumps({"phase": "starting", "began": time.time()}))
+        write_text(job / STATE, json.dumps({"phase": "starting"}))
         with (job / LOG).open("wb") as log:
             process = subprocess.Popen(
                 # -P: nothing that lies in a run folder is imported
@@ -112,16 +107,7 @@ def state(folder: Path) -> JobState:
     phase = str(values.get("phase", "idle"))
     if not alive and phase in ("starting", "running"):
         phase = "stopped"  # ended without a word: killed, or the machine was switched off
-    text = str(values.get("text", ""))
-    total = values.get("total")
-    return JobState(
-        phase,
-        text,
-        int(values.get("done", 0)),
-        None if total is None else int(total),
-        str(values.get("what", "")),
-        max(0.0, time.time() - float(values.get("began", time.time()))) if alive else 0.0,
-    )
+    return JobState(phase, str(values.get("text", "")), str(values.get("what", "")))
 
 
 def stop(folder: Path) -> None:

@@ -129,7 +129,7 @@ def _tiles(answers: pd.DataFrame, sign: int, budget: int | None) -> None:
 
 
 def _card(row: dict[str, object]) -> Card:
-    numbers = [f"{name} {row[name]:.2f}" for name in ("QED", "SAS", "logP", "MW") if pd.notna(row.get(name))]
+    numbers = [f"{name}\u00a0{row[name]:.2f}" for name in ("QED", "SAS", "logP", "MW") if pd.notna(row.get(name))]
     return Card(
         str(row["smiles"]),
         f"{row['score']:.4f}",

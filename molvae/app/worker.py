@@ -11,7 +11,6 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from molvae.app.jobs import RECIPE, STATE
 from molvae.app.workspace import JOB, Workspace
@@ -27,17 +26,17 @@ class StateFile:
     """Progress as a file that is written whole, so that the page reads no half of it."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.began, self._last = path, time.time(), 0.0
+        self.path, self._last = path, 0.0
 
     def __call__(self, event: Event) -> None:
         now = time.monotonic()
         if now - self._last > _INTERVAL or event.milestone or event.ended:
             self._last = now
-            self.write("running", event.text, done=event.done, total=event.total, what=event.what)
+            self.write("running", event.text, event.what)
 
-    def write(self, phase: str, text: str = "", **more: Any) -> None:
+    def write(self, phase: str, text: str = "", what: str = "") -> None:
         """Say where the job stands."""
-        write_text(self.path, json.dumps({"phase": phase, "text": text, "began": self.began, **more}))
+        write_text(self.path, json.dumps({"phase": phase, "text": text, "what": what}))
 
 
 def work(workspace: Workspace, name: str, state: StateFile) -> None:
@@ -59,6 +58,7 @@ def work(workspace: Workspace, name: str, state: StateFile) -> None:
     else:
         recipe = make_recipe(json.loads((folder / JOB / RECIPE).read_text(encoding="utf-8")))
     checked = check_recipe(recipe, workspace, begun)
+    state.write("running", "loading the model")
     checked.execute(Context(folder, progress=state))
     state.write("running", "building the report")
     build(folder)
@@ -72,7 +72,7 @@ def main() -> None:
     os.environ["MOLVAE_MODEL_FOLDERS"] = ""  # no formula reads a folder
     workspace = Workspace(Path(root))
     state = StateFile(workspace.folder(name) / JOB / STATE)
-    state.write("starting", "loading the model")
+    state.write("starting", "loading the libraries")
     try:
         work(workspace, name, state)
     except KeyboardInterrupt:

@@ -56,7 +56,7 @@ def _show(table: pd.DataFrame) -> None:
                 str(row["smiles"] or ""),
                 f"t = {row['t']:.2f}",
                 f"{row['votes']} votes",
-                " · ".join(f"{name} {row[name]:.2f}" for name in _PROPERTIES if pd.notna(row[name])),
+                " · ".join(f"{name}\u00a0{row[name]:.2f}" for name in _PROPERTIES if pd.notna(row[name])),
             )
             for row in table.to_dict("records")
         ]

@@ -40,7 +40,7 @@ def _show(table: pd.DataFrame) -> None:
                 str(row["smiles"]),
                 f"{row['score']:.4f}",
                 str(row.get("id", ""))[:24],
-                " · ".join(f"{name[:24]} {row[name]:.2f}" for name in numbers),
+                " · ".join(f"{name[:24]}\u00a0{row[name]:.2f}" for name in numbers),
             )
             for row in best.to_dict("records")
         ]
