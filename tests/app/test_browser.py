@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "molvae", "app", str(workspace), "--port", str(port), "--no-browser"]
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://localhost:{port}"
     try:
         deadline = time.monotonic() + _PATIENCE
@@ -150,9 +150,11 @@ def test_a_campaign_by_clicking(visit, server):
     one.page.get_by_text("of 16 calls").wait_for()
     one.page.get_by_text("best score").wait_for()
     one.page.get_by_text("ended").wait_for()
-    one.page.get_by_text("16 / 16").wait_for()
+    one.page.get_by_text("16 / 16").first.wait_for()
     one.page.locator(".mv-card img").nth(11).wait_for()
     one.page.locator(".vega-embed, [data-testid=stVegaLiteChart]").first.wait_for()
+    one.settle()
+    assert one.page.get_by_text("16 / 16").count() == 1  # what was drawn while it ran is gone
     one.picture("run", 1300)
 
     one.button("Report").click()
@@ -183,7 +185,7 @@ def test_a_hostile_upload_is_text_and_stays_with_its_session(visit):
         visitor.page.get_by_role("link", name="Score").click()
         visitor.button("Score").wait_for()
     one.page.get_by_role("radio", name="Upload a file").or_(one.button("Upload a file")).first.click()
-    table = f'smiles,id\nCCO,"</script><script>alert(1)</script>"\n"<img src=x onerror=alert(1)>",two\n'
+    table = 'smiles,id\nCCO,"</script><script>alert(1)</script>"\n"<img src=x onerror=alert(1)>",two\n'
     one.page.locator("input[type=file]").set_input_files(
         files=[{"name": HOSTILE, "mimeType": "text/csv", "buffer": table.encode()}]
     )
@@ -193,7 +195,8 @@ def test_a_hostile_upload_is_text_and_stays_with_its_session(visit):
     one.page.get_by_role("button", name="scores.csv").wait_for()
     one.picture("score", 1300)
     assert one.page.locator("img[src='x']").count() == 0
-    other.page.reload()
+    other.page.get_by_role("link", name="Runs").click()
+    other.page.get_by_role("link", name="Score").click()
     other.button("Score").wait_for()
     other.settle()
     assert "evil" not in other.page.content() and "alert(1)" not in other.page.content()

@@ -12,7 +12,7 @@ from molvae.chemistry.properties import compute_many
 from molvae.run.progress import silent
 from molvae.weights import DEFAULT_MODEL
 
-_ENDS = {"first": "CC(=O)Oc1ccccc1C(=O)O", "last": "Cn1c(=O)c2c(ncn2C)n(C)c1=O"}
+_START, _END = "CC(=O)Oc1ccccc1C(=O)O", "Cn1c(=O)c2c(ncn2C)n(C)c1=O"  # aspirin, caffeine
 _PROPERTIES = ("QED", "SAS", "logP", "MW")
 
 
@@ -21,11 +21,11 @@ def page() -> None:
     st.header("Interpolate two molecules", anchor=False)
     st.caption("A walk through latent space from one molecule to another, decoded at every step.")
     with explained():
-        places = st.columns(2, gap="large")
-        ends = []
-        for place, (name, smiles) in zip(places, _ENDS.items(), strict=True):
-            with place, st.container(border=True):
-                ends.append(ask_smiles(f"The {name} molecule", smiles, f"path-{name}"))
+        left, right = st.columns(2, gap="large")
+        with left, st.container(border=True):
+            start = ask_smiles("The first molecule", _START, "path-first")
+        with right, st.container(border=True):
+            end = ask_smiles("The last molecule", _END, "path-last")
         models = choices.models(session.workspace())
         one, two, three = st.columns(3)
         model = one.selectbox("Model", models, index=list(models).index(DEFAULT_MODEL), key="path-model")
@@ -33,10 +33,13 @@ def page() -> None:
         method = three.segmented_control(
             "Path", ["slerp", "lerp"], default="slerp", key="path-method", required=True, help="Great circle, or line."
         )
-        if st.button("Interpolate", type="primary", icon=":material/route:", disabled=None in ends):
-            place = choices.model_of(session.workspace(), str(model))
+        if st.button("Interpolate", type="primary", icon=":material/route:", disabled=not (start and end)):
+            assert start is not None and end is not None
+            chosen = choices.model_of(session.workspace(), str(model))
             with st.spinner("Walking ..."), session.MODEL_LOCK:
-                path = session.model(place).interpolate(*map(str, ends), steps=steps, method=method)
+                path = session.model(chosen).interpolate(
+                    start, end, int(steps), "lerp" if method == "lerp" else "slerp"
+                )
             st.session_state["path"] = _with_properties(path)
     if (table := st.session_state.get("path")) is not None:
         _show(table)
