@@ -1,4 +1,4 @@
-"""Where molecules come from: those that come with the package, pasted or drawn ones, or an upload."""
+"""Where molecules come from: those that come with the package, pasted ones, or an upload."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from molvae.chemistry.molecule import parse_smiles
 from molvae.errors import InputError
 
 EXAMPLES = "CC(=O)Oc1ccccc1C(=O)O aspirin\nCn1c(=O)c2c(ncn2C)n(C)c1=O caffeine\nCC(C)Cc1ccc(C(C)C(=O)O)cc1 ibuprofen"
-EMBEDDED, PASTED, UPLOADED = "Embedded: 5,000 NCI compounds", "Paste or draw", "Upload a file"
+EMBEDDED, PASTED, UPLOADED = "Embedded: 5,000 NCI compounds", "Paste SMILES", "Upload a file"
 _SHOWN = 12  # molecules drawn
 
 

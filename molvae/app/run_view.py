@@ -43,6 +43,11 @@ class RunView:
         """Settings of the campaign."""
         return dict(read_run(self.folder, "design").settings.get("campaign", {}))
 
+    @property
+    def has_own_oracle(self) -> bool:
+        """Whether it is a campaign that asks a laboratory or code of somebody's own."""
+        return self.kind == "design" and self.config.get("oracle") is not None
+
     def progress(self) -> tuple[float, str]:
         """The share of the calls that are spent, and how many that is; those of baselines count too."""
         if not self.has_answers:

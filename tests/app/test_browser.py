@@ -104,7 +104,10 @@ class Visitor:
     def settle(self) -> None:
         """Wait until the page has been drawn."""
         self.page.wait_for_timeout(400)
-        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+        self.page.wait_for_function(
+            "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+            " && !document.querySelector('[data-testid=stSkeleton]')"
+        )
 
     def picture(self, name: str, height: int = 900) -> None:
         self.page.set_viewport_size({"width": 1280, "height": height})

@@ -43,7 +43,7 @@ def test_pasted_molecules_become_the_start(open_page, workspace, monkeypatch):
     begun = {}
     monkeypatch.setattr(jobs, "start", lambda place, name, recipe: begun.update(recipe))
     page = open_page("design")
-    page.segmented_control(key="design-way").set_value("Paste or draw").run()
+    page.segmented_control(key="design-way").set_value("Paste SMILES").run()
     page.text_area(key="design-text").set_value("\n".join(DRUGS)).run()
     button(page, "Start").click().run()
     assert not page.exception and begun["input"].startswith(str(workspace.root / ".uploads"))
@@ -87,7 +87,7 @@ def test_a_bad_pattern_and_bad_molecules_say_what_to_do(open_page):
     page.text_area(key="design-require").set_value("not a pattern").run()
     assert "not a valid SMARTS" in messages(page) and button(page, "Start").disabled
     page = open_page("design")
-    page.segmented_control(key="design-way").set_value("Paste or draw").run()
+    page.segmented_control(key="design-way").set_value("Paste SMILES").run()
     page.text_area(key="design-text").set_value("xx\nyy").run()
     assert "none of the 2 rows is a molecule" in messages(page) and button(page, "Start").disabled
 
@@ -157,7 +157,7 @@ def test_a_path_between_two_molecules(open_page):
 
 def test_a_laboratory_is_asked_and_told(open_page, workspace):
     page = open_page("laboratory")
-    page.segmented_control(key="lab-way").set_value("Paste or draw").run()
+    page.segmented_control(key="lab-way").set_value("Paste SMILES").run()
     page.text_area(key="lab-text").set_value("\n".join(DRUGS))
     page.text_input(key="lab-new").set_value("lab")
     page.number_input(key="lab-number").set_value(4)

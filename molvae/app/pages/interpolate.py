@@ -6,7 +6,7 @@ import streamlit as st
 from molvae.app import choices, session
 from molvae.app.cards import Card, show_grid
 from molvae.app.curves import show_path
-from molvae.app.editor import ask_smiles
+from molvae.app.smiles_input import ask_smiles
 from molvae.app.text import explained
 from molvae.chemistry.properties import compute_many
 from molvae.run.progress import silent

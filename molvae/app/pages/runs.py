@@ -56,28 +56,27 @@ def _look(workspace: Workspace, name: str, alive: bool) -> None:
 
 def _head(workspace: Workspace, name: str, state: jobs.JobState, view: RunView) -> None:
     label, button = st.columns([4, 1], vertical_alignment="center")
-    kind = view.kind
     label.markdown(f"#### {plain(name)}")
-    label.markdown(_LABELS.get(state.phase, plain(state.phase)) + (f" · {plain(kind)}" if kind else ""))
+    label.markdown(_LABELS.get(state.phase, plain(state.phase)) + (f" · {plain(view.kind)}" if view.kind else ""))
+    below = st.empty()  # always there, so that what stands below it keeps its place
     folder = workspace.folder(name)
     if state.alive:
+        share, calls = view.progress()
+        below.progress(share, plain(" · ".join(filter(None, [calls, state.what, state.text]))))
         if button.button("Stop", icon=":material/stop:", width="stretch", key="runs-stop"):
             with st.spinner("Stopping; what is paid for is kept ..."):
                 jobs.stop(folder)
             st.rerun()
-    elif (
-        kind in ("design", "")
-        and state.phase != "done"
-        and jobs.can_resume(folder)
-        and button.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch", key="runs-resume")
-    ):
+        return
+    if state.phase == "failed":
+        below.error(plain(state.text), icon=":material/error:")
+    if view.kind not in ("design", "") or state.phase == "done" or not jobs.can_resume(folder):
+        return
+    if view.has_own_oracle:
+        below.info("It has an oracle of its own: go on with molvae resume, or on the page Laboratory.")
+    elif button.button("Resume", icon=":material/play_arrow:", type="primary", width="stretch", key="runs-resume"):
         jobs.start(workspace, name, None)
         st.rerun()
-    if state.phase == "failed":
-        st.error(plain(state.text), icon=":material/error:")
-    elif state.alive:
-        share, calls = view.progress()
-        st.progress(share, plain(" · ".join(filter(None, [calls, state.what, state.text]))))
 
 
 page()

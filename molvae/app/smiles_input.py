@@ -1,4 +1,4 @@
-"""A molecule as text, drawn while it is typed, or drawn by hand where the structure editor is installed."""
+"""One molecule as text, drawn as soon as it is typed."""
 
 import streamlit as st
 
