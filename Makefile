@@ -14,7 +14,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
-EXTRAS := dev,notebook,parquet,tensorboard
+EXTRAS := app,dev,notebook,parquet,tensorboard
 
 # torch takes minutes to download: dots show that the installation lives
 define install

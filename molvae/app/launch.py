@@ -1,0 +1,78 @@
+"""Start the server: streamlit, bound to this machine, silent towards the rest of the world."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from molvae.app.uploads import MAX_MEGABYTES
+from molvae.app.workspace import VARIABLE, Workspace
+from molvae.errors import ConfigError, MissingDependencyError
+
+LOCAL = "127.0.0.1"
+_MAIN = Path(__file__).parent / "main.py"
+
+
+def serve(workspace: Path, host: str = LOCAL, port: int = 8501, browser: bool = False) -> int:
+    """Serve the page until it is interrupted; returns the exit status of the server.
+
+    Args:
+        workspace: folder of the runs.
+        host: address to listen on.
+        port: to listen on.
+        browser: open one.
+
+    Raises:
+        MissingDependencyError: streamlit is not installed.
+        RunFolderError: the workspace cannot be made.
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        raise MissingDependencyError('the page needs streamlit: pip install "molvae[app]"')
+    place = Workspace.open(workspace)
+    command = [sys.executable, "-m", "streamlit", "run", str(_MAIN), *options(host, port, browser)]
+    process = subprocess.Popen(command, env=environment(place), cwd=place.root)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        return process.wait()
+
+
+def options(host: str = LOCAL, port: int = 8501, browser: bool = False) -> list[str]:
+    """Settings of streamlit; given on its command line they win over any file of settings.
+
+    Raises:
+        ConfigError: no port.
+    """
+    if not 1 <= port <= 65535:
+        raise ConfigError(f"a port is a number from 1 to 65535, not {port}")
+    settings = {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": not browser,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableStaticServing": False,
+        "server.enableCORS": True,  # True: other origins are refused
+        "server.enableXsrfProtection": True,
+        "server.maxUploadSize": MAX_MEGABYTES,
+        "browser.gatherUsageStats": False,  # streamlit's own telemetry
+        "browser.serverAddress": "localhost" if host == LOCAL else host,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",  # a traceback is for the terminal
+        "theme.primaryColor": "#0072B2",
+        "theme.baseRadius": "0.6rem",
+    }
+    return [f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in settings.items()]
+
+
+def environment(workspace: Workspace) -> dict[str, str]:
+    """Of the server: it finds this package and its workspace, and no formula reads a folder."""
+    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        VARIABLE: str(workspace.root),
+        "MOLVAE_MODEL_FOLDERS": "",
+    }
