@@ -70,14 +70,21 @@ def sample(
         int | None, typer.Option(min=0, help="Class, for a conditional model; default: all in turn.")
     ] = None,
     noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
+    data: Annotated[
+        str | None, typer.Option("-d", "--data", help="Test images to complete, for a model that completes images.")
+    ] = None,
+    mirror: options.Mirror = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Draw images of z ~ N(0, I) into one picture."""
+    """Draw images of z ~ p(z) into one picture. A model that completes images draws completions."""
+    from molvae.images.datasets import load_images
     from molvae.images.pictures import sample_panel
     from molvae.images.vae import ImageVAE
 
-    _save(sample_panel(ImageVAE.from_pretrained(model, device), number, label, noise, seed), output)
+    loaded = ImageVAE.from_pretrained(model, device)
+    test = None if data is None else load_images(data, mirror).test
+    _save(sample_panel(loaded, number, label, noise, seed, test), output)
 
 
 @app.command()

@@ -47,6 +47,10 @@ class ObjectiveConfig(Config):
     """Nats a dimension may use for nothing, for the objective ``free_bits``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
+    prior_share: float = Field(0.0, ge=0, le=1)
+    """Share of the objective in which z is drawn from the prior p(z|x), as it is for a prediction: 0 is the bound, 1 the
+    Gaussian stochastic network of Sohn et al. 2015, and what lies between their hybrid.
+    """
     temperature: Schedule | None = None
     """Of discrete codes, which are soft while they are trained (Gumbel-softmax, Jang et al. 2016)."""
     straight_through: bool = False
@@ -116,10 +120,14 @@ def vae_objective(
         )
         beta = config.beta.at(step)
         value = bound(terms, beta)
+        logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
+        if config.prior_share:
+            predictive = model.predictive(batch, config.samples, generator).mean(0)
+            value = (1 - config.prior_share) * value + config.prior_share * predictive
+            logged["predictive"] = predictive
         for name, schedule in config.weights.items():
             if weight := schedule.at(step):
                 value = value + weight * _auxiliary(terms, name)
-        logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
         if config.temperature is not None:
             logged["temperature"] = torch.tensor(config.temperature.at(step))
         for addition in additions:
@@ -189,6 +197,10 @@ class BoundValidator:
         assert isinstance(model, VAE)
         samples = self.objective.samples if self.objective.name == "iwae" else 1
         values = evaluate_bounds(model, self.batches, samples, self.seed)
+        if self.objective.prior_share:
+            generator = torch.Generator().manual_seed(self.seed)
+            rows = [model.predictive(batch.to(model.device), 1, generator)[0].cpu() for batch in self.batches]
+            values["predictive"] = float(torch.cat(rows).mean())
         return {**values, "objective": self._objective(values), **self.measure(model)}
 
     def _objective(self, values: Mapping[str, float]) -> float:
@@ -196,7 +208,8 @@ class BoundValidator:
             return values["reconstruction"]
         if self.objective.name == "iwae":
             return -values["nll"] if "nll" in values else values["elbo"]
-        return values["reconstruction"] - self.objective.beta.final * values["kl"]
+        bound, share = values["reconstruction"] - self.objective.beta.final * values["kl"], self.objective.prior_share
+        return (1 - share) * bound + share * values["predictive"] if share else bound
 
     def measure(self, model: Any) -> dict[str, float]:
         """Further numbers by name."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from molvae.core.sampling import gaussian_grid
 from molvae.errors import ConfigError, InputError
+from molvae.images.batches import in_order
 from molvae.images.datasets import ImageSplit
 from molvae.images.vae import ImageVAE
 from molvae.run.panels import Panel
@@ -19,12 +20,28 @@ def grid(images: Tensor, columns: int) -> np.ndarray:
     return images.mean(1).clamp(0, 1).unflatten(0, (-1, columns)).numpy()
 
 
-def sample_panel(model: ImageVAE, number: int, label: int | None = None, noise: bool = False, seed: int = 0) -> Panel:
+def sample_panel(
+    model: ImageVAE,
+    number: int,
+    label: int | None = None,
+    noise: bool = False,
+    seed: int = 0,
+    data: ImageSplit | None = None,
+) -> Panel:
     """Images of z ~ p(z), at most ten in a row; ``number`` is rounded up to whole rows.
 
+    Of a model that completes images, completions of the first images of ``data``, ten in a row.
+
     Raises:
-        ConfigError: a class for a model without classes, or one that there is not.
+        ConfigError: a class for a model without classes, or one that there is not; no data to complete, or images of
+            another shape.
     """
+    if model.completion is not None:
+        if data is None:
+            raise ConfigError("this model completes images: name a data set to take them from")
+        _check_shape(model, data)
+        shown = in_order(data[: -(-number // 10)], number, "threshold")[0].pixels
+        return completion_panel(model, shown, min(10, number), seed)
     if label is not None and not model.config.conditional:
         raise ConfigError("this model is not conditional: leave the class out")
     if label is not None and not 0 <= label < model.classes:
@@ -38,6 +55,33 @@ def sample_panel(model: ImageVAE, number: int, label: int | None = None, noise: 
     return Panel("samples", "images", "Samples of the prior", array=grid(images, columns))
 
 
+def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: int = 0) -> Panel:
+    """What is given of each image, the plain network's guess of the rest, predictions with z ~ p(z|x), and the image.
+
+    Raises:
+        ConfigError: the model does not complete images.
+    """
+    if model.completion is None:
+        raise ConfigError("this model does not complete images: it was trained with quadrants = 0")
+    generator = torch.Generator().manual_seed(seed)
+    repeated = pixels.repeat_interleave(samples, 0)
+    drawn = model.sample(len(repeated), generator=generator, given=repeated).unflatten(0, (-1, samples))
+    known = pixels.to(model.device)
+    guess = model.completion.condition(known).cpu()
+    hidden = model.completion.hidden
+    blank = torch.full((*pixels.shape[:2], 1, hidden.size), 0.25)
+    table = [hidden.filled(known, blank.to(known)).cpu(), guess, *drawn.unbind(1), pixels]
+    return Panel(
+        "completions",
+        "images",
+        "Completions of test images",
+        "The given quadrants, the mean of a plain network, means of p(y|x, z) with z ~ p(z|x), and the image (Sohn, Lee "
+        "& Yan 2015, figure 2).",
+        array=grid(torch.stack(table, 1).flatten(0, 1), samples + 3),
+        options={"columns": ["given", "plain", *["z"] * samples, "image"]},
+    )
+
+
 def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: int, method: str) -> Panel:
     """A path through images of a data set.
 
@@ -48,8 +92,7 @@ def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: in
     outside = [row for row in rows if not 0 <= row < len(data)]
     if outside:
         raise InputError(f"there is no image {outside[0]}: the test part has 0 to {len(data) - 1}")
-    if data.shape != model.shape:
-        raise ConfigError(f"the model draws images {model.shape}; those of the data are {data.shape}")
+    _check_shape(model, data)
     part = data[torch.tensor(list(rows))]
     chosen = cast(Literal["lerp", "slerp"], method)
     images = model.interpolate(part.pixels, steps, chosen, part.labels if model.config.conditional else None)
@@ -58,10 +101,16 @@ def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: in
     )
 
 
+def _check_shape(model: ImageVAE, data: ImageSplit) -> None:
+    if data.shape != model.shape:
+        raise ConfigError(f"the model draws images {model.shape}; those of the data are {data.shape}")
+
+
 def is_plane(model: ImageVAE) -> bool:
     """Whether one picture shows the latent space: N(0, I) in two dimensions, the same for all classes."""
     config = model.config
-    return config.latent_size == 2 and config.prior == "standard_normal" and not config.conditional
+    conditional = config.conditional or config.quadrants
+    return config.latent_size == 2 and config.prior == "standard_normal" and not conditional
 
 
 def manifold_panel(model: ImageVAE, side: int = 20) -> Panel:
@@ -74,6 +123,7 @@ def manifold_panel(model: ImageVAE, side: int = 20) -> Panel:
         raise ConfigError(
             "a manifold is drawn for 2 latent dimensions under N(0, I) without classes, not "
             f"{model.config.latent_size} under {model.config.prior}{' with classes' * model.config.conditional}"
+            f"{' given quadrants' * bool(model.config.quadrants)}"
         )
     return Panel(
         "manifold",

@@ -8,22 +8,25 @@ import pandas as pd
 import torch
 from pydantic import Field
 
-from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
+from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
-from molvae.core.schedules import in_steps
+from molvae.core.schedules import Schedule, in_steps
 from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
-from molvae.images.batches import Binarisation, ImageBatches, in_order
+from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
+from molvae.images.completion import GUESS
 from molvae.images.datasets import ImageData
-from molvae.images.pictures import grid, is_plane, manifold_panel
+from molvae.images.pictures import completion_panel, grid, is_plane, manifold_panel
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
-from molvae.run.progress import Progress, on_stderr
+from molvae.run.progress import Progress, on_stderr, track
 
 
 class ImageTrainConfig(TrainingConfig):
-    """One training run."""
+    """One training run. Of a model that completes images, the plain network is trained with weight 1
+    (``objective.weights.guess``).
+    """
 
     batch_size: int = Field(100, ge=1, le=100_000)
     """Images a step."""
@@ -85,6 +88,9 @@ def train_images(
     batches = ImageBatches(data.train, config.batch_size, seed, policy)
     held_out = in_order(data.valid[: config.validation_images], binarisation=policy, seed=seed)
     config = in_steps(config, config.fit.steps(batches))
+    if config.model.quadrants:
+        weights = {GUESS: Schedule(), **config.objective.weights}
+        config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
     objective, validate = vae_objective(config.objective), BoundValidator(config, held_out)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
     return model
@@ -121,6 +127,8 @@ def evaluate_images(
         part = in_order(test[spread], 100, config.binarisation, config.seed)
         estimate = importance_log_likelihood(model, part, config.nll_samples, config.seed, progress=progress)
         result["likelihood"] = {"nll": estimate.nll, "standard_error": estimate.standard_error}
+        if model.completion is not None:
+            result["completion"] = _completion(model, part, config, progress)
     result["protocol"] = {
         "data": data.name,
         "test_images": len(test),
@@ -133,6 +141,25 @@ def evaluate_images(
     return result
 
 
+def _completion(
+    model: ImageVAE, batches: list[ImageBatch], config: ImageEvaluationConfig, progress: Progress
+) -> dict[str, float]:
+    """Negative conditional log-likelihood of the hidden pixels by samples of p(z|x), and by the plain network."""
+    values, guessed = [], []
+    for batch in track(batches, f"prediction, {config.nll_samples} samples", progress=progress):
+        drawn = prior_log_likelihood(model, batch, config.nll_samples, (config.nll_samples,), config.seed)
+        values.append(drawn[0])
+        here = batch.to(model.device)
+        with torch.no_grad():
+            guessed.append(model.auxiliary(here, here.pixels)[GUESS].cpu())
+    monte_carlo, guess = LogLikelihood(torch.cat(values), config.nll_samples), LogLikelihood(torch.cat(guessed), 1)
+    return {
+        "monte_carlo": monte_carlo.nll,
+        "standard_error": monte_carlo.standard_error,
+        "plain_network": guess.nll,
+    }
+
+
 def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers of :func:`evaluate_images` as lines to print: what, value."""
     bounds, protocol = result["bounds"], result["protocol"]
@@ -143,6 +170,11 @@ def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
         estimate = result["likelihood"]
         label = f"NLL, nats ({protocol['nll_samples']} importance samples, {protocol['nll_images']} images)"
         rows.append((label, f"{estimate['nll']:.2f} ± {estimate['standard_error']:.2f}"))
+    if "completion" in result:
+        found = result["completion"]
+        label = f"the same by {protocol['nll_samples']} samples of p(z given x), nats"
+        rows.append((label, f"{found['monte_carlo']:.2f} ± {found['standard_error']:.2f}"))
+        rows.append(("the same by a plain network, nats", f"{found['plain_network']:.2f}"))
     return rows
 
 
@@ -168,6 +200,8 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
     if config.model.conditional:
         classes = torch.arange(4 * columns) % data.classes
     rebuilt = torch.cat([batch.pixels, model.reconstruct(batch.pixels, seen)])
+    if model.completion is not None:
+        return [completion_panel(model, batch.pixels[:8], seed=config.fit.seed)]
     return [
         Panel(
             "reconstructions",
