@@ -75,8 +75,8 @@ def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: i
         "completions",
         "images",
         "Completions of test images",
-        "The given quadrants, the mean of a plain network, means of p(y|x, z) with z ~ p(z|x), and the image (Sohn, Lee "
-        "& Yan 2015, figure 2).",
+        "The given quadrants, the mean of a plain network, means of p(y|x, z) with z ~ p(z|x), and the image (Sohn et "
+        "al. 2015, figure 2).",
         array=grid(torch.stack(table, 1).flatten(0, 1), samples + 3),
         options={"columns": ["given", "plain", *["z"] * samples, "image"]},
     )

@@ -49,9 +49,10 @@ def check(config: ImageTrainConfig) -> None:
     if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
         raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
     discrete, score = config.model.categories is not None, config.objective.name == "score_function"
-    if discrete != (config.objective.temperature is not None) and not (discrete and score):
+    if discrete != config.objective.relaxed and not (discrete and score):
         raise ConfigError(
-            "discrete codes, and no others, are trained with objective.temperature (or the objective score_function)"
+            "discrete codes, and no others, are trained with objective.temperature or straight_through (or the "
+            "objective score_function)"
         )
 
 

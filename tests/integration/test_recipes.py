@@ -90,6 +90,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
     "classes": {"settings": {"train": PIXELS, "components": 2}},
+    "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
+    "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
+    "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
     "semi_supervised": {
         "data": "digits",
         "settings": {

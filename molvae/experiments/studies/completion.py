@@ -101,8 +101,8 @@ def _table(table: dict[str, dict[str, float]], config: CompletionConfig, data: I
         "table",
         "-log p(y|x) of the hidden pixels, nats, against the number of given quadrants",
         f"{config.samples} samples of z for each of {min(config.images, len(data.test))} test images: Monte Carlo from "
-        "p(z|x), as a prediction is made, and importance sampling from q(z|x, y). Rows that name a source are published "
-        "figures.",
+        "p(z|x), as a prediction is made, and importance sampling from q(z|x, y). Rows that name a source are "
+        "published figures.",
         frame=pd.DataFrame(rows),
     )
 

@@ -27,6 +27,16 @@ SMALL = {
     "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
     "manifold": {"train": TRAIN, "side": 4},
     "classes": {"train": TRAIN, "components": 2},
+    "completion": {
+        "train": {**TRAIN, "fit": {**FIT, "epochs": 4}},
+        "quadrants": [1, 3],
+        "prior_shares": {"CVAE": 0, "GSNN": 1},
+        "images": 40,
+        "samples": 5,
+        "shown": 2,
+    },
+    "discrete": {"train": TRAIN, "codes": [[4, 3], [6, 2]], "draws": 12, "batch": 10, "columns": 3},
+    "class_sampling": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 100], "steps": 3},
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,
