@@ -1,12 +1,13 @@
 """Train and evaluate a VAE of images: its settings, its numbers and its pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
@@ -16,7 +17,8 @@ from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.completion import GUESS
 from molvae.images.datasets import ImageData
-from molvae.images.pictures import completion_panel, grid, is_plane, manifold_panel
+from molvae.images.pictures import completion_panel, grid, is_plane, manifold_panel, slot_panel, traversal_panel
+from molvae.images.segmentation import foreground_index
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
@@ -56,6 +58,25 @@ def check(config: ImageTrainConfig) -> None:
         )
 
 
+class ImageValidator(BoundValidator):
+    """Also the agreement of slots with the objects of a scene, where both are there.
+
+    Args:
+        config, batches: of a :class:`~molvae.core.training.BoundValidator`.
+        masks: (N, K, H, W) of the same held-out images, or None.
+    """
+
+    def __init__(self, config: TrainingConfig, batches: Sequence[ImageBatch], masks: Tensor | None) -> None:
+        super().__init__(config, batches)
+        self.masks = masks
+
+    def measure(self, model: ImageVAE) -> dict[str, float]:
+        if self.masks is None or model.config.network.kind != "slots":
+            return {}
+        found = model.components(torch.cat([batch.pixels for batch in self.batches]))[1]
+        return {"foreground_ari": float(foreground_index(self.masks, found.squeeze(2)).mean())}
+
+
 def train_images(
     config: ImageTrainConfig,
     data: ImageData,
@@ -92,7 +113,8 @@ def train_images(
     if config.model.quadrants:
         weights = {GUESS: Schedule(), **config.objective.weights}
         config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
-    objective, validate = vae_objective(config.objective), BoundValidator(config, held_out)
+    masks = data.valid[: config.validation_images].masks
+    objective, validate = vae_objective(config.objective), ImageValidator(config, held_out, masks)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
     return model
 
@@ -130,6 +152,9 @@ def evaluate_images(
         result["likelihood"] = {"nll": estimate.nll, "standard_error": estimate.standard_error}
         if model.completion is not None:
             result["completion"] = _completion(model, part, config, progress)
+    if test.masks is not None and model.config.network.kind == "slots":
+        index = foreground_index(test.masks, model.components(test.pixels)[1].squeeze(2))
+        result["segmentation"] = {"foreground_ari": float(index.mean())}
     result["protocol"] = {
         "data": data.name,
         "test_images": len(test),
@@ -171,6 +196,8 @@ def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
         estimate = result["likelihood"]
         label = f"NLL, nats ({protocol['nll_samples']} importance samples, {protocol['nll_images']} images)"
         rows.append((label, f"{estimate['nll']:.2f} ± {estimate['standard_error']:.2f}"))
+    if "segmentation" in result:
+        rows.append(("foreground ARI of the slots", f"{result['segmentation']['foreground_ari']:.3f}"))
     if "completion" in result:
         found = result["completion"]
         label = f"the same by {protocol['nll_samples']} samples of p(z given x), nats"
@@ -219,4 +246,6 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
             array=grid(model.sample(4 * columns, classes, generator=generator), columns),
         ),
         *([manifold_panel(model)] if is_plane(model) else []),
+        *([slot_panel(model, data.test.pixels[:6])] if model.config.network.kind == "slots" else []),
+        *([traversal_panel(model, data.test, 0)] if data.test.factors is not None else []),
     ]

@@ -69,16 +69,24 @@ class ImageVAEConfig(Config):
             raise ValueError(
                 "a discrete code needs all of posterior = 'categorical', prior = 'uniform_categorical' and categories"
             )
+        slots = self.network.slots if self.network.kind == "slots" else 1
+        if self.latent_size % slots or (slots > 1 and self.posterior not in ("diagonal_gaussian", "point_mass")):
+            raise ValueError(
+                f"{slots} slots need a latent_size that is a multiple of their number, and the posterior "
+                "diagonal_gaussian or point_mass"
+            )
         if self.categories is not None and self.latent_size % self.categories:
             raise ValueError(f"latent_size {self.latent_size} is not a multiple of categories, {self.categories}")
         return self
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """Of a code: (D,), or (N, C) if it is discrete."""
-        return (
-            (self.latent_size,) if self.categories is None else (self.latent_size // self.categories, self.categories)
-        )
+        """Of a code: (D,), (N, C) if it is discrete, or (K, D) if it is a set of slots."""
+        if self.categories is not None:
+            return self.latent_size // self.categories, self.categories
+        if self.network.kind == "slots":
+            return self.network.slots, self.latent_size // self.network.slots
+        return (self.latent_size,)
 
 
 class ImageEncoder(nn.Module):
@@ -89,9 +97,14 @@ class ImageEncoder(nn.Module):
         self.head = POSTERIORS[config.posterior](*config.event_shape)
         self.network = ENCODERS[config.network.kind](shape, self.head.outputs, config.network, classes)
         self.register_buffer("mean", torch.zeros(shape))
+        self.slots = config.event_shape if config.network.kind == "slots" else None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Posterior:
-        q: Posterior = self.head(self.network(x - self.get_buffer("mean"), c))
+        raw = self.network(x - self.get_buffer("mean"), c)
+        if self.slots is not None:
+            # slot by slot as it comes; the head wants each parameter of all slots
+            raw = raw.unflatten(-1, (self.slots[0], -1, self.slots[1])).transpose(-3, -2).flatten(-3)
+        q: Posterior = self.head(raw)
         return q
 
 
@@ -271,6 +284,35 @@ class ImageVAE(Pretrained):
         path = torch.cat([z[:1], *stretches])
         shown = None if labels is None else labels[:1].expand(len(path))
         return self.decode(path, shown, given=pixels[:1].expand(len(path), -1, -1, -1))
+
+    def with_slots(self, slots: int) -> "ImageVAE":
+        """The same weights with another number of slots: a set has no fixed size (Locatello et al. 2020).
+
+        Raises:
+            ConfigError: a model without slots.
+        """
+        if self.config.network.kind != "slots":
+            raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
+        network = self.config.network.model_copy(update={"slots": slots})
+        latent_size = self.latent_size // self.config.network.slots * slots
+        config = self.config.model_copy(update={"network": network, "latent_size": latent_size})
+        model = type(self)(config, self.shape, self.classes)
+        model.load_state_dict(self.state_dict())
+        return model.to(self.device).eval()
+
+    @torch.no_grad()
+    def components(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What each slot draws of images (n, C, H, W): (n, K, C, H, W), and its mask (n, K, 1, H, W).
+
+        Raises:
+            ConfigError: a model without slots.
+        """
+        if self.config.network.kind != "slots":
+            raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
+        network: Any = self.decoder.get_submodule("network")
+        parts = [network.components(z.to(self.device)) for z in self.encode(pixels).split(250)]
+        pictures, masks = (torch.cat([part[side].cpu() for part in parts]) for side in (0, 1))
+        return pictures[:, :, : self.shape[0]], masks
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def _draw(panel: Panel) -> Figure:
         return _scatter(panel, panel.frame)
     if panel.kind == "violins" and panel.frame is not None:
         return _violins(panel, panel.frame)
-    if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
+    if panel.kind == "images" and panel.array is not None and panel.array.ndim in (4, 5):
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
 
@@ -134,9 +134,11 @@ def _facets(frame: pd.DataFrame, x: str, y: str, label: str) -> Figure:
 
 
 def _images(panel: Panel, array: np.ndarray) -> Figure:
-    rows, columns, height, width = array.shape
+    rows, columns, height, width = array.shape[:4]
+    colour = array.shape[4:]  # of nothing, or of 3
     gap = 0 if panel.options.get("tight") else max(1, round(width / 14))
-    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    # between pictures in colour it is white; grey ones have nothing there, whichever way round their scale is
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colour), 1.0 if colour else np.nan)
     for row in range(rows):
         for column in range(columns):
             top, left = row * (height + gap), column * (width + gap)
