@@ -140,8 +140,8 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``half_rings``, ``shifted_circle``: 2-D points of two classes (4,000 / 1,000 / 1,000), see :func:`half_rings` and
       :func:`shifted_circle`.
     - ``sprites``: one coloured square, ellipse or heart, 3 x 32 x 32, with the factors it was drawn from
-      (12,000 / 1,000 / 2,000), see :func:`sprites`.
-    - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (12,000 / 320 / 1,000), see :func:`tetrominoes`.
+      (8,000 / 500 / 1,000), see :func:`sprites`.
+    - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (8,000 / 200 / 500), see :func:`tetrominoes`.
 
     Args:
         name: one of ``IMAGE_DATASETS``.
@@ -158,9 +158,9 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
         train, valid, test = (_PLANES[name](number, seed) for seed, number in enumerate((4000, 1000, 1000)))
         return ImageData(name, train, valid, test, classes=2)
     if name == "sprites":
-        return ImageData(name, sprites(12_000, 0), sprites(1000, 1), sprites(2000, 2), len(SHAPES))
+        return ImageData(name, sprites(8000, 0), sprites(500, 1), sprites(1000, 2), len(SHAPES))
     if name == "tetrominoes":
-        return ImageData(name, tetrominoes(12_000, 0), tetrominoes(320, 1), tetrominoes(1000, 2))
+        return ImageData(name, tetrominoes(8000, 0), tetrominoes(200, 1), tetrominoes(500, 2))
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])

@@ -70,6 +70,8 @@ class ImageVAEConfig(Config):
                 "a discrete code needs all of posterior = 'categorical', prior = 'uniform_categorical' and categories"
             )
         slots = self.network.slots if self.network.kind == "slots" else 1
+        if self.network.kind == "slots" and (self.conditional or self.quadrants):
+            raise ValueError("slots are not conditional: leave out conditional and quadrants")
         if self.latent_size % slots or (slots > 1 and self.posterior not in ("diagonal_gaussian", "point_mass")):
             raise ValueError(
                 f"{slots} slots need a latent_size that is a multiple of their number, and the posterior "

@@ -42,6 +42,12 @@ PIXELS = {
 }
 PLANE = {**PIXELS, "model": {**PIXELS["model"], "latent_size": 2}}
 POINTS = {**PLANE, "binarisation": "none", "model": {**PLANE["model"], "likelihood": "gaussian"}}
+SCENES = {
+    "batch_size": 500,
+    "model": {"latent_size": 4, "network": {"hidden_size": 16, "depth": 1, "channels": 8}},
+    "fit": {"epochs": 1, "warmup_steps": 1, "validate_every": 0},
+    "validation_images": 20,
+}
 M2 = {
     "vae": {"latent_size": 2, "conditional": True, "network": {"hidden_size": 16}},
     "fit": {"epochs": 1},
@@ -93,6 +99,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
+    "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
+    "slots": {
+        "settings": {
+            "train": {**SCENES, "model": {"latent_size": 32, "network": {"hidden_size": 8, "channels": 8, "depth": 1}}},
+            "seeds": [0],
+            "objects": [4],
+            "scenes": 20,
+        }
+    },
     "semi_supervised": {
         "data": "digits",
         "settings": {
@@ -128,7 +143,7 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
     """A recipe in small; what needs a download comes from the mirror, or else from what is embedded."""
     values = read_toml(RECIPES[stem])
     values = merged(values, SMALL.get(stem, SMALL.get(values.get("kind", "design"), {})))
-    if "data" in values and values["data"] not in ("digits", "half_rings"):
+    if "data" in values and values["data"] not in ("digits", "half_rings", "sprites", "tetrominoes"):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"
         values["data"] = "molecules.smi" if molecules else values["data"] if mirror else "digits"
