@@ -4,6 +4,7 @@ import gzip
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -157,10 +158,8 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     if name in _PLANES:
         train, valid, test = (_PLANES[name](number, seed) for seed, number in enumerate((4000, 1000, 1000)))
         return ImageData(name, train, valid, test, classes=2)
-    if name == "sprites":
-        return ImageData(name, sprites(8000, 0), sprites(500, 1), sprites(1000, 2), len(SHAPES))
-    if name == "tetrominoes":
-        return ImageData(name, tetrominoes(8000, 0), tetrominoes(200, 1), tetrominoes(500, 2))
+    if name in ("sprites", "tetrominoes"):
+        return _scenes(name)
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
@@ -197,6 +196,13 @@ def shifted_circle(
     angle = random.uniform(0, 2 * np.pi, number)
     points = np.stack([np.cos(angle), np.sin(angle)], -1) + labels[:, None] * np.array(shift)
     return _points(points + random.normal(0, noise, (number, 2)), labels)
+
+
+@cache  # drawing them takes seconds
+def _scenes(name: str) -> ImageData:
+    if name == "sprites":
+        return ImageData(name, sprites(8000, 0), sprites(500, 1), sprites(1000, 2), len(SHAPES))
+    return ImageData(name, tetrominoes(8000, 0), tetrominoes(200, 1), tetrominoes(500, 2))
 
 
 def sprites(number: int, seed: int = 0, side: int = 32) -> ImageSplit:
