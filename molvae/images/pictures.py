@@ -9,7 +9,7 @@ from torch import Tensor
 
 from molvae.core.sampling import gaussian_grid
 from molvae.errors import ConfigError, InputError
-from molvae.images.batches import in_order
+from molvae.images.batches import Binarisation, in_order
 from molvae.images.datasets import ImageSplit
 from molvae.images.vae import ImageVAE
 from molvae.run.panels import Panel
@@ -43,8 +43,8 @@ def sample_panel(
         if data is None:
             raise ConfigError("this model completes images: name a data set to take them from")
         _check_shape(model, data)
-        shown = in_order(data[: -(-number // 10)], number, "threshold")[0].pixels
-        return completion_panel(model, shown, min(10, number), seed)
+        (shown,) = in_order(data[: -(-number // 10)], number, _as_trained(model))
+        return completion_panel(model, shown.pixels, min(10, number), seed)
     if label is not None and not model.config.conditional:
         raise ConfigError("this model is not conditional: leave the class out")
     if label is not None and not 0 <= label < model.classes:
@@ -97,9 +97,8 @@ def traversal_panel(model: ImageVAE, data: ImageSplit, row: int, steps: int = 9,
     if len(model.config.event_shape) > 1:
         raise ConfigError("a traversal moves one number of a code that is a vector; this one is a set or discrete")
     _check_shape(model, data)
-    binary = model.config.likelihood == "bernoulli"
-    (batch,) = in_order(data[:500], 500, "threshold" if binary else "none")
-    (one,) = in_order(data[row : row + 1], 1, "threshold" if binary else "none")
+    (batch,) = in_order(data[:500], 500, _as_trained(model))
+    (one,) = in_order(data[row : row + 1], 1, _as_trained(model))
     labels = one.labels if model.config.conditional else None
     # what varies over the data carries information; what does not, draws the same picture at every step
     spread = model.encode(batch.pixels, batch.labels if model.config.conditional else None).var(0)
@@ -187,6 +186,11 @@ def path_panel(model: ImageVAE, data: ImageSplit, rows: Sequence[int], steps: in
 def _check_shape(model: ImageVAE, data: ImageSplit) -> None:
     if data.shape != model.shape:
         raise ConfigError(f"the model draws images {model.shape}; those of the data are {data.shape}")
+
+
+def _as_trained(model: ImageVAE) -> Binarisation:
+    """What makes images such as the model has seen, without chance."""
+    return "threshold" if model.config.likelihood == "bernoulli" else "none"
 
 
 def is_plane(model: ImageVAE) -> bool:

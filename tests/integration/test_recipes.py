@@ -98,6 +98,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "classes": {"settings": {"train": PIXELS, "components": 2}},
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
+    "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
+    "mnist_gumbel": merged(IMAGES, {"train": {"model": {"latent_size": 20}}}),
     "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
     "slots": {
