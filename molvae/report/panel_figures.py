@@ -103,9 +103,11 @@ def _coloured(figure: Figure, axis: Any, frame: pd.DataFrame) -> None:
     low, high = np.nanpercentile(graded[value], [2, 98])  # a few outliers must not take the whole scale
     cloud = axis.scatter(graded[x], graded[y], s=6, lw=0, c=graded[value], cmap="viridis", vmin=low, vmax=high)
     figure.colorbar(cloud, ax=axis, label=str(value), shrink=0.8, extend="both")
-    for (name, part), colour in zip(frame[frame[value].isna()].groupby(label, sort=False), _FRONT, strict=False):
+    front = frame[frame[value].isna()]
+    for (name, part), colour in zip(front.groupby(label, sort=False), _FRONT, strict=False):
         axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=str(name))
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    if len(front):
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 
 def _violins(panel: Panel, frame: pd.DataFrame) -> Figure:

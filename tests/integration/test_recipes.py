@@ -125,6 +125,9 @@ SMALL: dict[str, dict[str, Any]] = {
 """What is changed, by the name of the recipe or else by its kind."""
 FIRST = {
     "mnist_iwae": "mnist_vae",
+    "mnist_quadrants_1_second": "mnist_quadrants_1",
+    "mnist_quadrants_2_second": "mnist_quadrants_2",
+    "mnist_quadrants_3_second": "mnist_quadrants_3",
     "zinc250k_flow_second": "zinc250k_flow",
     "zinc250k_long": "zinc250k_flow",
     "zinc250k_long_second": "zinc250k_long",

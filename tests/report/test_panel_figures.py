@@ -21,6 +21,7 @@ IMAGES = np.linspace(0, 1, 96).reshape(2, 3, 4, 4)
         Panel("scatter", "scatter", "", frame=CLOUD),
         Panel("facets", "scatter", "", frame=CLOUD, options={"facets": True}),
         Panel("coloured", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, np.nan])),
+        Panel("graded", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, 3.0])),
         Panel("violins", "violins", "", frame=GROUPS),
         Panel("images", "images", "", array=IMAGES),
         Panel("colour", "images", "", array=np.stack([IMAGES, 1 - IMAGES, IMAGES], -1)),

@@ -13,7 +13,9 @@ from molvae.core.fit import FitConfig
 from molvae.experiments.studies.common import Study
 from molvae.experiments.studies.labels import train_m2
 from molvae.images.datasets import ImageData, ImageSplit
+from molvae.images.networks import NetworkConfig
 from molvae.images.semi_supervised import M2, M2Config, SemiBatches, draw_labelled, m2_objective
+from molvae.images.vae import ImageVAEConfig
 from molvae.run.config import Config, Count, one_of
 from molvae.run.device import choose_device
 from molvae.run.panels import Panel
@@ -27,7 +29,13 @@ PUBLISHED = {"sum": 7.4, "gumbel": 7.6, "straight_through": 6.4}
 class ClassSamplingConfig(Config):
     """Errors with few labels, and the time of a step against the number of classes."""
 
-    m2: M2Config = M2Config(fit=FitConfig(epochs=20, learning_rate=2e-3))
+    m2: M2Config = M2Config(
+        vae=ImageVAEConfig(
+            conditional=True, latent_size=10, network=NetworkConfig(hidden_size=200, depth=1, activation="softplus")
+        ),
+        classifier=NetworkConfig(hidden_size=200, depth=2, activation="relu"),
+        fit=FitConfig(epochs=20, learning_rate=3e-3),
+    )
     ways: tuple[Annotated[str, one_of(WAYS)], ...] = WAYS
     labels: Count = 100
     """Labelled images."""
@@ -35,7 +43,7 @@ class ClassSamplingConfig(Config):
     """Draws of the labelled images."""
     classes: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = (5, 10, 20, 50, 100)
     """Numbers of classes for the time of a step; the images are those of the data, their classes are drawn."""
-    steps: Count = 20
+    steps: Count = 7
     """Steps that are timed, after one that is not."""
 
 

@@ -32,8 +32,8 @@ class CompletionConfig(Config):
     """The table of conditional likelihoods."""
 
     train: ImageTrainConfig = ImageTrainConfig(
-        model=ImageVAEConfig(latent_size=20, network=NetworkConfig(hidden_size=200, depth=2, activation="silu")),
-        fit=FitConfig(epochs=40, learning_rate=2e-3, average=0.99),
+        model=ImageVAEConfig(latent_size=20, network=NetworkConfig(hidden_size=100, depth=2, activation="silu")),
+        fit=FitConfig(epochs=25, learning_rate=3e-3, average=0.99),
     )
     quadrants: tuple[int, ...] = Field((1, 2, 3), min_length=1)
     """Numbers of given quadrants, 1 to 3."""
