@@ -1,4 +1,4 @@
-"""Commands for VAEs of images: train, evaluate, sample, interpolate, manifold."""
+"""Commands for VAEs of images: train, evaluate, sample, interpolate, manifold, traverse, scenes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = options.new_app("Train and use the same VAE on images.")
 
-_DATA = "digits, mnist, freyfaces, half_rings or shifted_circle."
+_DATA = "digits, mnist, freyfaces, half_rings, shifted_circle, sprites or tetrominoes."
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
 Dataset = Annotated[str, typer.Option("-d", "--data", help=_DATA)]
 Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
@@ -70,14 +70,21 @@ def sample(
         int | None, typer.Option(min=0, help="Class, for a conditional model; default: all in turn.")
     ] = None,
     noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
+    data: Annotated[
+        str | None, typer.Option("-d", "--data", help="Test images to complete, for a model that completes images.")
+    ] = None,
+    mirror: options.Mirror = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Draw images of z ~ N(0, I) into one picture."""
+    """Draw images of z ~ p(z) into one picture. A model that completes images draws completions."""
+    from molvae.images.datasets import load_images
     from molvae.images.pictures import sample_panel
     from molvae.images.vae import ImageVAE
 
-    _save(sample_panel(ImageVAE.from_pretrained(model, device), number, label, noise, seed), output)
+    loaded = ImageVAE.from_pretrained(model, device)
+    test = None if data is None else load_images(data, mirror).test
+    _save(sample_panel(loaded, number, label, noise, seed, test), output)
 
 
 @app.command()
@@ -112,6 +119,51 @@ def manifold(
     from molvae.images.vae import ImageVAE
 
     _save(manifold_panel(ImageVAE.from_pretrained(model, device), side), output)
+
+
+@app.command()
+def traverse(
+    model: ImageModel,
+    image: Annotated[int, typer.Argument(min=0, help="Row of a test image.")] = 0,
+    data: Dataset = "digits",
+    output: Picture = Path("traversals.png"),
+    steps: Annotated[int, typer.Option(min=2, max=100, help="Pictures in a row.")] = 9,
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
+) -> None:
+    """Move one number of an image's code at a time. The most used dimensions come first."""
+    from molvae.images.datasets import load_images
+    from molvae.images.pictures import traversal_panel
+    from molvae.images.vae import ImageVAE
+
+    loaded = ImageVAE.from_pretrained(model, device)
+    _save(traversal_panel(loaded, load_images(data, mirror).test, image, steps), output)
+
+
+@app.command()
+def scenes(
+    model: Annotated[
+        Path | None, typer.Argument(help="A model with slots, which takes the scenes apart; default: none.")
+    ] = None,
+    data: Dataset = "tetrominoes",
+    output: Picture = Path("scenes.png"),
+    number: Annotated[int, typer.Option("-k", "--number", min=1, max=1000, help="How many scenes.")] = 10,
+    slots: Annotated[int | None, typer.Option(min=1, max=100, help="Slots; default: as many as in training.")] = None,
+    mirror: options.Mirror = None,
+    device: options.Device = "auto",
+) -> None:
+    """Draw scenes and their objects, or what the slots of a model make of them."""
+    from molvae.errors import ConfigError
+    from molvae.images.datasets import load_images
+    from molvae.images.pictures import scene_panel
+    from molvae.images.vae import ImageVAE
+
+    if model is None and slots is not None:
+        raise ConfigError("--slots is of a model: name one")
+    loaded = None if model is None else ImageVAE.from_pretrained(model, device)
+    if loaded is not None and slots is not None:
+        loaded = loaded.with_slots(slots)
+    _save(scene_panel(load_images(data, mirror).test, number, loaded), output)
 
 
 def _save(panel: "Panel", path: Path) -> None:

@@ -8,6 +8,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
     categorical     one-hot argmax(log pi + g), g ~ Gumbel(0, 1)                      Maddison et al. 2014
                     z = softmax((log pi + g) / tau), or straight through              Jang 2016; Maddison 2016
+                    one-hot forward, pi backward                                      Bengio et al. 2013
     priors          KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
                     KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
                     KL of two Gaussians, for a prior that is learned or p(z|x)        Sohn et al. 2015
@@ -25,7 +26,8 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     schedules       beta rising once, or in cycles                                    Bowman et al. 2016; Fu et al. 2019
                     tau = max(floor, exp(-rate step))                                 Jang et al. 2016
     fit             mean of the weights, decay min(d, (1 + t) / (10 + t))             Polyak & Juditsky 1992
-    training        bound + sum_k w_k log p_k(y|z), y the properties                  Gomez-Bombarelli et al. 2018
+    training        a ELBO + (1 - a) E_p(z|x)[log p(y|x, z)]                          Sohn et al. 2015, eq. 7, 8
+                    bound + sum_k w_k log p_k(y|z), y the properties                  Gomez-Bombarelli et al. 2018
     sampling        great circle between two points                                   Shoemake 1985; White 2016
                     the plane through the inverse Gaussian CDF                        [AEVB] appendix A
     images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9

@@ -3,7 +3,8 @@
 :class:`Categorical` is what a model has and what it is evaluated with. Its draws have no gradient; to train it, an
 objective either uses the score function or lets the draws be soft for the time being, :class:`RelaxedCategorical`
 (Jang et al. 2016, "Categorical reparameterization with Gumbel-softmax"; Maddison et al. 2016, "The concrete
-distribution"), at a temperature that belongs to the training step.
+distribution"), at a temperature that belongs to the training step; or it pretends that they have one,
+:class:`StraightThroughCategorical`.
 """
 
 from dataclasses import dataclass
@@ -83,3 +84,15 @@ class RelaxedCategorical(Categorical):
             return soft
         hard = one_hot((self.log_pi + noise).argmax(-1), self.log_pi.shape[-1])
         return hard + (soft - soft.detach())
+
+
+@dataclass(frozen=True)
+class StraightThroughCategorical(Categorical):
+    """The same one-hots, with the gradient that the probabilities themselves would have in their place.
+
+    Bengio, Leonard & Courville 2013, "Estimating or propagating gradients through stochastic neurons": no temperature,
+    little noise, and a bias that does not go away.
+    """
+
+    def rsample(self, samples: int, generator: torch.Generator | None = None) -> Samples:
+        return super().rsample(samples, generator) + (self.mean - self.mean.detach())

@@ -137,13 +137,10 @@ def prior_log_likelihood(
     generator = torch.Generator().manual_seed(seed)
     total, drawn, rows = torch.full((len(batch),), -math.inf), 0, []
     batch = batch.to(model.device)
-    prior, target = model.prior_for(batch), model.target(batch)
     for mark in marks:
         while drawn < min(mark, samples):
             number = min(chunk, mark - drawn)
-            z = prior.sample((number,), generator).to(model.device)
-            # the same z serve every example, unless each has its own prior
-            log_px = model.likelihood(z.unsqueeze(1) if z.dim() == 2 else z, batch).log_prob(target)
+            log_px = model.predictive(batch, number, generator)
             total = torch.logaddexp(total, log_px.logsumexp(0).cpu())
             drawn += number
         rows.append(total - math.log(drawn))

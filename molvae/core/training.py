@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from molvae.core.categorical import Categorical, RelaxedCategorical
+from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThroughCategorical
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
 from molvae.core.fit import FitConfig, Objective
@@ -47,32 +47,47 @@ class ObjectiveConfig(Config):
     """Nats a dimension may use for nothing, for the objective ``free_bits``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
+    prior_share: float = Field(0.0, ge=0, le=1)
+    """Share of the objective in which z is drawn from the prior p(z|x), as it is for a prediction: 0 is the bound, 1
+    the Gaussian stochastic network of Sohn et al. 2015, and what lies between their hybrid.
+    """
     temperature: Schedule | None = None
     """Of discrete codes, which are soft while they are trained (Gumbel-softmax, Jang et al. 2016)."""
     straight_through: bool = False
-    """Decode one-hots all the same, with the gradient of the soft codes."""
+    """Decode one-hots all the same, with the gradient of the soft codes; without a temperature with that of the
+    probabilities (Bengio et al. 2013).
+    """
 
     @property
     def bound(self) -> Callable[[Terms, float], Tensor]:
         """(terms, beta) -> the bound itself, (B,)."""
         return partial(free_bits, floor=self.free_bits) if self.name == "free_bits" else OBJECTIVES[self.name]
 
+    @property
+    def relaxed(self) -> bool:
+        """Whether discrete draws are given a gradient."""
+        return self.temperature is not None or self.straight_through
+
     def posterior(self, q: Posterior, step: int) -> Posterior:
         """q as it is trained at a step.
 
         Raises:
-            ConfigError: the draws of q have no gradient, or a temperature is given for a q that has none.
+            ConfigError: the draws of q have no gradient, or one is asked for that q has anyway.
         """
         if not isinstance(q, Categorical):
-            if self.temperature is not None:
-                raise ConfigError("objective.temperature is for a categorical posterior: leave it out")
+            if self.relaxed:
+                raise ConfigError(
+                    "objective.temperature and straight_through are for a categorical posterior: leave them out"
+                )
             return q
         if self.temperature is not None:
             return RelaxedCategorical(q.log_pi, self.temperature.at(step), self.straight_through)
+        if self.straight_through:
+            return StraightThroughCategorical(q.log_pi)
         if self.name != "score_function":
             raise ConfigError(
-                "draws of a categorical posterior have no gradient: set objective.temperature (Gumbel-softmax), or the "
-                "objective to score_function"
+                "draws of a categorical posterior have no gradient: set objective.temperature (Gumbel-softmax), "
+                "objective.straight_through, or the objective to score_function"
             )
         return q
 
@@ -116,10 +131,14 @@ def vae_objective(
         )
         beta = config.beta.at(step)
         value = bound(terms, beta)
+        logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
+        if config.prior_share:
+            predictive = model.predictive(batch, config.samples, generator).mean(0)
+            value = (1 - config.prior_share) * value + config.prior_share * predictive
+            logged["predictive"] = predictive
         for name, schedule in config.weights.items():
             if weight := schedule.at(step):
                 value = value + weight * _auxiliary(terms, name)
-        logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
         if config.temperature is not None:
             logged["temperature"] = torch.tensor(config.temperature.at(step))
         for addition in additions:
@@ -184,11 +203,16 @@ class BoundValidator:
     def __init__(self, config: TrainingConfig, batches: Sequence[Any]) -> None:
         self.objective, self.seed, self.batches = config.objective, config.fit.seed, batches
 
+    @torch.no_grad()
     def __call__(self, model: nn.Module, step: int) -> dict[str, float]:
         """Measure; (model in eval mode, step) -> numbers, ``objective`` among them."""
         assert isinstance(model, VAE)
         samples = self.objective.samples if self.objective.name == "iwae" else 1
         values = evaluate_bounds(model, self.batches, samples, self.seed)
+        if self.objective.prior_share:
+            generator = torch.Generator().manual_seed(self.seed)
+            rows = [model.predictive(batch.to(model.device), 1, generator)[0].cpu() for batch in self.batches]
+            values["predictive"] = float(torch.cat(rows).mean())
         return {**values, "objective": self._objective(values), **self.measure(model)}
 
     def _objective(self, values: Mapping[str, float]) -> float:
@@ -196,7 +220,8 @@ class BoundValidator:
             return values["reconstruction"]
         if self.objective.name == "iwae":
             return -values["nll"] if "nll" in values else values["elbo"]
-        return values["reconstruction"] - self.objective.beta.final * values["kl"]
+        bound, share = values["reconstruction"] - self.objective.beta.final * values["kl"], self.objective.prior_share
+        return (1 - share) * bound + share * values["predictive"] if share else bound
 
     def measure(self, model: Any) -> dict[str, float]:
         """Further numbers by name."""

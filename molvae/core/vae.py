@@ -102,6 +102,12 @@ class VAE(nn.Module):
             aux=self.auxiliary(x, z),
         )
 
+    def predictive(self, x: Any, samples: int = 1, generator: torch.Generator | None = None) -> Tensor:
+        """log p(x|z) at draws of the prior, z ~ p(z) or p(z|x): (S, B), differentiable where those draws are."""
+        z = self.prior_for(x).sample((samples,), generator).to(self.device)
+        # the same z serve every example, unless each has its own prior
+        return self.likelihood(z.unsqueeze(1) if z.dim() == 2 else z, x).log_prob(self.target(x))
+
     def auxiliary(self, x: Any, z: Tensor) -> dict[str, Tensor]:
         """Further log-likelihoods that an objective may weigh and add, each (B,); a plain VAE has none."""
         return {}

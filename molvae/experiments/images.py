@@ -16,7 +16,7 @@ class ImagesRecipe(Recipe):
     uses: ClassVar = frozenset({"device", "mirror", "tensorboard"})
     kind: Literal["images"] = "images"
     data: str = "digits"
-    """digits, mnist, freyfaces, half_rings or shifted_circle."""
+    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites or tetrominoes."""
     train: ImageTrainConfig = ImageTrainConfig()
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig(nll_images=500, nll_samples=500)
     """What is measured at the end; the binarisation is that of the training."""

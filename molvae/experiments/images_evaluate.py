@@ -21,7 +21,7 @@ class ImagesEvaluateRecipe(Recipe):
     model: str
     """A run folder of ``molvae images train``, or a model folder."""
     data: str = "digits"
-    """digits, mnist, freyfaces, half_rings or shifted_circle."""
+    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites or tetrominoes."""
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig()
 
     def execute(self, context: Context) -> Result:

@@ -32,7 +32,7 @@ class ImageBatch:
 
     Attributes:
         pixels: (B, C, H, W)
-        labels: (B,) int64, or None
+        labels: (B,) int64, or None; what a conditional model is given may also be weights of the classes, (B, K)
         index: (B,) rows in the data set
     """
 

@@ -1,9 +1,10 @@
-"""MNIST, Frey faces, scikit-learn's digits and points of a plane: where they come from, and their splits."""
+"""MNIST, Frey faces, scikit-learn's digits, points of a plane and made scenes: where they come from, their splits."""
 
 import gzip
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
+from molvae.images.scenes import SHAPES, draw_sprites, draw_tetrominoes, sprite_factors
 from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
@@ -80,10 +82,14 @@ class ImageSplit:
     Attributes:
         pixels: (N, C, H, W)
         labels: (N,) int64, or None
+        factors: (N, F) what each was drawn from, or None; made data only
+        masks: (N, K, H, W) booleans, where each object of a scene is, or None; made data only
     """
 
     pixels: Tensor
     labels: Tensor | None = None
+    factors: Tensor | None = None
+    masks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -95,7 +101,10 @@ class ImageSplit:
         return channels, height, width
 
     def __getitem__(self, rows: "slice | Tensor") -> "ImageSplit":
-        return ImageSplit(self.pixels[rows], None if self.labels is None else self.labels[rows])
+        parts = (self.pixels, self.labels, self.factors, self.masks)
+        pixels, *others = (None if part is None else part[rows] for part in parts)
+        assert pixels is not None
+        return ImageSplit(pixels, *others)
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class ImageData:
         return self.train.shape
 
 
-IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle")
+IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes")
 
 
 def load_images(name: str, mirror: Path | None = None, cache: Path | None = None) -> ImageData:
@@ -131,6 +140,9 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``freyfaces``: 1,965 frames of a face, 28 x 20 (1,565 / 200 / 200, shuffled, since neighbours are alike).
     - ``half_rings``, ``shifted_circle``: 2-D points of two classes (4,000 / 1,000 / 1,000), see :func:`half_rings` and
       :func:`shifted_circle`.
+    - ``sprites``: one coloured square, ellipse or heart, 3 x 32 x 32, with the factors it was drawn from
+      (8,000 / 500 / 1,000), see :func:`sprites`.
+    - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (8,000 / 200 / 500), see :func:`tetrominoes`.
 
     Args:
         name: one of ``IMAGE_DATASETS``.
@@ -146,6 +158,8 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     if name in _PLANES:
         train, valid, test = (_PLANES[name](number, seed) for seed, number in enumerate((4000, 1000, 1000)))
         return ImageData(name, train, valid, test, classes=2)
+    if name in ("sprites", "tetrominoes"):
+        return _scenes(name)
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
@@ -182,6 +196,26 @@ def shifted_circle(
     angle = random.uniform(0, 2 * np.pi, number)
     points = np.stack([np.cos(angle), np.sin(angle)], -1) + labels[:, None] * np.array(shift)
     return _points(points + random.normal(0, noise, (number, 2)), labels)
+
+
+@cache  # drawing them takes seconds
+def _scenes(name: str) -> ImageData:
+    if name == "sprites":
+        return ImageData(name, sprites(8000, 0), sprites(500, 1), sprites(1000, 2), len(SHAPES))
+    return ImageData(name, tetrominoes(8000, 0), tetrominoes(200, 1), tetrominoes(500, 2))
+
+
+def sprites(number: int, seed: int = 0, side: int = 32) -> ImageSplit:
+    """Coloured sprites with their factors, as :data:`~molvae.images.scenes.SPRITE_FACTORS`; labels are the shapes."""
+    factors = sprite_factors(number, seed)
+    pixels, labels = torch.from_numpy(draw_sprites(factors, side)), torch.from_numpy(factors[:, 0].astype(np.int64))
+    return ImageSplit(pixels, labels, factors=torch.from_numpy(factors.astype(np.float32)))
+
+
+def tetrominoes(number: int, seed: int = 0, objects: int = 3) -> ImageSplit:
+    """Scenes of tetrominoes with their masks, the background first."""
+    pixels, masks = draw_tetrominoes(number, seed, objects=objects)
+    return ImageSplit(torch.from_numpy(pixels), masks=torch.from_numpy(masks))
 
 
 _PLANES = {"half_rings": half_rings, "shifted_circle": shifted_circle}

@@ -13,6 +13,8 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from molvae.core.distributions import standard_normal_like
+from molvae.core.nn.slot_attention import SlotAttention
 from molvae.errors import ConfigError
 from molvae.run.config import Config
 
@@ -28,15 +30,18 @@ class NetworkConfig(Config):
     """Shape of encoder and decoder."""
 
     kind: str = "mlp"
-    """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), or residual
-    blocks with layer normalisation (``resnet``).
+    """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), residual
+    blocks with layer normalisation (``resnet``), strided convolutions with a spatial broadcast decoder
+    (``broadcast``), or slot attention with such a decoder for each slot (``slots``).
     """
     hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
     depth: int = Field(2, ge=1, le=100)
-    """Hidden layers (mlp), or residual blocks at each resolution (resnet)."""
+    """Hidden layers (mlp), residual blocks at each resolution (resnet), or convolutions (broadcast, slots)."""
     channels: int = Field(32, ge=8, multiple_of=8, le=2048)
-    """Feature maps at half resolution; twice as many at a quarter."""
+    """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution."""
+    slots: int = Field(4, ge=1, le=100)
+    """K, of the kind ``slots``: one for each object and one for the background."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
 
     @field_validator("kind")
@@ -202,6 +207,105 @@ class ConvDecoder(nn.Module):
             bias.copy_(raw.mean((-2, -1)))  # one bias a channel is all a convolution has
 
 
+class BroadcastDecoder(nn.Module):
+    """z at every pixel beside the pixel's coordinates, then convolutions of stride 1 (Watters et al. 2019).
+
+    (S, B, D), (..., B, K) -> (S, ..., B, channels, H, W); arguments as :class:`MLPDecoder`. A layer that tiles z and
+    convolves it one by one is a linear map of z plus one of the place, so neither is tiled before it.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        activation, channels = ACTIVATIONS[config.activation], config.channels
+        rows, columns = torch.linspace(-1, 1, shape[1]), torch.linspace(-1, 1, shape[2])
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+        self.register_buffer("places", places.unsqueeze(0), persistent=False)
+        self.first = _ConditionedLinear(inputs, channels, classes)
+        self.place = nn.Conv2d(2, channels, 1, bias=False)
+        layers: list[nn.Module] = [activation()]
+        for _ in range(config.depth):
+            layers += [nn.Conv2d(channels, channels, 3, padding=1), activation()]
+        self.layers = nn.Sequential(*layers)
+        self.last = nn.Conv2d(channels, shape[0], 3, padding=1)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        code = self.first(z, c)
+        everywhere = code.flatten(0, -2)[..., None, None] + self.place(self.get_buffer("places"))
+        pictures = self.last(self.layers(everywhere.to(memory_format=torch.channels_last)))
+        return pictures.unflatten(0, code.shape[:-1])
+
+    def set_mean(self, raw: Tensor) -> None:
+        """Start from the mean over pixels of this output (channels, H, W)."""
+        with torch.no_grad():
+            bias = self.last.bias
+            assert bias is not None
+            bias[: len(raw)] = raw.mean((-2, -1))
+
+
+class SlotEncoder(nn.Module):
+    """Convolutions with the place of each feature, and slots that compete for them (Locatello et al. 2020).
+
+    (B, C, H, W) -> (B, outputs): the raw parameters of one slot after the other. No condition. The slots begin with
+    noise of a seed that the image itself gives: a step of training stays a function of its data, and an encoding one of
+    its image.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], outputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        if classes:
+            raise ConfigError("slots are not conditional: set conditional = false and quadrants = 0")
+        activation, channels = ACTIVATIONS[config.activation], config.channels
+        self.slots, size = config.slots, config.hidden_size
+        strides = [2, *[1] * (config.depth - 1)]
+        layers: list[nn.Module] = []
+        for inputs, stride in zip([shape[0], *[channels] * (config.depth - 1)], strides, strict=True):
+            layers += [nn.Conv2d(inputs, channels, 5, stride=stride, padding=2), activation()]
+        self.features = nn.Sequential(*layers)
+        height, width = -(-shape[1] // 2), -(-shape[2] // 2)
+        rows, columns = torch.linspace(0, 1, height), torch.linspace(0, 1, width)
+        ramps = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+        # distances from all four sides, as in the original
+        self.register_buffer("ramps", torch.cat([ramps, 1 - ramps]).flatten(1).t(), persistent=False)
+        self.place = nn.Linear(4, channels)
+        self.mlp = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, size), nn.ReLU(), nn.Linear(size, size))
+        self.attention = SlotAttention(size, 2 * size)
+        self.last = nn.Linear(size, outputs // config.slots)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        features = self.features(x.to(memory_format=torch.channels_last)).flatten(-2).transpose(-1, -2)
+        inputs = self.mlp(features + self.place(self.get_buffer("ramps")))
+        shape = (self.slots, self.attention.size)
+        seeds = [int(total * 1e3) for total in x.detach().double().abs().sum((-3, -2, -1)).tolist()]
+        noise = [standard_normal_like(inputs, shape, torch.Generator().manual_seed(seed)) for seed in seeds]
+        return self.last(self.attention(inputs, torch.stack(noise))).flatten(1)
+
+
+class SlotDecoder(nn.Module):
+    """A broadcast decoder for each slot, its picture and its mask; the masks compete for each pixel.
+
+    (S, B, K D) -> (S, B, channels, H, W): sum_k m_k mu_k with m = softmax over slots; arguments as
+    :class:`MLPDecoder`.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        self.slots = config.slots
+        self.decoder = BroadcastDecoder((shape[0] + 1, *shape[1:]), inputs // config.slots, config)
+
+    def components(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z (..., K D) -> what each slot draws (..., K, channels, H, W), and its mask (..., K, 1, H, W)."""
+        raw = self.decoder(z.unflatten(-1, (self.slots, -1)))
+        return raw[..., :-1, :, :], torch.softmax(raw[..., -1:, :, :], -4)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        pictures, masks = self.components(z)
+        return (masks * pictures).sum(-4)
+
+    def set_mean(self, raw: Tensor) -> None:
+        """Start from the mean over pixels of this output (channels, H, W), in every slot."""
+        self.decoder.set_mean(raw)
+
+
 def _quarter(shape: tuple[int, int, int]) -> tuple[int, int]:
     _, height, width = shape
     if height % 4 or width % 4:
@@ -209,5 +313,17 @@ def _quarter(shape: tuple[int, int, int]) -> tuple[int, int]:
     return height // 4, width // 4
 
 
-ENCODERS: dict[str, Callable[..., nn.Module]] = {"mlp": MLPEncoder, "cnn": ConvEncoder, "resnet": ConvEncoder}
-DECODERS: dict[str, Callable[..., nn.Module]] = {"mlp": MLPDecoder, "cnn": ConvDecoder, "resnet": ConvDecoder}
+ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLPEncoder,
+    "cnn": ConvEncoder,
+    "resnet": ConvEncoder,
+    "broadcast": ConvEncoder,
+    "slots": SlotEncoder,
+}
+DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLPDecoder,
+    "cnn": ConvDecoder,
+    "resnet": ConvDecoder,
+    "broadcast": BroadcastDecoder,
+    "slots": SlotDecoder,
+}

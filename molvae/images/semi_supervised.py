@@ -6,6 +6,7 @@ M1+M2   M2 on the codes of M1                                                   
 
 -L(x, y) = E_q[log p(x|y,z)] + log p(y) - KL(q(z|x,y) || p(z))    a labelled image       eq. 6
 -U(x)    = sum_y q(y|x) (-L(x, y)) + H(q(y|x))                    an unlabelled one      eq. 7
+         = E_q(y|x)[-L(x, y)] + H(q(y|x)), y ~ Gumbel-softmax     the same by a draw     Jang et al. 2016
 J        = sum -L + sum -U + alpha E[log q(y|x)]                  what is maximised      eq. 9
 
 With a hundred labels J alone does not tell where a class ends: the bound prefers classes that explain slant and width.
@@ -17,13 +18,14 @@ al. 2010).
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from molvae.core.categorical import RelaxedCategorical
 from molvae.core.distributions import standard_normal_like
 from molvae.core.fit import FitConfig, Objective
 from molvae.core.objectives import elbo
@@ -58,6 +60,12 @@ class M2Config(Config):
     """Weight of the mutual information between class and image on unlabelled data: classes decided, all of them
     used.
     """
+    unknown_class: Literal["sum", "gumbel", "straight_through"] = "sum"
+    """What stands for the class of an unlabelled image: every class in turn, or one draw of q(y|x), relaxed or as a
+    one-hot (Jang et al. 2016, section 3.3): one pass of the VAE instead of K.
+    """
+    temperature: float = Field(0.5, gt=0, le=1000)
+    """Of such a draw."""
     bound_weight: float = Field(1.0, ge=0, le=1e6)
     """Weight of both bounds; 0 leaves the classifier alone, to see what the generative model adds."""
     batch_size: int = Field(200, ge=1, le=100_000)
@@ -147,7 +155,13 @@ class M2(nn.Module):
         return elbo(self.vae.terms(batch, 1, generator)) - math.log(self.classes)
 
     def unlabelled_bound(self, batch: ImageBatch, log_q_y: Tensor, generator: torch.Generator) -> Tensor:
-        """-U(x) of each image, (B,), eq. 7: every class in turn, weighed by q(y|x) (B, K)."""
+        """-U(x) of each image, (B,), eq. 7: every class in turn, weighed by q(y|x) (B, K), or by a draw of it."""
+        if self.config.unknown_class != "sum":
+            hard = self.config.unknown_class == "straight_through"
+            q = RelaxedCategorical(log_q_y.unsqueeze(1), self.config.temperature, hard)
+            drawn = ImageBatch(batch.pixels, q.rsample(1, generator)[0], batch.index)
+            entropy = -(log_q_y.exp() * log_q_y).sum(-1)
+            return elbo(self.vae.terms(drawn, 1, generator)) - math.log(self.classes) + entropy
         # labels (K, 1) beside pixels (B, ...): the classes become a leading axis, and the bound (K, B)
         every = torch.arange(self.classes, device=batch.pixels.device).unsqueeze(-1)
         bound = elbo(self.vae.terms(ImageBatch(batch.pixels, every, batch.index), 1, generator))

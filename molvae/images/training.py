@@ -1,29 +1,34 @@
 """Train and evaluate a VAE of images: its settings, its numbers and its pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from pydantic import Field
+from torch import Tensor
 
-from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
+from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
-from molvae.core.schedules import in_steps
+from molvae.core.schedules import Schedule, in_steps
 from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
-from molvae.images.batches import Binarisation, ImageBatches, in_order
+from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
+from molvae.images.completion import GUESS
 from molvae.images.datasets import ImageData
-from molvae.images.pictures import grid, is_plane, manifold_panel
+from molvae.images.pictures import completion_panel, grid, is_plane, manifold_panel, slot_panel, traversal_panel
+from molvae.images.segmentation import foreground_index
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
-from molvae.run.progress import Progress, on_stderr
+from molvae.run.progress import Progress, on_stderr, track
 
 
 class ImageTrainConfig(TrainingConfig):
-    """One training run."""
+    """One training run. Of a model that completes images, the plain network is trained with weight 1
+    (``objective.weights.guess``).
+    """
 
     batch_size: int = Field(100, ge=1, le=100_000)
     """Images a step."""
@@ -46,10 +51,30 @@ def check(config: ImageTrainConfig) -> None:
     if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
         raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
     discrete, score = config.model.categories is not None, config.objective.name == "score_function"
-    if discrete != (config.objective.temperature is not None) and not (discrete and score):
+    if discrete != config.objective.relaxed and not (discrete and score):
         raise ConfigError(
-            "discrete codes, and no others, are trained with objective.temperature (or the objective score_function)"
+            "discrete codes, and no others, are trained with objective.temperature or straight_through (or the "
+            "objective score_function)"
         )
+
+
+class ImageValidator(BoundValidator):
+    """Also the agreement of slots with the objects of a scene, where both are there.
+
+    Args:
+        config, batches: of a :class:`~molvae.core.training.BoundValidator`.
+        masks: (N, K, H, W) of the same held-out images, or None.
+    """
+
+    def __init__(self, config: TrainingConfig, batches: Sequence[ImageBatch], masks: Tensor | None) -> None:
+        super().__init__(config, batches)
+        self.masks = masks
+
+    def measure(self, model: ImageVAE) -> dict[str, float]:
+        if self.masks is None or model.config.network.kind != "slots":
+            return {}
+        found = model.components(torch.cat([batch.pixels for batch in self.batches]))[1]
+        return {"foreground_ari": float(foreground_index(self.masks, found.squeeze(2)).mean())}
 
 
 def train_images(
@@ -85,7 +110,11 @@ def train_images(
     batches = ImageBatches(data.train, config.batch_size, seed, policy)
     held_out = in_order(data.valid[: config.validation_images], binarisation=policy, seed=seed)
     config = in_steps(config, config.fit.steps(batches))
-    objective, validate = vae_objective(config.objective), BoundValidator(config, held_out)
+    if config.model.quadrants:
+        weights = {GUESS: Schedule(), **config.objective.weights}
+        config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
+    masks = data.valid[: config.validation_images].masks
+    objective, validate = vae_objective(config.objective), ImageValidator(config, held_out, masks)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
     return model
 
@@ -121,6 +150,11 @@ def evaluate_images(
         part = in_order(test[spread], 100, config.binarisation, config.seed)
         estimate = importance_log_likelihood(model, part, config.nll_samples, config.seed, progress=progress)
         result["likelihood"] = {"nll": estimate.nll, "standard_error": estimate.standard_error}
+        if model.completion is not None:
+            result["completion"] = _completion(model, part, config, progress)
+    if test.masks is not None and model.config.network.kind == "slots":
+        index = foreground_index(test.masks, model.components(test.pixels)[1].squeeze(2))
+        result["segmentation"] = {"foreground_ari": float(index.mean())}
     result["protocol"] = {
         "data": data.name,
         "test_images": len(test),
@@ -133,6 +167,25 @@ def evaluate_images(
     return result
 
 
+def _completion(
+    model: ImageVAE, batches: list[ImageBatch], config: ImageEvaluationConfig, progress: Progress
+) -> dict[str, float]:
+    """Negative conditional log-likelihood of the hidden pixels by samples of p(z|x), and by the plain network."""
+    values, guessed = [], []
+    for batch in track(batches, f"prediction, {config.nll_samples} samples", progress=progress):
+        drawn = prior_log_likelihood(model, batch, config.nll_samples, (config.nll_samples,), config.seed)
+        values.append(drawn[0])
+        here = batch.to(model.device)
+        with torch.no_grad():
+            guessed.append(model.auxiliary(here, here.pixels)[GUESS].cpu())
+    monte_carlo, guess = LogLikelihood(torch.cat(values), config.nll_samples), LogLikelihood(torch.cat(guessed), 1)
+    return {
+        "monte_carlo": monte_carlo.nll,
+        "standard_error": monte_carlo.standard_error,
+        "plain_network": guess.nll,
+    }
+
+
 def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers of :func:`evaluate_images` as lines to print: what, value."""
     bounds, protocol = result["bounds"], result["protocol"]
@@ -143,6 +196,13 @@ def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
         estimate = result["likelihood"]
         label = f"NLL, nats ({protocol['nll_samples']} importance samples, {protocol['nll_images']} images)"
         rows.append((label, f"{estimate['nll']:.2f} ± {estimate['standard_error']:.2f}"))
+    if "segmentation" in result:
+        rows.append(("foreground ARI of the slots", f"{result['segmentation']['foreground_ari']:.3f}"))
+    if "completion" in result:
+        found = result["completion"]
+        label = f"the same by {protocol['nll_samples']} samples of p(z given x), nats"
+        rows.append((label, f"{found['monte_carlo']:.2f} ± {found['standard_error']:.2f}"))
+        rows.append(("the same by a plain network, nats", f"{found['plain_network']:.2f}"))
     return rows
 
 
@@ -168,6 +228,8 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
     if config.model.conditional:
         classes = torch.arange(4 * columns) % data.classes
     rebuilt = torch.cat([batch.pixels, model.reconstruct(batch.pixels, seen)])
+    if model.completion is not None:
+        return [completion_panel(model, batch.pixels[:8], seed=config.fit.seed)]
     return [
         Panel(
             "reconstructions",
@@ -184,4 +246,6 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
             array=grid(model.sample(4 * columns, classes, generator=generator), columns),
         ),
         *([manifold_panel(model)] if is_plane(model) else []),
+        *([slot_panel(model, data.test.pixels[:6])] if model.config.network.kind == "slots" else []),
+        *([traversal_panel(model, data.test, 0)] if data.test.factors is not None else []),
     ]

@@ -4,7 +4,9 @@ It is :class:`molvae.core.vae.VAE` with pixels for x; bounds, objectives, the tr
 core's.
 """
 
+import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,13 +14,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from molvae.core.distributions import Likelihood, Posterior
+from molvae.core.distributions import Likelihood, Posterior, Prior
 from molvae.core.heads import LIKELIHOODS, POSTERIORS
 from molvae.core.pretrained import Pretrained
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
 from molvae.errors import ConfigError, InputError
 from molvae.images.batches import ImageBatch, in_order
+from molvae.images.completion import GUESS, Completion, HiddenPart
 from molvae.images.datasets import ImageSplit
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
 from molvae.run.config import Config, one_of
@@ -45,6 +48,20 @@ class ImageVAEConfig(Config):
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""
 
+    quadrants: int = Field(0, ge=0, le=3)
+    """So many quadrants of an image are given and the others are predicted, with a learned prior p(z|x) (structured
+    output: Sohn et al. 2015); 0: the whole image is modelled.
+    """
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if self.quadrants and (self.conditional or self.prior != "standard_normal" or self.categories is not None):
+            raise ValueError(
+                "with quadrants the condition is what is given, and the prior p(z|x): leave out conditional, prior and "
+                "categories"
+            )
+        return self
+
     @model_validator(mode="after")
     def _all_or_nothing_discrete(self) -> Self:
         discrete = (self.posterior == "categorical", self.prior == "uniform_categorical", self.categories is not None)
@@ -52,16 +69,26 @@ class ImageVAEConfig(Config):
             raise ValueError(
                 "a discrete code needs all of posterior = 'categorical', prior = 'uniform_categorical' and categories"
             )
+        slots = self.network.slots if self.network.kind == "slots" else 1
+        if self.network.kind == "slots" and (self.conditional or self.quadrants):
+            raise ValueError("slots are not conditional: leave out conditional and quadrants")
+        if self.latent_size % slots or (slots > 1 and self.posterior not in ("diagonal_gaussian", "point_mass")):
+            raise ValueError(
+                f"{slots} slots need a latent_size that is a multiple of their number, and the posterior "
+                "diagonal_gaussian or point_mass"
+            )
         if self.categories is not None and self.latent_size % self.categories:
             raise ValueError(f"latent_size {self.latent_size} is not a multiple of categories, {self.categories}")
         return self
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """Of a code: (D,), or (N, C) if it is discrete."""
-        return (
-            (self.latent_size,) if self.categories is None else (self.latent_size // self.categories, self.categories)
-        )
+        """Of a code: (D,), (N, C) if it is discrete, or (K, D) if it is a set of slots."""
+        if self.categories is not None:
+            return self.latent_size // self.categories, self.categories
+        if self.network.kind == "slots":
+            return self.network.slots, self.latent_size // self.network.slots
+        return (self.latent_size,)
 
 
 class ImageEncoder(nn.Module):
@@ -72,20 +99,28 @@ class ImageEncoder(nn.Module):
         self.head = POSTERIORS[config.posterior](*config.event_shape)
         self.network = ENCODERS[config.network.kind](shape, self.head.outputs, config.network, classes)
         self.register_buffer("mean", torch.zeros(shape))
+        self.slots = config.event_shape if config.network.kind == "slots" else None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Posterior:
-        q: Posterior = self.head(self.network(x - self.get_buffer("mean"), c))
+        raw = self.network(x - self.get_buffer("mean"), c)
+        if self.slots is not None:
+            # slot by slot as it comes; the head wants each parameter of all slots
+            raw = raw.unflatten(-1, (self.slots[0], -1, self.slots[1])).transpose(-3, -2).flatten(-3)
+        q: Posterior = self.head(raw)
         return q
 
 
 class ImageDecoder(nn.Module):
-    """(S, B, D), class -> p(x|z, c)."""
+    """(S, B, D), condition -> p(x|z, c), of the hidden pixels only if some are given."""
 
     network: Any
     head: Any
 
-    def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int) -> None:
+    def __init__(
+        self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int, hidden: HiddenPart | None = None
+    ) -> None:
         super().__init__()
+        self.hidden = hidden
         self.head = LIKELIHOODS[config.likelihood](config.sigma)
         raw = (self.head.channels * shape[0], *shape[1:])
         self.network = DECODERS[config.network.kind](raw, config.latent_size, config.network, classes)
@@ -95,7 +130,8 @@ class ImageDecoder(nn.Module):
         self.network.set_mean(raw)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Likelihood:
-        px: Likelihood = self.head(self.network(z, c))
+        raw = self.network(z, c)
+        px: Likelihood = self.head(raw if self.hidden is None else self.hidden(raw))
         return px
 
 
@@ -117,32 +153,52 @@ class ImageVAE(Pretrained):
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int = 0) -> None:
         if config.conditional and not classes:
             raise ConfigError("a conditional model needs data with classes: set conditional = false")
-        given = classes if config.conditional else 0
+        given = classes if config.conditional else math.prod(shape) if config.quadrants else 0
+        hidden = HiddenPart(config.quadrants, *shape[1:]) if config.quadrants else None
         super().__init__(
             ImageEncoder(config, shape, given),
             PRIORS[config.prior](*config.event_shape),
-            ImageDecoder(config, shape, given),
+            ImageDecoder(config, shape, given, hidden),
         )
         self.config, self.shape, self.classes = config, shape, classes
+        self.completion: Completion | None = None
+        if hidden is not None:
+            network = partial(ENCODERS[config.network.kind], config=config.network)
+            head = LIKELIHOODS[config.likelihood](config.sigma)
+            self.completion = Completion(hidden, shape, config.latent_size, network, head)
 
     # --- what the core asks for -------------------------------------------------------------------------------------
 
     def posterior(self, x: ImageBatch) -> Posterior:
-        q: Posterior = self.encoder(x.pixels, self._condition(x.labels))
+        q: Posterior = self.encoder(x.pixels, self._condition(x.labels, x.pixels))
         return q
 
+    def prior_for(self, x: ImageBatch) -> Prior:
+        return self.prior if self.completion is None else self.completion.prior(self.completion.condition(x.pixels))
+
     def likelihood(self, z: Tensor, x: ImageBatch) -> Likelihood:
-        px: Likelihood = self.decoder(z, self._condition(x.labels))
+        px: Likelihood = self.decoder(z, self._condition(x.labels, x.pixels))
         return px
 
     def target(self, x: ImageBatch) -> Tensor:
-        return x.pixels
+        return x.pixels if self.completion is None else self.completion.hidden(x.pixels)
 
-    def _condition(self, labels: Tensor | None) -> Tensor | None:
+    def auxiliary(self, x: ImageBatch, z: Tensor) -> dict[str, Tensor]:
+        if self.completion is None:
+            return {}
+        return {GUESS: self.completion.guess(x.pixels).log_prob(self.target(x))}
+
+    def _condition(self, labels: Tensor | None, pixels: Tensor | None) -> Tensor | None:
+        if self.completion is not None:
+            if pixels is None:
+                raise InputError("this model completes images: give those whose quadrants are known")
+            return self.completion.condition(pixels.to(self.device)).flatten(1)
         if not self.config.conditional:
             return None
         if labels is None:
             raise InputError("this model is conditional: give the class of every image")
+        if labels.is_floating_point():
+            return labels  # already weights of the classes
         return nn.functional.one_hot(labels, self.classes).to(self.device, torch.float32)
 
     def set_mean(self, pixels: Tensor) -> None:
@@ -169,6 +225,7 @@ class ImageVAE(Pretrained):
         labels: Tensor | None = None,
         noise: bool = False,
         generator: torch.Generator | None = None,
+        given: Tensor | None = None,
     ) -> Tensor:
         """Images (n, C, H, W) at latent points (n, D).
 
@@ -177,19 +234,38 @@ class ImageVAE(Pretrained):
             labels: (n,) classes, for a conditional model.
             noise: draw from p(x|z) (ancestral sampling) instead of showing its mean.
             generator: randomness of the draw.
+            given: (n, C, H, W), for a model that completes images: those whose given quadrants are kept.
         """
-        px: Any = self.decoder(z.to(self.device).unsqueeze(0), self._condition(labels))
-        return (px.sample(generator) if noise else px.mean).squeeze(0).cpu()
+        px: Any = self.decoder(z.to(self.device).unsqueeze(0), self._condition(labels, given))
+        images: Tensor = (px.sample(generator) if noise else px.mean).squeeze(0)
+        if self.completion is not None and given is not None:
+            images = self.completion.hidden.filled(given.to(images), images)
+        return images.cpu()
 
+    @torch.no_grad()
     def sample(
-        self, number: int, labels: Tensor | None = None, noise: bool = False, generator: torch.Generator | None = None
+        self,
+        number: int,
+        labels: Tensor | None = None,
+        noise: bool = False,
+        generator: torch.Generator | None = None,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """Images of z ~ p(z): (number, C, H, W)."""
-        return self.decode(self.prior.sample((number,), generator), labels, noise, generator)
+        """Images of z ~ p(z): (number, C, H, W).
+
+        A model that completes images draws z ~ p(z|x) for each of the images ``given`` (number, C, H, W).
+        """
+        if self.completion is None:
+            return self.decode(self.prior.sample((number,), generator), labels, noise, generator)
+        if given is None or len(given) != number:
+            raise InputError(f"this model completes images: give {number} whose quadrants are known")
+        (batch,) = in_order(ImageSplit(given), number)
+        z = self.prior_for(batch.to(self.device)).sample((), generator)
+        return self.decode(z, labels, noise, generator, given)
 
     def reconstruct(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decoded posterior means, (n, C, H, W)."""
-        return self.decode(self.encode(pixels, labels), labels)
+        return self.decode(self.encode(pixels, labels), labels, given=pixels)
 
     def interpolate(
         self, pixels: Tensor, steps: int = 10, method: Literal["lerp", "slerp"] = "slerp", labels: Tensor | None = None
@@ -209,7 +285,36 @@ class ImageVAE(Pretrained):
         stretches = [interpolate(z[row], z[row + 1], t, method)[1:] for row in range(len(z) - 1)]
         path = torch.cat([z[:1], *stretches])
         shown = None if labels is None else labels[:1].expand(len(path))
-        return self.decode(path, shown)
+        return self.decode(path, shown, given=pixels[:1].expand(len(path), -1, -1, -1))
+
+    def with_slots(self, slots: int) -> "ImageVAE":
+        """The same weights with another number of slots: a set has no fixed size (Locatello et al. 2020).
+
+        Raises:
+            ConfigError: a model without slots.
+        """
+        if self.config.network.kind != "slots":
+            raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
+        network = self.config.network.model_copy(update={"slots": slots})
+        latent_size = self.latent_size // self.config.network.slots * slots
+        config = self.config.model_copy(update={"network": network, "latent_size": latent_size})
+        model = type(self)(config, self.shape, self.classes)
+        model.load_state_dict(self.state_dict())
+        return model.to(self.device).eval()
+
+    @torch.no_grad()
+    def components(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What each slot draws of images (n, C, H, W): (n, K, C, H, W), and its mask (n, K, 1, H, W).
+
+        Raises:
+            ConfigError: a model without slots.
+        """
+        if self.config.network.kind != "slots":
+            raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
+        network: Any = self.decoder.get_submodule("network")
+        parts = [network.components(z.to(self.device)) for z in self.encode(pixels).split(250)]
+        pictures, masks = (torch.cat([part[side].cpu() for part in parts]) for side in (0, 1))
+        return pictures[:, :, : self.shape[0]], masks
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ def _draw(panel: Panel) -> Figure:
         return _violins(panel, panel.frame)
     if panel.kind == "sticks" and panel.frame is not None and len(panel.frame):
         return _sticks(panel.frame)
-    if panel.kind == "images" and panel.array is not None and panel.array.ndim == 4:
+    if panel.kind == "images" and panel.array is not None and panel.array.ndim in (4, 5):
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
 
@@ -118,9 +118,11 @@ def _coloured(figure: Figure, axis: Any, frame: pd.DataFrame) -> None:
     low, high = np.nanpercentile(graded[value], [2, 98])  # a few outliers must not take the whole scale
     cloud = axis.scatter(graded[x], graded[y], s=6, lw=0, c=graded[value], cmap="viridis", vmin=low, vmax=high)
     figure.colorbar(cloud, ax=axis, label=str(value), shrink=0.8, extend="both")
-    for (name, part), colour in zip(frame[frame[value].isna()].groupby(label, sort=False), _FRONT, strict=False):
+    front = frame[frame[value].isna()]
+    for (name, part), colour in zip(front.groupby(label, sort=False), _FRONT, strict=False):
         axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=str(name))
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    if len(front):
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
 
 def _sticks(frame: pd.DataFrame) -> Figure:
@@ -183,9 +185,11 @@ def _facets(frame: pd.DataFrame, x: str, y: str, label: str) -> Figure:
 
 
 def _images(panel: Panel, array: np.ndarray) -> Figure:
-    rows, columns, height, width = array.shape
+    rows, columns, height, width = array.shape[:4]
+    colour = array.shape[4:]  # of nothing, or of 3
     gap = 0 if panel.options.get("tight") else max(1, round(width / 14))
-    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    # between pictures in colour it is white; grey ones have nothing there, whichever way round their scale is
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *colour), 1.0 if colour else np.nan)
     for row in range(rows):
         for column in range(columns):
             top, left = row * (height + gap), column * (width + gap)

@@ -26,10 +26,10 @@ class Panel:
         name: of its files.
         kind: ``table`` (frame); ``lines`` (frame: the first column is x, each other a line); ``scatter`` (frame: x, y
             and, if there are more columns, the class, and a number that colours the points of those classes that have
-            one); ``violins`` (frame: group, value); ``images`` (array (rows,
-            columns, H, W) in [0, 1]); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the other
-            columns stand below); ``sticks`` (frame:
-            scenes of line segments, see :func:`molvae.chemistry.docking.pictures.pose_panel`).
+            one); ``violins`` (frame: group, value); ``images`` (array (rows, columns, H, W) in [0, 1], or (rows,
+            columns, H, W, 3) in colour); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the
+            other columns stand below); ``sticks`` (frame: scenes of line segments, see
+            :func:`molvae.chemistry.docking.pictures.pose_panel`).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.

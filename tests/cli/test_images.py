@@ -51,6 +51,7 @@ def test_a_trained_model_is_measured_and_draws(trained, monkeypatch):
         ("sample run --noise -o samples.svg", "samples.svg"),
         ("interpolate run 0 1 2 -o path.png", "path.png"),
         ("manifold run --side 4 -o plane.png", "plane.png"),
+        ("traverse run 3 --steps 4 -o moved.png", "moved.png"),
     ):
         images(*arguments.split())
         assert Path(file).stat().st_size > 1000
@@ -68,6 +69,66 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, monkeypatch, c
         images("train", "quick.toml", "--epochs", "3", "-o", "run", "-q")
 
 
+COMPLETION = """
+kind = "images"
+[train]
+validation_images = 50
+[train.model]
+latent_size = 4
+quadrants = 2
+network = { hidden_size = 32, depth = 1 }
+[train.fit]
+epochs = 2
+[evaluation]
+nll_images = 20
+nll_samples = 10
+"""
+SLOTS = """
+kind = "images"
+data = "tetrominoes"
+[train]
+batch_size = 1000
+binarisation = "none"
+validation_images = 20
+[train.model]
+latent_size = 16
+likelihood = "gaussian_fixed_sigma"
+network = { kind = "slots", slots = 4, hidden_size = 8, channels = 8, depth = 1 }
+[train.fit]
+epochs = 1
+[evaluation]
+images = 20
+nll_images = 0
+"""
+
+
+def test_a_model_that_completes_images_is_trained_measured_and_draws(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("half.toml").write_text(COMPLETION)
+    images("train", "half.toml", "-o", "half", "-q")
+    assert "the same by a plain network" in capsys.readouterr().out
+    images(*["evaluate", "half", "--nll-images", "10", "--nll-samples", "5", "-o", "measured", "-q"])
+    assert "samples of p(z given x)" in capsys.readouterr().out
+    images(*["sample", "half", "-d", "digits", "-k", "30", "-o", "completed.png"])
+    images(*["interpolate", "half", "0", "1", "-o", "path.png"])
+    assert all(Path(name).stat().st_size > 1000 for name in ("completed.png", "path.png"))
+    with pytest.raises(MolvaeError, match="name a data set"):
+        images("sample", "half")
+    with pytest.raises(MolvaeError, match="given quadrants"):
+        images("manifold", "half")
+
+
+def test_scenes_are_drawn_and_taken_apart(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("slots.toml").write_text(SLOTS)
+    images("train", "slots.toml", "-o", "slots", "-q")
+    assert "foreground ARI of the slots" in capsys.readouterr().out
+    images(*["scenes", "-k", "4", "-o", "scenes.png"])
+    images(*["scenes", "slots", "-k", "2", "--slots", "5", "-o", "apart.png"])
+    images(*["sample", "slots", "-k", "4", "-o", "drawn.png"])
+    assert all(Path(name).stat().st_size > 1000 for name in ("scenes.png", "apart.png", "drawn.png"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -78,6 +139,9 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, monkeypatch, c
         ("interpolate run 0", "at least two images"),
         ("interpolate run 0 9999", "no image 9999"),
         ("evaluate run -d half_rings", "is a model of images"),
+        ("traverse run 9999", "no image 9999"),
+        ("scenes run", "no slots|draws images"),
+        ("scenes --slots 3", "of a model: name one"),
         ("evaluate run --binarisation none --nll-images 0", "binarise"),
         ("train -d cifar", "no image data set"),
     ],

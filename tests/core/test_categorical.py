@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from molvae.core.categorical import Categorical, RelaxedCategorical
+from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThroughCategorical
 from molvae.errors import ConfigError
 
 B, N, C = 2, 2, 3
@@ -62,3 +62,13 @@ def test_a_cold_relaxation_is_hard_and_a_hot_one_says_little():
 def test_a_temperature_of_zero_is_refused():
     with pytest.raises(ConfigError, match="above 0"):
         RelaxedCategorical(LOG_PI, 0.0)
+
+
+def test_plain_straight_through_draws_are_hard_with_the_gradient_of_the_probabilities():
+    log_pi = LOG_PI.clone().requires_grad_()
+    weights = torch.arange(float(N * C))
+    z = StraightThroughCategorical(log_pi).rsample(7, generator())
+    torch.testing.assert_close(z, Categorical(LOG_PI).rsample(7, generator()))
+    (found,) = torch.autograd.grad((z * weights).sum(), log_pi)
+    (expected,) = torch.autograd.grad((7 * Categorical(log_pi).mean * weights).sum(), log_pi)
+    torch.testing.assert_close(found, expected)

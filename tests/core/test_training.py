@@ -69,6 +69,28 @@ def test_auxiliary_terms_are_added_to_every_objective_with_their_weights(name):
         value(model, name=name, weights={"cuont": 1.0})
 
 
+def test_a_share_of_the_objective_predicts_with_draws_of_the_prior():
+    """Sohn et al. 2015, eq. 8: from the bound (0) to the Gaussian stochastic network (1)."""
+    model = Model(prior="learned_gaussian")
+    bound, _ = value(model, samples=4)
+    half, logged = value(model, samples=4, prior_share=0.5)
+    torch.testing.assert_close(half, 0.5 * bound + 0.5 * logged["predictive"])
+    alone, _ = value(model, samples=4, prior_share=1.0)
+    (gradient,) = torch.autograd.grad(alone.sum(), model.prior.mu)
+    assert (gradient != 0).any()  # the prior learns what to draw
+    seen = vae_objective(ObjectiveConfig(prior_share=1.0, samples=4000))(model, X, 0, torch.Generator())[0].mean()
+    mean = model.predictive(X, 4000, torch.Generator().manual_seed(1)).mean()
+    torch.testing.assert_close(seen, mean, atol=0.05, rtol=0)
+
+
+def test_held_out_predictions_decide_on_the_best_weights_of_a_hybrid():
+    batches = [X[:10], X[10:]]
+    config = TrainingConfig.create({"objective": {"prior_share": 0.25}})
+    found = BoundValidator(config, batches)(Model().eval(), 0)
+    bound = found["reconstruction"] - found["kl"]
+    assert found["objective"] == pytest.approx(0.75 * bound + 0.25 * found["predictive"])
+
+
 def test_the_kl_weight_follows_its_schedule():
     model, beta = Model(), {"kind": "linear", "value": 0.5, "steps": 10}
     for step, expected in ((0, 0.0), (5, 0.25), (20, 0.5)):
@@ -109,10 +131,11 @@ def test_the_temperature_anneals_with_the_step_and_evaluation_is_hard():
     [
         {"temperature": {"kind": "exponential", "rate": 0.01, "floor": 0.5}},
         {"temperature": 0.5, "straight_through": True},
+        {"straight_through": True},
         {"name": "score_function", "samples": 8},
         {"temperature": 0.7, "name": "free_bits", "free_bits": 0.2},
     ],
-    ids=["Gumbel-softmax", "straight-through", "score function", "free bits"],
+    ids=["Gumbel-softmax", "straight-through Gumbel", "straight-through", "score function", "free bits"],
 )
 def test_discrete_codes_learn_by_every_estimator(settings):
     model = Model(**DISCRETE)
@@ -133,6 +156,7 @@ def test_discrete_codes_learn_by_every_estimator(settings):
     ("model", "settings", "message"),
     [
         (DISCRETE, {}, "have no gradient: set objective.temperature"),
+        ({}, {"straight_through": True}, "for a categorical posterior"),
         ({}, {"temperature": 0.5}, "for a categorical posterior"),
         (DISCRETE, {"temperature": 0.0}, "above 0"),
         ({"posterior": "full_gaussian"}, {"name": "free_bits"}, "independent dimensions"),

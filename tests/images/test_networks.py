@@ -7,13 +7,14 @@ from molvae.errors import ConfigError
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, ResidualBlock
 
 SHAPE = (1, 8, 12)
+CONDITIONAL = [kind for kind in ENCODERS if kind != "slots"]
 
 
 def config(kind: str, activation: str = "silu") -> NetworkConfig:
     return NetworkConfig(kind=kind, hidden_size=16, depth=2, channels=8, activation=activation)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", CONDITIONAL)
 def test_encoder_shapes_with_and_without_classes(kind):
     torch.manual_seed(0)
     x = torch.rand(5, *SHAPE)
@@ -23,7 +24,7 @@ def test_encoder_shapes_with_and_without_classes(kind):
     assert one.shape == (5, 7) and not torch.allclose(one, other)
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", CONDITIONAL)
 def test_decoder_shapes_with_and_without_classes(kind):
     torch.manual_seed(0)
     z = torch.randn(2, 5, 4)
@@ -33,7 +34,7 @@ def test_decoder_shapes_with_and_without_classes(kind):
     assert one.shape == (2, 5, 2, 8, 12) and not torch.allclose(one, other)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", CONDITIONAL)
 def test_classes_in_front_give_what_one_class_at_a_time_gives(kind):
     torch.manual_seed(0)
     x, every = torch.rand(5, *SHAPE), torch.eye(3).unsqueeze(1)
@@ -67,6 +68,29 @@ def test_a_residual_block_begins_as_the_identity():
     assert torch.equal(ResidualBlock(8, torch.nn.SiLU)(x), x)
 
 
+def test_a_broadcast_decoder_draws_what_its_tiled_form_would():
+    """The first layer as one convolution of z and the coordinates at every pixel (Watters et al. 2019)."""
+    torch.manual_seed(0)
+    decoder = DECODERS["broadcast"]((2, 8, 12), 4, config("broadcast"))
+    z = torch.randn(5, 4)
+    tiled = torch.cat([z[:, :, None, None].expand(-1, -1, 8, 12), decoder.places.expand(5, -1, -1, -1)], 1)
+    weight = torch.cat([decoder.first.linear.weight, decoder.place.weight.flatten(1)], 1)[:, :, None, None]
+    expected = torch.nn.functional.conv2d(tiled, weight, decoder.first.linear.bias)
+    torch.testing.assert_close(decoder(z), decoder.last(decoder.layers(expected)), atol=1e-5, rtol=1e-4)
+
+
+def test_slots_are_refused_a_condition_and_their_masks_cover_every_pixel_once():
+    with pytest.raises(ConfigError, match="not conditional"):
+        ENCODERS["slots"](SHAPE, 8, config("slots"), classes=3)
+    torch.manual_seed(0)
+    decoder = DECODERS["slots"]((3, 8, 12), 4 * 2, config("slots"))
+    pictures, masks = decoder.components(torch.randn(5, 8))
+    assert pictures.shape == (5, 4, 3, 8, 12) and masks.shape == (5, 4, 1, 8, 12)
+    torch.testing.assert_close(masks.sum(1), torch.ones(5, 1, 8, 12))
+    z = torch.randn(2, 5, 4, 2)
+    torch.testing.assert_close(decoder(z.flatten(-2)), decoder(z[:, :, [3, 1, 0, 2]].flatten(-2)))  # a set
+
+
 def test_convolutions_refuse_sides_that_do_not_halve_twice():
     with pytest.raises(ConfigError, match="use mlp"):
         ENCODERS["cnn"]((1, 9, 8), 4, config("cnn"))
@@ -75,7 +99,7 @@ def test_convolutions_refuse_sides_that_do_not_halve_twice():
 def test_a_kind_has_an_encoder_and_a_decoder(monkeypatch):
     monkeypatch.setitem(ENCODERS, "half", ENCODERS["mlp"])
     for kind in ("transformer", "half"):
-        with pytest.raises(ConfigError, match=r"setting 'kind': .*there are mlp, cnn, resnet"):
+        with pytest.raises(ConfigError, match=r"setting 'kind': .*there are mlp, cnn, resnet, broadcast, slots"):
             NetworkConfig.create({"kind": kind})
     monkeypatch.setitem(DECODERS, "half", DECODERS["mlp"])
     assert NetworkConfig.create({"kind": "half"}).kind == "half"

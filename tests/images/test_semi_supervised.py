@@ -59,6 +59,32 @@ def test_the_unlabelled_bound_sums_over_the_classes(model, digits):
     torch.testing.assert_close(fast, slow, atol=0.15, rtol=0)
 
 
+def test_a_class_drawn_as_a_one_hot_has_the_summed_bound_for_its_mean(digits):
+    """Jang et al. 2016, section 3.3: the same expectation, one pass instead of ten; soft draws are no such draws."""
+    batch = images(digits)
+    found = {}
+    for way in ("sum", "straight_through"):
+        torch.manual_seed(0)
+        drawing = M2(small(unknown_class=way), digits.shape, 10)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            log_q = drawing.log_q_y(batch.pixels)
+            found[way] = torch.stack([drawing.unlabelled_bound(batch, log_q, generator) for _ in range(300)]).mean(0)
+    torch.testing.assert_close(found["sum"], found["straight_through"], atol=0.35, rtol=0)
+
+
+@pytest.mark.parametrize("way", ["gumbel", "straight_through"])
+def test_the_gradient_of_a_drawn_class_reaches_the_classifier(digits, way):
+    torch.manual_seed(0)
+    model = M2(small(unknown_class=way), digits.shape, 10)
+    batch = images(digits)
+    log_q = model.log_q_y(batch.pixels).detach().requires_grad_()
+    entropy = -(log_q.exp() * log_q).sum()
+    bound = model.unlabelled_bound(batch, log_q, torch.Generator().manual_seed(0)).sum()
+    (gradient,) = torch.autograd.grad(bound - entropy, log_q)
+    assert (gradient.abs().sum(-1) > 0).all()
+
+
 def test_a_classifier_that_is_certain_makes_the_unlabelled_bound_the_labelled_one(model, digits):
     batch = images(digits)
     certain = torch.full((6, 10), -80.0).scatter(1, batch.labels.unsqueeze(1), 0.0)

@@ -44,6 +44,12 @@ PIXELS = {
 }
 PLANE = {**PIXELS, "model": {**PIXELS["model"], "latent_size": 2}}
 POINTS = {**PLANE, "binarisation": "none", "model": {**PLANE["model"], "likelihood": "gaussian"}}
+SCENES = {
+    "batch_size": 500,
+    "model": {"latent_size": 4, "network": {"hidden_size": 16, "depth": 1, "channels": 8}},
+    "fit": {"epochs": 1, "warmup_steps": 1, "validate_every": 0},
+    "validation_images": 20,
+}
 M2 = {
     "vae": {"latent_size": 2, "conditional": True, "network": {"hidden_size": 16}},
     "fit": {"epochs": 1},
@@ -106,6 +112,20 @@ SMALL: dict[str, dict[str, Any]] = {
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
     "classes": {"settings": {"train": PIXELS, "components": 2}},
+    "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
+    "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
+    "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
+    "mnist_gumbel": merged(IMAGES, {"train": {"model": {"latent_size": 20}}}),
+    "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
+    "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
+    "slots": {
+        "settings": {
+            "train": {**SCENES, "model": {"latent_size": 32, "network": {"hidden_size": 8, "channels": 8, "depth": 1}}},
+            "seeds": [0],
+            "objects": [4],
+            "scenes": 20,
+        }
+    },
     "semi_supervised": {
         "data": "digits",
         "settings": {
@@ -121,6 +141,9 @@ SMALL: dict[str, dict[str, Any]] = {
 """What is changed, by the name of the recipe or else by its kind."""
 FIRST = {
     "mnist_iwae": "mnist_vae",
+    "mnist_quadrants_1_second": "mnist_quadrants_1",
+    "mnist_quadrants_2_second": "mnist_quadrants_2",
+    "mnist_quadrants_3_second": "mnist_quadrants_3",
     "zinc250k_flow_second": "zinc250k_flow",
     "zinc250k_long": "zinc250k_flow",
     "zinc250k_long_second": "zinc250k_long",
@@ -145,7 +168,7 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
             pytest.importorskip(package)
         write_peptide(place)
     values = merged(values, SMALL.get(stem, SMALL.get(values.get("kind", "design"), {})))
-    if "data" in values and values["data"] not in ("digits", "half_rings"):
+    if "data" in values and values["data"] not in ("digits", "half_rings", "sprites", "tetrominoes"):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"
         values["data"] = "molecules.smi" if molecules else values["data"] if mirror else "digits"

@@ -21,8 +21,10 @@ IMAGES = np.linspace(0, 1, 96).reshape(2, 3, 4, 4)
         Panel("scatter", "scatter", "", frame=CLOUD),
         Panel("facets", "scatter", "", frame=CLOUD, options={"facets": True}),
         Panel("coloured", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, np.nan])),
+        Panel("graded", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, 3.0])),
         Panel("violins", "violins", "", frame=GROUPS),
         Panel("images", "images", "", array=IMAGES),
+        Panel("colour", "images", "", array=np.stack([IMAGES, 1 - IMAGES, IMAGES], -1)),
     ],
     ids=lambda panel: panel.name,
 )
@@ -45,11 +47,18 @@ def test_options_change_the_picture():
     assert images[0] != images[1]
 
 
+def test_colour_is_kept():
+    grey, red = IMAGES[..., None].repeat(3, -1), IMAGES[..., None] * [1.0, 0.0, 0.0]
+    pictures = [panel_svg(Panel("p", "images", "", array=array)) for array in (IMAGES, grey, red)]
+    assert len(set(pictures)) == 3
+
+
 @pytest.mark.parametrize(
     "panel",
     [
         Panel("p", "lines", ""),
         Panel("p", "images", "", array=np.ones((4, 4))),
+        Panel("p", "images", "", array=np.ones((1, 2, 4, 4, 3, 1))),
         Panel("p", "table", "", frame=LINES),
     ],
 )
