@@ -1,15 +1,13 @@
 """The cluster labels that a graph VAE knows, and the numbering of their sites."""
 
-import functools
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from molvae.errors import CheckpointError, InputError
-from molvae.molecules.clusters import Cluster, canonical_cluster, cluster, joints, largest_valence
+from molvae.molecules.clusters import Cluster, canonical_cluster, cluster
 from molvae.molecules.tree_data import TreeArrays
 
 
@@ -41,6 +39,7 @@ class ClusterVocabulary:
             [numbers.setdefault(kind, len(numbers)) for each in self.clusters for kind in each.kinds], dtype=np.int64
         )
         self.kinds = len(numbers)
+        self._fitting: dict[Any, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +62,9 @@ class ClusterVocabulary:
         counts = np.bincount(arrays.columns["label"], minlength=len(arrays.labels))
         order = sorted(range(len(counts)), key=lambda number: (-counts[number], arrays.labels[number]))
         longest = int(np.diff(arrays.offsets["nodes"]).max())
-        return cls([arrays.labels[number] for number in order if counts[number]], max_clusters or longest * 11 // 10 + 1)
+        return cls(
+            [arrays.labels[number] for number in order if counts[number]], max_clusters or longest * 11 // 10 + 1
+        )
 
     def to_json(self) -> str:
         return json.dumps({"max_clusters": self.max_clusters, "labels": self.labels}, indent=0)
@@ -84,9 +85,10 @@ class ClusterVocabulary:
             raise CheckpointError("the vocabulary is damaged: get the model folder again")
         return cls(labels, longest)
 
-    @functools.cache  # noqa: B019: one vocabulary lives as long as its model
     def fitting(self, kind: tuple[object, ...], free: tuple[int, ...]) -> np.ndarray:
         """Which labels can be joined at a site of this kind whose atoms have so much valence left, (V,) booleans."""
+        if (kind, free) in self._fitting:
+            return self._fitting[kind, free]
         fits = np.zeros(len(self), dtype=bool)
         for number, each in enumerate(self.clusters):
             for entry in each.entries:
@@ -95,13 +97,8 @@ class ClusterVocabulary:
                     shared = 0 if len(site) == 1 else int(str(kind[2]))
                     if all(each.used[a] - shared <= room for a, room in zip(site, free, strict=True)):
                         fits[number] = True
+        self._fitting[kind, free] = fits
         return fits
-
-
-def label_counts(arrays: TreeArrays) -> Counter[str]:
-    """How often each label occurs."""
-    counts = np.bincount(arrays.columns["label"], minlength=len(arrays.labels))
-    return Counter({label: int(count) for label, count in zip(arrays.labels, counts, strict=True)})
 
 
 def canonical_label(smiles: str) -> str:
@@ -111,6 +108,3 @@ def canonical_label(smiles: str) -> str:
     """
     given = cluster(smiles)
     return canonical_cluster(given.atoms, given.bonds)[0]
-
-
-__all__ = ["ClusterVocabulary", "canonical_label", "joints", "label_counts", "largest_valence"]

@@ -99,9 +99,7 @@ def cluster(smiles: str) -> Cluster:
     orders = {kind: order for order, kind in _ORDERS.items()}
     if any(bond.GetBondType() not in orders for bond in mol.GetBonds()):
         raise ValueError(f"{smiles!r} has a bond that is neither single, double nor triple: write it kekulised")
-    bonds = tuple(
-        (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), orders[bond.GetBondType()]) for bond in mol.GetBonds()
-    )
+    bonds = tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), orders[bond.GetBondType()]) for bond in mol.GetBonds())
     used = [0] * len(atoms)
     for a, b, order in bonds:
         used[a] += order

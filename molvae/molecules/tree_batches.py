@@ -93,9 +93,7 @@ class TreeDataset:
         refused: why the others cannot be held.
     """
 
-    def __init__(
-        self, arrays: TreeArrays, vocabulary: ClusterVocabulary, properties: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, arrays: TreeArrays, vocabulary: ClusterVocabulary, properties: np.ndarray | None = None) -> None:
         self.arrays, self.vocabulary = arrays, vocabulary
         total = len(arrays) + len(arrays.refused)
         given = np.array([row for row in range(total) if row not in arrays.refused], dtype=np.int64)
@@ -155,7 +153,9 @@ class TreeDataset:
             size=len(where),
             levels=levels,
             properties=properties,
-            **{name: torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)) for name, values in tensors.items()},
+            **{
+                name: torch.from_numpy(np.ascontiguousarray(values, dtype=np.int64)) for name, values in tensors.items()
+            },
         )
 
     def _trees(self, get: dict[str, np.ndarray], numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

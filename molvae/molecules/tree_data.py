@@ -67,7 +67,10 @@ def tree_columns(smiles: str) -> tuple[list[str], dict[str, list[object]]]:
         "entry": list(tree.entries),
         "size": [len(atoms) for atoms in found.atoms],
         "ways": [len(ways) for ways in options],
-        "chosen": [0, *([way[:2] for way in ways].index(site) for ways, site in zip(options[1:], sites[1:], strict=True))],
+        "chosen": [
+            0,
+            *([way[:2] for way in ways].index(site) for ways, site in zip(options[1:], sites[1:], strict=True)),
+        ],
         "member": list(chain.from_iterable(found.atoms)),
         "option": list(chain.from_iterable(options)),
         "atom": [

@@ -33,6 +33,23 @@ if TYPE_CHECKING:
     from molvae.molecules.junction_tree import JunctionTree
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What decisions are made by.
+
+    Attributes:
+        grow: logits of a further child: of each cluster but the roots, where there is one, then of each, where not.
+        growing: how many of the first kind there are.
+        label: (N, V) logits of each cluster's label.
+        way: (W,) score of each way to join a cluster that has a choice.
+    """
+
+    grow: Tensor
+    growing: int
+    label: Tensor
+    way: Tensor
+
+
 class TreeDecoder(nn.Module):
     """See the head of this file.
 
@@ -78,6 +95,19 @@ class TreeDecoder(nn.Module):
 
     def log_prob(self, z: Tensor, batch: TreeBatch) -> Tensor:
         """log p(x|z) of each molecule in nats, (B,), for one z (B, D) of each."""
+        scores = self.scores(z, batch)
+        signs = torch.ones_like(scores.grow)
+        signs[scores.growing :] = -1
+        of_grow = nn.functional.logsigmoid(signs * scores.grow)
+        of_label = -nn.functional.cross_entropy(scores.label, batch.label, reduction="none")
+        of_way = scores.way[batch.chosen] - self._log_sum(scores.way, batch, len(batch.label))[batch.chosen_of]
+        total = z.new_zeros(len(batch))
+        total = total.index_add(0, batch.molecule[batch.children], of_grow[: scores.growing])
+        total = total.index_add(0, batch.molecule, of_grow[scores.growing :] + of_label)
+        return total.index_add(0, batch.molecule[batch.chosen_of], of_way)
+
+    def scores(self, z: Tensor, batch: TreeBatch) -> "Scores":
+        """What every decision of each molecule is made by, for one z (B, D) of each, under teacher forcing."""
         told = self.told(z).flatten(0, 1)
         first = batch.molecule * self.positions  # row of ``told`` of each cluster's molecule
         here = told.index_select(0, first + batch.position)
@@ -93,24 +123,15 @@ class TreeDecoder(nn.Module):
         growing = torch.cat([downs.index_select(0, batch.child_of), parents[roots:], elder[roots:], here[roots:]], 1)
         after = told.index_select(0, first + batch.after)
         stopping = torch.cat([downs, x, sums, after], 1)
-        grow = self.grow_logits(torch.cat([growing, stopping]))
-        signs = torch.ones_like(grow)
-        signs[len(growing) :] = -1
-        of_grow = nn.functional.logsigmoid(signs * grow)
-
         at = torch.cat([downs, here], 1)
-        of_label = -nn.functional.cross_entropy(self.label_logits(at), batch.label, reduction="none")
-
         hidden = self.way_hidden(torch.cat([at, self.clusters.label(batch.label)], 1))
-        scores = self.way_scores(
-            hidden.index_select(0, batch.ways_of), batch.way_place, batch.way_entry, batch.way_busy
+        of_ways = hidden.index_select(0, batch.ways_of)
+        return Scores(
+            grow=self.grow_logits(torch.cat([growing, stopping])),
+            growing=len(growing),
+            label=self.label_logits(at),
+            way=self.way_scores(of_ways, batch.way_place, batch.way_entry, batch.way_busy),
         )
-        of_way = scores[batch.chosen] - self._log_sum(scores, batch, len(batch.label))[batch.chosen_of]
-
-        total = z.new_zeros(len(batch))
-        total = total.index_add(0, batch.molecule[batch.children], of_grow[: len(growing)])
-        total = total.index_add(0, batch.molecule, of_grow[len(growing) :] + of_label)
-        return total.index_add(0, batch.molecule[batch.chosen_of], of_way)
 
     def grow_logits(self, given: Tensor) -> Tensor:
         """(n, ...) -> logit of a further child (n,)"""

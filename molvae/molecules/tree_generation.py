@@ -62,9 +62,7 @@ class _Growing:
         self.current = len(self.parents) - 1
 
     def tree(self) -> JunctionTree:
-        return JunctionTree(
-            tuple(self.assembly.labels), tuple(self.parents), tuple(self.places), tuple(self.entries)
-        )
+        return JunctionTree(tuple(self.assembly.labels), tuple(self.parents), tuple(self.places), tuple(self.entries))
 
 
 class _Choice:
@@ -158,9 +156,7 @@ def generate(
     return Generated([each.tree() for each in growing], smiles, log_prob.float(), unchecked / max(1, chosen))
 
 
-def _join(
-    decoder: TreeDecoder, owners: list[_Growing], at: Tensor, label: Tensor, choice: _Choice
-) -> Tensor:
+def _join(decoder: TreeDecoder, owners: list[_Growing], at: Tensor, label: Tensor, choice: _Choice) -> Tensor:
     """Join the clusters that were chosen; log-probability of the ways, (n,)."""
     vocabulary = decoder.vocabulary
     texts = [vocabulary.labels[number] for number in label.tolist()]

@@ -38,7 +38,9 @@ class TreeRecurrence(nn.Module):
         projected = nn.functional.linear(state, self.weight)
         size = self.size
         gates = torch.sigmoid(inputs[:, : 2 * size] + projected[:, : 2 * size])
-        candidate = torch.tanh(torch.addcmul(inputs[:, 2 * size :], gates[:, :size], projected[:, 2 * size :] + self.bias))
+        candidate = torch.tanh(
+            torch.addcmul(inputs[:, 2 * size :], gates[:, :size], projected[:, 2 * size :] + self.bias)
+        )
         return torch.lerp(candidate, state, gates[:, size:])
 
     def upwards(self, inputs: Tensor, parent: Tensor, levels: Sequence[int]) -> tuple[Tensor, Tensor]:
