@@ -1,5 +1,6 @@
 """Training of a graph VAE."""
 
+from itertools import chain
 from typing import ClassVar, Literal
 
 from molvae.core.training_set import TrainingSet
@@ -30,8 +31,9 @@ class TrainGraphRecipe(TrainingRecipe):
             self.train, training, held_out, folder, context.device, context.progress, on_log, context.workers
         )
         model.card = model_card(self.model_dump(mode="json"), sources, folder)
-        # what comes out has no stereo marks, so it is known as what went in without them
-        TrainingSet.build(map(without_stereo, training.smiles), folder / "model" / KNOWN)
+        # what comes out has no stereo marks: it is known as what went in without them
+        bare = map(without_stereo, training.smiles)
+        TrainingSet.build(chain(training.smiles, bare), folder / "model" / KNOWN)
         model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
         refused = {"refused": folder / REFUSED} if (folder / REFUSED).is_file() else {}
         return Result(folder, files={"model": folder / "model", **refused})

@@ -319,7 +319,7 @@ class MolecularModel(Pretrained):
         points = decode_points(self, path, n_decodings, seed=seed)
         if refine:
             for row, text in ((0, start), (-1, end)):
-                points[row] = preferring(points[row], canonical(text))
+                points[row] = preferring(points[row], self.held(canonical(text) or text))
         table = first_of_each(points)
         table.insert(0, "t", t.numpy())
         return pd.concat([table, self.predict(path).to_frame()], axis=1)

@@ -105,8 +105,8 @@ class GraphEncoder(nn.Module):
     """See the head of this file.
 
     Args:
-        config: ``graph_size``, ``graph_depth``, ``embedding_size``, ``site_size``, ``encoder_size``, ``narrow_size``, ``dense_size``,
-            ``latent_size``.
+        config: ``graph_size``, ``graph_depth``, ``embedding_size``, ``site_size``, ``encoder_size``,
+            ``narrow_size``, ``dense_size``, ``latent_size``.
         vocabulary: of clusters.
     """
 

@@ -24,7 +24,7 @@ class GraphObjectiveConfig(ObjectiveConfig):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
     beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.2, 0.03)))
-    """Weight of the KL term: while it is small, the code is learnt. Every point decodes to a molecule whatever it is."""
+    """Weight of the KL term: while it is small, the code is learnt; every point decodes to a molecule all the same."""
     weights: dict[str, Schedule] = Field(default_factory=lambda: {"properties": Schedule(value=0.2)})
     """Weights of auxiliary terms; ``properties`` is the log-likelihood of the property predictor."""
 
@@ -102,8 +102,8 @@ def train_graph(
 class GraphValidator(BoundValidator):
     """Beside the bound: reconstructed molecules, different molecules of the prior, and property error.
 
-    A molecule is rebuilt if its canonical SMILES without stereo marks is. All molecules of the prior are valid, so it is
-    told how many are different.
+    A molecule is rebuilt if its canonical SMILES without stereo marks is. All molecules of the prior are valid, so what
+    is told of them is how many are different.
 
     Args:
         config: what is trained, and how much to measure.

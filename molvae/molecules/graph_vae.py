@@ -22,9 +22,9 @@ from molvae.molecules.cluster_vocabulary import ClusterVocabulary
 from molvae.molecules.graph_config import GraphVAEConfig
 from molvae.molecules.graph_encoder import GraphEncoder
 from molvae.molecules.junction_tree import without_stereo
-from molvae.molecules.masks import MASKS
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.refinement import STEPS
+from molvae.molecules.registries import MASKS
 from molvae.molecules.tree_batches import TreeBatch, TreeDataset
 from molvae.molecules.tree_data import TreeArrays, build_arrays
 from molvae.molecules.tree_decoder import TreeDecoder
@@ -67,8 +67,11 @@ class GraphVAE(MolecularModel):
         return cls(GraphVAEConfig.create(settings["model"]), vocabulary)  # type: ignore[arg-type]
 
     def held(self, smiles: str) -> str:
-        """The canonical SMILES without stereo marks."""
-        return without_stereo(smiles)
+        """The canonical SMILES without stereo marks; what is no molecule stays as it is."""
+        try:
+            return without_stereo(smiles)
+        except InputError:
+            return smiles
 
     def dataset(
         self, smiles: Sequence[str], properties: np.ndarray | None = None
@@ -119,7 +122,7 @@ class GraphVAE(MolecularModel):
         return [generate(self.decoder, part, temperature, generator) for part in points.split(BATCH) if len(part)]
 
     def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
-        """Points (n, D) moved until they decode to their n canonical SMILES, see :mod:`molvae.molecules.tree_refinement`.
+        """Points (n, D) moved until they decode to their n molecules, see :mod:`molvae.molecules.tree_refinement`.
 
         Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
 

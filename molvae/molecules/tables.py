@@ -34,7 +34,7 @@ def encode_table(
     name = model_name(model.folder) if model.folder else ""
     errors = [problems.get(row, "") for row in range(len(table))]
     result = table.reset_index(drop=True).assign(
-        **{MODEL_COLUMN: name, "exact": rebuilt(model, smiles, z), "error": errors}
+        **{MODEL_COLUMN: name, "exact": rebuilt(model, list(map(model.held, smiles)), z), "error": errors}
     )
     return pd.concat([result.drop(columns=points.columns, errors="ignore"), points], axis=1)
 

@@ -45,8 +45,7 @@ COLUMNS = {
     "bond": ("bonds", np.int16, 3),
 }
 """What there is of each molecule: its group, type and width. Of each cluster the label, the parent, the two sites, the
-number of its atoms, of the ways in which it could have been joined, and which of those is the true one; the atoms of all
-clusters; all ways (place, entry, clusters there); features of the atoms; bonds as (atom, atom, kind).
+number of its atoms, of the ways in which it could have been joined, and which is the true one; the atoms of all clusters; all ways (place, entry, clusters there); features of the atoms; bonds as (atom, atom, kind).
 """
 GROUPS = ("nodes", "members", "options", "atoms", "bonds")
 
@@ -178,8 +177,8 @@ def build_arrays(molecules: Sequence[str], num_workers: int = 1, progress: Progr
         parts["label"].append(np.array(indices, dtype=np.int32))
         for name, values in arrays.items():
             parts[name].append(values)
-        for group, values in sizes.items():
-            lengths[group] += values
+        for group, counts in sizes.items():
+            lengths[group] += counts
         refused |= problems
     columns = {}
     for name, (_, dtype, width) in COLUMNS.items():
@@ -193,15 +192,25 @@ def cached_arrays(
     molecules: Sequence[str], num_workers: int = 0, cache_dir: Path | None = None, progress: Progress = on_stderr
 ) -> TreeArrays:
     """As :func:`build_arrays`; at once, mapped into memory, if these molecules were decomposed before."""
-    digest = hashlib.sha256(json.dumps({"format": _FORMAT, "rdkit": rdBase.rdkitVersion}).encode())
-    for smiles in molecules:
-        digest.update(smiles.encode() + b"\n")
-    folder = (cache_dir or default_cache()) / "trees" / digest.hexdigest()[:24]
+    folder = cache_folder(molecules, cache_dir)
     try:
         return _load(folder)
     except (OSError, ValueError, KeyError):
         shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged: made anew
-    found = build_arrays(molecules, num_workers, progress)
+    _save(build_arrays(molecules, num_workers, progress), folder)
+    return _load(folder)
+
+
+def cache_folder(molecules: Sequence[str], cache_dir: Path | None = None) -> Path:
+    """Where the trees of these molecules are kept, once they are made."""
+    digest = hashlib.sha256(json.dumps({"format": _FORMAT, "rdkit": rdBase.rdkitVersion}).encode())
+    for smiles in molecules:
+        digest.update(smiles.encode() + b"\n")
+    return (cache_dir or default_cache()) / "trees" / digest.hexdigest()[:24]
+
+
+def _save(found: TreeArrays, folder: Path) -> None:
+    """Write a folder that is complete or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
     try:
@@ -216,7 +225,6 @@ def cached_arrays(
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return _load(folder)
 
 
 def _load(folder: Path) -> TreeArrays:

@@ -9,7 +9,7 @@ how it is joined (Jin et al. 2018, section 2.4 and 2.5):
     label   softmax(O relu(L [D_j, z, p_k(z)]))
     way     softmax over the ways w to join j to i of  v . relu(C [D_j, z, p_k(z), x_j] + S [place_w, entry_w] + busy_w)
 
-x_i are label and sites of a cluster, k is the number of clusters that there are already, p_k(z) what z says of the k-th.
+x_i are label and sites of a cluster, k is the number of clusters so far, p_k(z) what z says of the k-th.
 
 What differs from the paper: (1) how a cluster is joined is chosen when it is attached, as in Jin et al. 2020, and is
 part of what messages carry; the paper assembles a neighbourhood at a time and runs a network over every candidate,
@@ -54,7 +54,8 @@ class TreeDecoder(nn.Module):
     """See the head of this file.
 
     Args:
-        config: ``embedding_size``, ``site_size``, ``decoder_size``, ``position_size``, ``output_size``, ``latent_size``.
+        config: ``embedding_size``, ``site_size``, ``decoder_size``, ``position_size``, ``output_size`` and
+            ``latent_size``.
         vocabulary: of clusters.
     """
 

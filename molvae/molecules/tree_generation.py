@@ -1,7 +1,7 @@
 """Write junction trees at latent points, depth first, all points side by side; every one is a valid molecule.
 
-A label is chosen among those that can be joined to the current cluster without exceeding a valence, and a way to join it
-among those that do not: the feasibility check of Jin et al. 2018, section 2.5, which here needs no search, since the
+A label is chosen among those that can be joined to the current cluster without exceeding a valence, and a way to join
+it among those that do not: the feasibility check of Jin et al. 2018, section 2.5, which here needs no search, since the
 valences are counted as the molecule grows. Nothing else is masked, and nothing is ever taken back.
 """
 
@@ -171,11 +171,11 @@ def _join(decoder: TreeDecoder, owners: list[_Growing], at: Tensor, label: Tenso
         is_way = torch.zeros(len(open_rows), width, dtype=torch.bool)
         for index, row in enumerate(open_rows):
             parent = vocabulary.index[owners[row].assembly.labels[owners[row].current]]
-            options = torch.tensor(ways[row])
-            options[:, 0] += int(vocabulary.first_site[parent])
-            options[:, 1] += int(vocabulary.first_site[int(label[row])])
-            table[index, : len(options)] = options
-            is_way[index, : len(options)] = True
+            numbered = torch.tensor(ways[row])
+            numbered[:, 0] += int(vocabulary.first_site[parent])
+            numbered[:, 1] += int(vocabulary.first_site[int(label[row])])
+            table[index, : len(numbered)] = numbered
+            is_way[index, : len(numbered)] = True
         of = is_way.nonzero()[:, 0].to(at.device)
         place, entry, busy = table[is_way].t().to(at.device)
         rows = torch.tensor(open_rows, device=at.device)

@@ -1,7 +1,7 @@
 """Gated recurrent units over trees, level by level: from the leaves to the roots, and back.
 
-Many trees are one forest whose nodes are numbered by depth, so that each level is one slice and a step of either pass is
-one product of matrices. The inputs of all nodes are projected beforehand, at once.
+Many trees are one forest whose nodes are numbered by depth, so that each level is one slice and a step of either pass
+is one product of matrices. The inputs of all nodes are projected beforehand, at once.
 """
 
 from collections.abc import Sequence
