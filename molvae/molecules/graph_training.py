@@ -96,6 +96,8 @@ def train_graph(
     config = in_steps(config, config.fit.steps(batches))
     objective = vae_objective(config.objective)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    if validate.dataset.properties is not None:
+        model.predictor.calibrate(validate.means(model).to(model.device), validate.properties.to(model.device))
     return model
 
 
@@ -126,10 +128,20 @@ class GraphValidator(BoundValidator):
         super().__init__(config, [self.dataset.batch(part) for part in rows])
         self.prior_samples = config.validation.prior_samples
 
+    @property
+    def properties(self) -> torch.Tensor:
+        """Of the molecules, (n, K)."""
+        assert self.dataset.properties is not None
+        return torch.from_numpy(self.dataset.properties)
+
+    @torch.no_grad()
+    def means(self, model: GraphVAE) -> torch.Tensor:
+        """Posterior means of the molecules, (n, D) on the CPU."""
+        return torch.cat([model.posterior(batch.to(model.device)).mean.cpu() for batch in self.batches])
+
     def measure(self, model: GraphVAE) -> dict[str, float]:
         """Numbers of greedy decoding, and the error of each predicted property."""
-        with torch.no_grad():
-            z = torch.cat([model.posterior(batch.to(model.device)).mean.cpu() for batch in self.batches])
+        z = self.means(model)
         rebuilt, _ = model.generate(z)
         points = model.prior.sample((self.prior_samples,), torch.Generator().manual_seed(self.seed))
         drawn, _ = model.generate(points)

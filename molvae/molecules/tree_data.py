@@ -45,7 +45,8 @@ COLUMNS = {
     "bond": ("bonds", np.int16, 3),
 }
 """What there is of each molecule: its group, type and width. Of each cluster the label, the parent, the two sites, the
-number of its atoms, of the ways in which it could have been joined, and which is the true one; the atoms of all clusters; all ways (place, entry, clusters there); features of the atoms; bonds as (atom, atom, kind).
+number of its atoms, of the ways in which it could have been joined, and which is the true one; the atoms of all
+clusters; all ways (place, entry, clusters there); features of the atoms; bonds as (atom, atom, kind).
 """
 GROUPS = ("nodes", "members", "options", "atoms", "bonds")
 
