@@ -86,8 +86,8 @@ def decompose(smiles: str) -> Decomposition:
         smiles: canonical, without stereo marks (others are dropped).
 
     Raises:
-        InputError: not a molecule, or one that no tree gives back: rings that close around an atom in a way that a
-            tree cannot say, several fragments, isotopes, radicals; names the reason.
+        InputError: not a molecule, or one that no tree gives back: several fragments, isotopes, radicals; names the
+            reason.
     """
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles) if smiles else None
@@ -104,8 +104,8 @@ def decompose(smiles: str) -> Decomposition:
         if bond.GetBondType() not in _ORDER:
             raise InputError("it has a bond that is neither single, double nor triple")
         bonds[min(ends), max(ends)] = _ORDER[bond.GetBondType()]
-    clusters, links = _clusters(mol)
-    tree, atoms = _build(mol, bonds, clusters, _neighbours(mol, clusters, links))
+    clusters, neighbours = _spanning_tree(mol)
+    tree, atoms = _build(mol, bonds, clusters, neighbours)
     rebuilt = str(Chem.MolToSmiles(assemble(tree)))
     if rebuilt != smiles and settled(rebuilt) != settled(Chem.MolToSmiles(whole)):
         raise InputError("its atoms have hydrogens, isotopes or radicals that a tree of clusters cannot say")
@@ -118,12 +118,60 @@ def settled(smiles: str) -> str | None:
     return None if molecule is None else molecule.smiles
 
 
-def _clusters(mol: Chem.Mol) -> tuple[list[set[int]], dict[tuple[int, int], int]]:
-    """The clusters as sets of atoms, and the weight of each pair that may be joined."""
-    rings = [set(ring) for ring in mol.GetRingInfo().AtomRings()]
-    rings = _merged(rings, lambda a, b: len(a & b) > 2)
-    # three rings around one atom that share bonds pairwise: a tree joins two pairs and leaves the third open
-    rings = _merged_around(rings)
+def _spanning_tree(mol: Chem.Mol) -> tuple[list[set[int]], list[list[int]]]:
+    """The clusters, and the neighbours of each in the tree.
+
+    The rules of the paper do not always give a tree in which the clusters of each atom are connected. Where they do
+    not, an atom of three rings is no cluster of its own, or all rings that share a bond are one.
+
+    Raises:
+        InputError: nothing helps.
+    """
+    rings = _around(_merged([set(ring) for ring in mol.GetRingInfo().AtomRings()], 3))
+    for merged, between_rings in ((rings, True), (rings, False), (_merged(rings, 2), False)):
+        clusters, links = _clusters(mol, merged, between_rings)
+        neighbours = _neighbours(clusters, links)
+        shared = sum(len(clusters[a] & clusters[b]) for a, others in enumerate(neighbours) for b in others) // 2
+        # the clusters that hold an atom form a subtree, of all atoms, exactly if this sum is right
+        if sum(map(len, clusters)) - shared == mol.GetNumAtoms():
+            return clusters, neighbours
+    raise InputError("its rings close around each other in a way that no tree of clusters can say")
+
+
+def _merged(rings: list[set[int]], shared: int) -> list[set[int]]:
+    """Rings joined as long as two share so many atoms."""
+    rings = list(rings)
+    while True:
+        for a, b in itertools.combinations(range(len(rings)), 2):
+            if len(rings[a] & rings[b]) >= shared:
+                rings[a] = rings[a] | rings[b]
+                del rings[b]
+                break
+        else:
+            return rings
+
+
+def _around(rings: list[set[int]]) -> list[set[int]]:
+    """Three rings of which each two share a bond become one: a tree would leave one of the pairs open."""
+    while True:
+        for three in itertools.combinations(rings, 3):
+            if all(len(a & b) > 1 for a, b in itertools.combinations(three, 2)):
+                rings = _merged([set.union(*three), *(ring for ring in rings if ring not in three)], 3)
+                break
+        else:
+            return rings
+
+
+def _clusters(
+    mol: Chem.Mol, rings: list[set[int]], between_rings: bool
+) -> tuple[list[set[int]], dict[tuple[int, int], int]]:
+    """The clusters as sets of atoms, and the weight of each pair that may be joined.
+
+    Args:
+        mol: the molecule.
+        rings: atoms of its rings, merged.
+        between_rings: whether an atom of more than two rings is a cluster of its own.
+    """
     clusters = [{bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()} for bond in mol.GetBonds() if not bond.IsInRing()]
     number_of_bonds = len(clusters)
     clusters += rings
@@ -138,7 +186,7 @@ def _clusters(mol: Chem.Mol) -> tuple[list[set[int]], dict[tuple[int, int], int]
         if len(held) < 2:
             continue
         bonds = sum(number < number_of_bonds for number in held)
-        if bonds > 2 or (bonds == 2 and len(held) > 2) or len(held) - bonds > 2:
+        if bonds > 2 or (bonds == 2 and len(held) > 2) or (between_rings and len(held) - bonds > 2):
             clusters.append({atom})
             links |= {(number, len(clusters) - 1): 100 for number in held}
         else:
@@ -147,37 +195,8 @@ def _clusters(mol: Chem.Mol) -> tuple[list[set[int]], dict[tuple[int, int], int]
     return clusters, links
 
 
-def _merged(rings: list[set[int]], together: "object") -> list[set[int]]:
-    """Rings joined as long as a pair belongs together."""
-    rings = list(rings)
-    while True:
-        for a, b in itertools.combinations(range(len(rings)), 2):
-            if together(rings[a], rings[b]):  # type: ignore[operator]
-                rings[a] = rings[a] | rings[b]
-                del rings[b]
-                break
-        else:
-            return rings
-
-
-def _merged_around(rings: list[set[int]]) -> list[set[int]]:
-    """Three rings of which each two share a bond become one."""
-    while True:
-        for a, b, c in itertools.combinations(range(len(rings)), 3):
-            if len(rings[a] & rings[b]) > 1 and len(rings[b] & rings[c]) > 1 and len(rings[a] & rings[c]) > 1:
-                rings[a] = rings[a] | rings[b] | rings[c]
-                del rings[c], rings[b]
-                break
-        else:
-            return _merged(rings, lambda a, b: len(a & b) > 2)
-
-
-def _neighbours(mol: Chem.Mol, clusters: list[set[int]], links: dict[tuple[int, int], int]) -> list[list[int]]:
-    """Neighbours of each cluster in a maximum spanning tree (Kruskal 1956).
-
-    Raises:
-        InputError: the clusters of an atom are not connected in the tree.
-    """
+def _neighbours(clusters: list[set[int]], links: dict[tuple[int, int], int]) -> list[list[int]]:
+    """Neighbours of each cluster in a maximum spanning tree (Kruskal 1956)."""
     group = list(range(len(clusters)))
 
     def find(number: int) -> int:
@@ -187,17 +206,12 @@ def _neighbours(mol: Chem.Mol, clusters: list[set[int]], links: dict[tuple[int, 
         return number
 
     neighbours: list[list[int]] = [[] for _ in clusters]
-    shared = 0
     for (a, b), _ in sorted(links.items(), key=lambda link: (-link[1], link[0])):
         first, second = find(a), find(b)
         if first != second:
             group[first] = second
             neighbours[a].append(b)
             neighbours[b].append(a)
-            shared += len(clusters[a] & clusters[b])
-    # the clusters that hold an atom form a subtree, of all atoms, exactly if this sum is right
-    if sum(map(len, clusters)) - shared != mol.GetNumAtoms():
-        raise InputError("its rings close around each other in a way that no tree of clusters can say")
     return neighbours
 
 

@@ -18,6 +18,7 @@ TRICKY = {
     "three rings in a row": "c1ccc2cc3ccccc3cc2c1",
     "three rings around an atom": "c1cc2cccc3c2c(c1)CC3",
     "four rings around a bond": "c1cc2ccc3cccc4ccc(c1)c2c34",
+    "three rings at one atom": "CC1CC2CC23CCCCC3C1",
     "bridged": "C1CC2CCC1CC2",
     "cage": "C1C2CC3CC1CC(C2)C3",
     "charges": "C[N+](C)(C)CC(=O)[O-]",
