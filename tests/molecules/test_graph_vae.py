@@ -81,7 +81,7 @@ def test_every_point_decodes_to_a_valid_molecule_however_untrained_the_model(mod
 def test_what_is_generated_has_the_density_that_teacher_forcing_gives_it(model):
     z = torch.randn(30, 6, generator=torch.Generator().manual_seed(3))
     found = generate(model.decoder, z, 1.0, torch.Generator().manual_seed(4))
-    dataset, refused = model.dataset([Molecule.parse(text)[0].smiles for text in found.smiles])
+    dataset, _ = model.dataset([Molecule.parse(text)[0].smiles for text in found.smiles])
     compared = 0
     for index, row in enumerate(dataset.rows.tolist()):
         # a molecule may be written as several trees: only those in the order of the data can be compared
@@ -114,7 +114,7 @@ def test_a_model_learns_a_handful_by_heart(learnt):
 
 
 def test_refined_points_decode_to_their_molecules(learnt):
-    z = learnt.encode(GRAPHS) + 0.7 * torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
+    z = learnt.encode(GRAPHS) + 1.5 * torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
     before, after = z, learnt.refine(GRAPHS, z, progress=silent)
     hits = [
         sum(canonical(a) == b for a, b in zip(learnt.generate(points)[0], GRAPHS, strict=True))
