@@ -196,7 +196,7 @@ def cached_arrays(
     folder = cache_folder(molecules, cache_dir)
     try:
         return _load(folder)
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError):
         shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged: made anew
     _save(build_arrays(molecules, num_workers, progress), folder)
     return _load(folder)

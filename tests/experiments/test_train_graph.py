@@ -48,10 +48,8 @@ def test_the_commands_take_a_graph_model(molvae, trained, tmp_path):
     assert len(rows) == 7 and all(row["valid"] == "True" for row in rows)
     path = molvae("interpolate", "CCO", "CCCO", "-m", "run", "--steps", "3", "--n-decodings", "2")
     assert path.returncode == 0 and len(path.stdout.splitlines()) == 4
-    searched = molvae(
-        "design", "-m", "run", "--budget", "14", "--start-size", "8", "--batch", "3", "-i", "molecules.smi", "-o", "found",
-        "-n", "1", "-q",
-    )  # fmt: skip
+    budget = ("--budget", "14", "--start-size", "8", "--batch", "3")
+    searched = molvae("design", "-m", "run", *budget, "-i", "molecules.smi", "-o", "found", "-n", "1", "-q")
     assert searched.returncode == 0, searched.stderr
     assert (tmp_path / "found" / "molecules.csv").is_file()
 

@@ -51,7 +51,7 @@ def test_a_vocabulary_is_ordered_by_frequency_and_comes_back_from_text():
             ClusterVocabulary.from_json(text)
     with pytest.raises(CheckpointError, match="neither single"):
         ClusterVocabulary(["c1ccccc1"], 3)
-    with pytest.raises(InputError, match="no molecule .* fragments"):
+    with pytest.raises(InputError, match=r"no molecule .* fragments"):
         ClusterVocabulary.build(build_arrays(["C.C"], progress=silent))
 
 
@@ -78,7 +78,7 @@ def test_batches_are_a_function_of_seed_and_epoch_and_hold_every_molecule_once()
     batches = TreeBatches(dataset, 5, seed=3)
     seen = [batch.properties[:, 0].tolist() for batch in batches.epoch(0)]
     assert [len(rows) for rows in seen] == [5, 5, 2] and len(batches) == 3
-    assert sorted(sum(seen, [])) == list(range(len(GRAPHS)))
+    assert sorted(row for rows in seen for row in rows) == list(range(len(GRAPHS)))
     assert [batch.properties[:, 0].tolist() for batch in batches.epoch(0, skip=1)] == seen[1:]
     assert [batch.properties[:, 0].tolist() for batch in batches.epoch(1)] != seen
 
