@@ -29,13 +29,14 @@ from molvae.version import __version__
 
 _PUBLIC = {
     "Campaign": "molvae.design.campaign",
+    "GraphVAE": "molvae.molecules.graph_vae",
     "ImageVAE": "molvae.images.vae",
     "MoleculeVAE": "molvae.molecules.vae",
     "Objective": "molvae.design.objective",
     "load_model": "molvae.core.pretrained",
 }
 # editors and type checkers read __init__.pyi
-__all__ = ["Campaign", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
+__all__ = ["Campaign", "GraphVAE", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Evaluation of a molecular VAE on held-out molecules."""
+"""Evaluation of a molecular VAE, of SMILES or of graphs, on held-out molecules."""
 
 import json
 from typing import ClassVar, Literal

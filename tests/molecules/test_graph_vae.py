@@ -114,7 +114,7 @@ def test_a_model_learns_a_handful_by_heart(learnt):
 
 
 def test_refined_points_decode_to_their_molecules(learnt):
-    z = learnt.encode(GRAPHS) + 1.5 * torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
+    z = learnt.encode(GRAPHS) + 3 * torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
     before, after = z, learnt.refine(GRAPHS, z, progress=silent)
     hits = [
         sum(canonical(a) == b for a, b in zip(learnt.generate(points)[0], GRAPHS, strict=True))
@@ -154,3 +154,31 @@ def test_it_is_measured_like_any_other_model(learnt):
     result = evaluate_model(learnt, held_out, EvaluationConfig(**few), progress=silent)
     assert result["reconstruction"]["D"] > 0.9 and result["prior"]["none"]["validity"] == 1
     assert result["protocol"]["held"] == "molecules without stereo marks" and summary_table(result)
+
+
+def test_a_run_that_was_cut_off_ends_with_the_same_weights(tmp_path):
+    class CutOffError(Exception):
+        pass
+
+    def cut_off(event):
+        if event.what == "training" and event.milestone and event.done == 3:
+            raise CutOffError
+
+    data = MoleculeData(GRAPHS, np.zeros((12, 3), np.float32))
+    sizes = {"latent_size": 4, "graph_size": 8, "encoder_size": 8, "decoder_size": 8, "dense_size": 8}
+    config = GraphTrainConfig(
+        batch_size=5,
+        model=GraphVAEConfig.create(sizes),
+        fit=FitConfig(epochs=3, warmup_steps=1),
+        validation=ValidationConfig(molecules=4, prior_samples=3),
+    )
+    prints = []
+    for name, progress in (("whole", silent), ("cut", cut_off)):
+        folder = tmp_path / name
+        folder.mkdir()
+        try:
+            model = train_graph(config, data, data, folder, "cpu", progress, num_workers=1, cache_dir=tmp_path)
+        except CutOffError:
+            model = train_graph(config, data, data, folder, "cpu", silent, num_workers=1, cache_dir=tmp_path)
+        prints.append(model.fingerprint())
+    assert prints[0] == prints[1]
