@@ -15,7 +15,7 @@ from torch import Tensor
 from molvae.molecules.cluster_vocabulary import ClusterVocabulary
 from molvae.molecules.clusters import cluster, largest_valence
 from molvae.molecules.junction_tree import Assembly, JunctionTree
-from molvae.molecules.tree_decoder import TreeDecoder
+from molvae.molecules.tree_network import TreeNetwork
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Choice:
 
 @torch.no_grad()
 def generate(
-    decoder: TreeDecoder, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None
+    decoder: TreeNetwork, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None
 ) -> Generated:
     """One molecule for each z (n, D): the most probable decision each time, or drawn at a temperature."""
     vocabulary, device, choice = decoder.vocabulary, z.device, _Choice(temperature, generator)
@@ -156,7 +156,7 @@ def generate(
     return Generated([each.tree() for each in growing], smiles, log_prob.float(), unchecked / max(1, chosen))
 
 
-def _join(decoder: TreeDecoder, owners: list[_Growing], at: Tensor, label: Tensor, choice: _Choice) -> Tensor:
+def _join(decoder: TreeNetwork, owners: list[_Growing], at: Tensor, label: Tensor, choice: _Choice) -> Tensor:
     """Join the clusters that were chosen; log-probability of the ways, (n,)."""
     vocabulary = decoder.vocabulary
     texts = [vocabulary.labels[number] for number in label.tolist()]

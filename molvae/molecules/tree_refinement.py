@@ -9,14 +9,14 @@ from torch import Tensor
 
 from molvae.molecules.refinement import STEPS
 from molvae.molecules.tree_batches import TreeBatch, TreeDataset
-from molvae.molecules.tree_decoder import TreeDecoder
+from molvae.molecules.tree_network import TreeNetwork
 from molvae.run.progress import Progress, on_stderr, track
 
 _TOGETHER = 64
 
 
 def refine(
-    decoder: TreeDecoder,
+    decoder: TreeNetwork,
     molecules: TreeDataset,
     z: Tensor,
     steps: int = STEPS,
@@ -51,7 +51,7 @@ def refine(
 
 
 def _climb(
-    decoder: TreeDecoder,
+    decoder: TreeNetwork,
     molecules: TreeDataset,
     which: Tensor,
     start: Tensor,
@@ -86,7 +86,7 @@ def _climb(
     return best
 
 
-def _look(decoder: TreeDecoder, z: Tensor, batch: TreeBatch, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+def _look(decoder: TreeNetwork, z: Tensor, batch: TreeBatch, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """log p(x|z) (n,), whether greedy decoding gives x (n,), and the gradient of the first (n, D)."""
     with torch.enable_grad():
         points = z.detach().clone().requires_grad_(True)
@@ -97,7 +97,7 @@ def _look(decoder: TreeDecoder, z: Tensor, batch: TreeBatch, margin: float) -> t
 
 
 @torch.no_grad()
-def least_margin(decoder: TreeDecoder, z: Tensor, batch: TreeBatch) -> Tensor:
+def least_margin(decoder: TreeNetwork, z: Tensor, batch: TreeBatch) -> Tensor:
     """By how much the decision that is least sure is ahead of its best alternative, (B,); negative if it is behind.
 
     Labels that are not feasible count as alternatives, so that a positive margin is enough for greedy decoding to give
