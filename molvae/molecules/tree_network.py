@@ -1,4 +1,4 @@
-"""Network of the decoder of a graph VAE: z -> a distribution over junction trees with their sites, and so over molecules.
+"""Network of the decoder of a graph VAE: z -> a distribution over junction trees with their sites, so over molecules.
 
 A tree is written depth first. From each cluster it is decided whether there is a further child, which label it has, and
 how it is joined (Jin et al. 2018, section 2.4 and 2.5):
