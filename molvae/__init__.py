@@ -31,13 +31,14 @@ from molvae.version import __version__
 _PUBLIC = {
     "ActivityModel": "molvae.activity.model",
     "Campaign": "molvae.design.campaign",
+    "GraphVAE": "molvae.molecules.graph_vae",
     "ImageVAE": "molvae.images.vae",
     "MoleculeVAE": "molvae.molecules.vae",
     "Objective": "molvae.design.objective",
     "load_model": "molvae.core.pretrained",
 }
 # editors and type checkers read __init__.pyi
-__all__ = ["ActivityModel", "Campaign", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
+__all__ = ["ActivityModel", "Campaign", "GraphVAE", "ImageVAE", "MoleculeVAE", "Objective", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

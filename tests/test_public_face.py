@@ -22,8 +22,8 @@ def test_editors_know_the_same_names():
 
 
 def test_another_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'GraphVAE'"):
-        molvae.GraphVAE  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'CrystalVAE'"):
+        molvae.CrystalVAE  # noqa: B018
 
 
 def test_a_model_is_loaded_by_its_kind():

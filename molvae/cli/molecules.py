@@ -11,7 +11,7 @@ from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
 
 if TYPE_CHECKING:
-    from molvae.molecules.vae import MoleculeVAE
+    from molvae.molecules.base import MolecularModel
 
 app = options.new_app()
 
@@ -180,10 +180,11 @@ def validate(
     options.write(table, output, int((table["status"] != "valid").sum()))
 
 
-def _load(model: str, device: str) -> "MoleculeVAE":
-    from molvae.molecules.vae import MoleculeVAE
+def _load(model: str, device: str) -> "MolecularModel":
+    from molvae.core.pretrained import load_model
+    from molvae.molecules.base import as_molecular
 
-    return MoleculeVAE.from_pretrained(model, device)
+    return as_molecular(load_model(model, device), model)
 
 
 def _mask(name: str) -> Any:

@@ -109,20 +109,24 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a molecular VAE. Leaves a model folder that every other command takes with -m."""
-    from molvae.experiments.train import TrainRecipe
+    """Train a molecular VAE, of SMILES or, if the recipe says so, of graphs.
+
+    Leaves a model folder that every other command takes with -m.
+    """
+    from molvae.experiments.data import TrainingRecipe
+    from molvae.experiments.registry import make_recipe
     from molvae.molecules.training import fine_tuning
 
     values = with_fit(recipe, epochs, seed)
+    values.setdefault("kind", "train")
     if initial is not None:
+        if values["kind"] != "train":
+            raise ConfigError("--from is for models of SMILES: a recipe of graphs names train.initial itself")
         values["train"] = fine_tuning(initial, values.get("train", {}))
-    training = TrainRecipe.create(
-        values,
-        data=input,
-        held_out=held_out,
-        max_molecules=max_molecules,
-        smiles_column=smiles_column,
-    )
+    values |= options.given(data=input, held_out=held_out, max_molecules=max_molecules, smiles_column=smiles_column)
+    training = make_recipe(values)
+    if not isinstance(training, TrainingRecipe):
+        raise ConfigError(f"{recipe} is a recipe of kind {training.kind!r}, not of a training: molvae run {recipe}")
     options.execute(training, output, device, num_workers, mirror, quiet, tensorboard)
 
 

@@ -31,5 +31,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     sampling        great circle between two points                                   Shoemake 1985; White 2016
                     the plane through the inverse Gaussian CDF                        [AEVB] appendix A
     images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9
-    molecules       z' = sqrt(1 - a^2) z + a e, e ~ p(z), before decoding             our own
+    nn              h_i = GRU(x_i, sum of the children's h), and from the parent      Jin et al. 2018, section 2.3
+    molecules       log p(x|z) = sum log p(grow) + log q(label) + log softmax f       Jin et al. 2018, section 2.4, 2.5
+                    z' = sqrt(1 - a^2) z + a e, e ~ p(z), before decoding             our own
 """

@@ -114,6 +114,7 @@ MODELS: Registry[type[Pretrained]] = Registry(
     "kind of model",
     {
         "molecule-vae": ("molvae.molecules.vae:MoleculeVAE", "SMILES, with a property predictor on the latent space"),
+        "graph-vae": ("molvae.molecules.graph_vae:GraphVAE", "molecules as junction trees of their rings and bonds"),
         "image-vae": ("molvae.images.vae:ImageVAE", "images, with or without classes"),
     },
 )

@@ -1,13 +1,14 @@
-"""Evaluation of a molecular VAE on held-out molecules."""
+"""Evaluation of a molecular VAE, of SMILES or of graphs, on held-out molecules."""
 
 import json
 from typing import ClassVar, Literal
 
+from molvae.core.pretrained import load_model
 from molvae.experiments.data import dataset_file, molecule_data, prepared, source
 from molvae.experiments.latent_regression import RegressionConfig, regression_of_model
+from molvae.molecules.base import as_molecular
 from molvae.molecules.evaluation import EvaluationConfig, evaluate_model, pictures, summary_table
 from molvae.molecules.known import known_molecules
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.files import write_text
 from molvae.run.panels import save_panels
 from molvae.run.recipe import Context, Recipe, Result
@@ -31,7 +32,7 @@ class EvaluateRecipe(Recipe):
     def execute(self, context: Context) -> Result:
         """Measure everything; leaves ``evaluation.json`` and pictures."""
         self.is_begun(context)
-        model = MoleculeVAE.from_pretrained(self.model, context.device)
+        model = as_molecular(load_model(self.model, context.device), self.model)
         file = dataset_file(self.data, "test", context.mirror)
         data = prepared(file, model.predictor.names, self.smiles_column, context)
         facts = {"sources": {"held_out": source(data)}, "weights": model.fingerprint()}

@@ -17,7 +17,7 @@ from torch import Tensor
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.tables import score_table
 from molvae.design.objective import Objective
-from molvae.molecules.vae import MoleculeVAE
+from molvae.molecules.base import MolecularModel
 from molvae.run.config import Config, Seed
 from molvae.run.progress import Progress, on_stderr, track
 from molvae.search.surrogate import Surrogate
@@ -79,7 +79,7 @@ def regression_test(
 
 
 def regression_of_model(
-    model: MoleculeVAE,
+    model: MolecularModel,
     smiles: Sequence[str],
     config: RegressionConfig,
     num_workers: int = 0,

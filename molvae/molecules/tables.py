@@ -4,9 +4,9 @@ import pandas as pd
 
 from molvae.chemistry.tables import beside
 from molvae.errors import ConfigError, InputError
+from molvae.molecules.base import MolecularModel
 from molvae.molecules.refinement import rebuilt
 from molvae.molecules.reranking import Choice
-from molvae.molecules.vae import MoleculeVAE
 from molvae.run.progress import Progress, on_stderr
 from molvae.weights import DEFAULT_MODEL, model_name, shipped_models
 
@@ -16,7 +16,7 @@ _MAX_DECODINGS = 10_000_000
 
 
 def encode_table(
-    model: MoleculeVAE, table: pd.DataFrame, refine: bool = True, progress: Progress = on_stderr
+    model: MolecularModel, table: pd.DataFrame, refine: bool = True, progress: Progress = on_stderr
 ) -> pd.DataFrame:
     """The table with the columns ``z_model``, ``exact``, ``error`` and ``z0, z1, ...`` added; a refused row stays.
 
@@ -25,7 +25,7 @@ def encode_table(
     Args:
         model: whose latent space is meant.
         table: molecules, in a column ``smiles``.
-        refine: see :meth:`MoleculeVAE.encode`.
+        refine: see :meth:`MolecularModel.encode`.
         progress: told how far it has come.
     """
     smiles = table["smiles"].astype(str).tolist()
@@ -34,13 +34,13 @@ def encode_table(
     name = model_name(model.folder) if model.folder else ""
     errors = [problems.get(row, "") for row in range(len(table))]
     result = table.reset_index(drop=True).assign(
-        **{MODEL_COLUMN: name, "exact": rebuilt(model, smiles, z), "error": errors}
+        **{MODEL_COLUMN: name, "exact": rebuilt(model, list(map(model.held, smiles)), z), "error": errors}
     )
     return pd.concat([result.drop(columns=points.columns, errors="ignore"), points], axis=1)
 
 
 def decode_table(
-    model: MoleculeVAE,
+    model: MolecularModel,
     table: pd.DataFrame,
     n_decodings: int = 50,
     mask: str = "valence",
@@ -52,7 +52,7 @@ def decode_table(
     Args:
         model: whose latent space it is.
         table: points, in columns ``z0, z1, ...`` as :func:`encode_table` writes them.
-        n_decodings, mask, seed, choose: see :meth:`MoleculeVAE.decode`.
+        n_decodings, mask, seed, choose: see :meth:`MolecularModel.decode`.
 
     Raises:
         InputError: a coordinate is missing.
@@ -68,9 +68,9 @@ def decode_table(
     return beside(decoded, table.drop(columns=[*names, MODEL_COLUMN], errors="ignore"))
 
 
-def point_columns(model: MoleculeVAE) -> list[str]:
+def point_columns(model: MolecularModel) -> list[str]:
     """Names of the coordinates of a latent point in a table."""
-    return [f"z{index}" for index in range(model.config.latent_size)]
+    return [f"z{index}" for index in range(model.latent_size)]
 
 
 def model_of_points(table: pd.DataFrame) -> str:

@@ -201,7 +201,7 @@ def train(
         "training": {training.smiles[row]: reason for row, reason in refused.items()},
         "held-out": validate.refused,
     }
-    _report(parts, folder, progress)
+    report_refused(parts, folder, progress)
     config = in_steps(config, config.fit.steps(batches))
     additions: list[Addition] = []
     if config.model.flow_layers:
@@ -222,7 +222,7 @@ def _final_weight_of_properties(objective: ObjectiveConfig) -> float:
     return 0.0 if weight is None else weight.final
 
 
-def _report(refused: Mapping[str, Mapping[str, str]], folder: Path, progress: Progress) -> None:
+def report_refused(refused: Mapping[str, Mapping[str, str]], folder: Path, progress: Progress) -> None:
     """Say which molecules of each part of the data are left out, and write them down; part -> SMILES -> reason."""
     rows = [(part, smiles, reason) for part, found in refused.items() for smiles, reason in found.items()]
     if not rows:

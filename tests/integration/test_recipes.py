@@ -61,6 +61,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
     "fit": {"model": "zinc250k-small", "folds": 2, "simulated": {"molecules": 40, "replicates": 4}},
+    "train_graph": {
+        "train": {
+            "batch_size": 64,
+            "model": {"latent_size": 4, "graph_size": 8, "encoder_size": 8, "dense_size": 8, "decoder_size": 16},
+            "fit": {"epochs": 1, "warmup_steps": 1},
+            "validation": {"molecules": 20, "prior_samples": 5},
+        }
+    },
+    "graph_beside_smiles": merged(BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo"]}}),
     "zinc250k_long_second": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
     "ablations": {"ablations": {"base": {**MOLECULES, "batch_size": 32}}},
     "evaluate": {
