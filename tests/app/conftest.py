@@ -7,8 +7,6 @@ import pytest
 
 from molvae.app.workspace import VARIABLE, Workspace
 
-pytest.importorskip("streamlit", reason="the page needs the extra app")
-
 MAIN = Path(__file__).resolve().parents[2] / "molvae" / "app" / "main.py"
 
 
