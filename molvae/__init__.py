@@ -9,6 +9,7 @@
 The map of the package, from what is built on everything to what everything is built on:
 
 - :mod:`molvae.cli`: the command line: parse, build a recipe, execute it, print.
+- :mod:`molvae.app`: the same in the browser: pages, and campaigns as processes of their own.
 - :mod:`molvae.report`: a run folder -> figures and one offline HTML page.
 - :mod:`molvae.experiments`: whole runs as recipes that execute themselves: design, training, evaluation, benchmark,
   ablations, figure 4, studies of the lecture.

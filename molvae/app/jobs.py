@@ -107,6 +107,8 @@ def state(folder: Path) -> JobState:
     phase = str(values.get("phase", "idle"))
     if not alive and phase in ("starting", "running"):
         phase = "stopped"  # ended without a word: killed, or the machine was switched off
+    elif alive and phase not in ("starting", "running"):
+        phase = "running"  # it has said its last word, and is about to end
     return JobState(phase, str(values.get("text", "")), str(values.get("what", "")))
 
 
@@ -117,12 +119,19 @@ def stop(folder: Path) -> None:
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            if _process(folder) is None:
-                return
-            time.sleep(0.1)
-        os.killpg(pid, signal.SIGKILL)
+        if not _ended(folder):
+            os.killpg(pid, signal.SIGKILL)
+            _ended(folder)
+
+
+def _ended(folder: Path) -> bool:
+    """Wait for the end of a job, as long as it has to end by itself; whether it has."""
+    deadline = time.monotonic() + _PATIENCE
+    while _process(folder) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def can_resume(folder: Path) -> bool:

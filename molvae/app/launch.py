@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,17 @@ def serve(workspace: Path, host: str = LOCAL, port: int = 8501, browser: bool = 
     if importlib.util.find_spec("streamlit") is None:
         raise MissingDependencyError('the page needs streamlit: pip install "molvae[app]"')
     place = Workspace.open(workspace)
-    command = [sys.executable, "-m", "streamlit", "run", str(_MAIN), *options(host, port, browser)]
+    # -P: nothing that lies in the workspace is imported
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(_MAIN), *options(host, port, browser)]
     process = subprocess.Popen(command, env=environment(place), cwd=place.root)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends with us, however we are ended
     try:
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()
         return process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def options(host: str = LOCAL, port: int = 8501, browser: bool = False) -> list[str]:

@@ -41,7 +41,7 @@ class RunView:
     @property
     def config(self) -> dict[str, Any]:
         """Settings of the campaign."""
-        return dict(read_run(self.folder, "design").settings.get("campaign", {}))
+        return campaign_settings(self.folder)
 
     @property
     def has_own_oracle(self) -> bool:
@@ -53,9 +53,12 @@ class RunView:
         if not self.has_answers:
             return 0.0, ""
         config = self.config
-        total = int(config.get("budget", 1)) * (1 + len(config.get("baselines", ())))
+        budget = config.get("budget")
         stores = [self.folder / STORE, *(self.folder / "baselines").glob(f"*/{STORE}")]
         done = sum(len(_answers(path.parent)) for path in stores)
+        if not isinstance(budget, int) or budget < 1:
+            return 0.0, f"{done} calls"
+        total = budget * (1 + len(config.get("baselines") or ()))
         return min(1.0, done / total), f"{done} of {total} calls"
 
     def show_live(self) -> None:
@@ -107,6 +110,16 @@ class RunView:
                     width="stretch",
                 )
                 st.iframe(page, height=900)
+
+
+def campaign_settings(folder: Path) -> dict[str, Any]:
+    """Settings of the campaign in a run folder; empty if it has none that can be read.
+
+    Raises:
+        RunFolderError: another kind of run, or a damaged one.
+    """
+    settings = read_run(folder, "design").settings.get("campaign")
+    return settings if isinstance(settings, dict) else {}
 
 
 def _answers(folder: Path) -> pd.DataFrame:

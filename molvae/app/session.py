@@ -37,5 +37,8 @@ def model(name_or_folder: str) -> "MoleculeVAE":
 
 
 def page_file(name: str) -> str:
-    """A page for :func:`streamlit.switch_page`."""
-    return str(Path(__file__).parent / "pages" / f"{name}.py")
+    """A page for :func:`streamlit.switch_page`.
+
+    The folder is not called ``pages``: of such a one streamlit makes a menu of its own before ours is there.
+    """
+    return str(Path(__file__).parent / "views" / f"{name}.py")

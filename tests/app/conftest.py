@@ -7,8 +7,6 @@ import pytest
 
 from molvae.app.workspace import VARIABLE, Workspace
 
-pytest.importorskip("streamlit", reason="the page needs the extra app")
-
 MAIN = Path(__file__).resolve().parents[2] / "molvae" / "app" / "main.py"
 
 
@@ -27,7 +25,7 @@ def open_page(workspace: Workspace) -> Callable[[str], object]:
     def open_it(name: str = "design") -> AppTest:
         page = AppTest.from_file(str(MAIN), default_timeout=120).run()
         if name != "design":
-            page.switch_page(f"pages/{name}.py").run()
+            page.switch_page(f"views/{name}.py").run()
         assert not page.exception, page.exception
         return page
 

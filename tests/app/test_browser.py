@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytest.importorskip("streamlit", reason="the page needs the extra app")
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright (extra dev)")
 
 _PATIENCE = 300  # seconds; a machine of tests is busy

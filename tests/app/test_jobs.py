@@ -74,6 +74,9 @@ def test_the_lock_says_whether_it_lives(workspace):
     file = held(folder, {"phase": "running", "what": "latent", "text": "best 1"})
     state = jobs.state(folder)
     assert (state.phase, state.what, state.text, state.alive) == ("running", "latent", "best 1", True)
+    (folder / JOB / "state.json").write_text('{"phase": "done"}')
+    assert jobs.state(folder).alive  # it has said so, but it has not ended
+    (folder / JOB / "state.json").write_text('{"phase": "running"}')
     os.close(file)  # as the kernel does when a process is killed
     assert jobs.state(folder).phase == "stopped"
     jobs.stop(folder)  # nobody to be stopped

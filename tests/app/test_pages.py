@@ -10,6 +10,8 @@ from molvae.app.workspace import JOB
 from molvae.design.campaign import Campaign
 from molvae.molecules.vae import MoleculeVAE
 
+pytest.importorskip("streamlit", reason="the page needs the extra app")
+
 DRUGS = ["CC(=O)Oc1ccccc1C(=O)O", "Cn1c(=O)c2c(ncn2C)n(C)c1=O", "CC(=O)Nc1ccc(O)cc1", "CC(C)Cc1ccc(C(C)C(=O)O)cc1"]
 
 
@@ -174,3 +176,12 @@ def test_a_laboratory_is_asked_and_told(open_page, workspace):
     assert not page.exception
     told, awaited = page.session_state["told-lab"]
     assert told["status"].tolist() == ["ok", "ok", "failed", "refused"] and awaited == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"campaign": 5}, {"campaign": {"budget": "many", "oracle": ["x"]}}])
+def test_a_damaged_run_folder_is_no_traceback(open_page, workspace, settings):
+    workspace.folder("odd").mkdir()
+    record = {"format": 2, "kind": "design", "settings": settings, "facts": {}}
+    (workspace.folder("odd") / "config.json").write_text(json.dumps(record))
+    for name in ("runs", "laboratory"):
+        open_page(name)  # which fails on an exception

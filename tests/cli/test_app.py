@@ -28,7 +28,7 @@ def started(monkeypatch):
 def test_local_and_silent_by_default(molvae, started, tmp_path):
     done = molvae("app", "--no-browser")
     assert done.returncode == 0 and done.stderr == ""
-    assert started["command"][:4] == [sys.executable, "-m", "streamlit", "run"]
+    assert started["command"][:5] == [sys.executable, "-P", "-m", "streamlit", "run"]
     for setting in (
         "--server.address=127.0.0.1",
         "--browser.gatherUsageStats=false",

@@ -11,6 +11,7 @@ from molvae.app import choices, session, uploads
 from molvae.app.cards import Card, show_grid
 from molvae.app.constraints import ask_constraints
 from molvae.app.molecules_input import ask_molecules
+from molvae.app.run_view import campaign_settings
 from molvae.app.text import explained, plain
 from molvae.app.workspace import Workspace
 from molvae.design.oracle.scorers import LABORATORY
@@ -50,10 +51,8 @@ def _laboratories(workspace: Workspace) -> list[str]:
     for name in workspace.runs():
         folder = workspace.folder(name)
         try:
-            if (folder / CONFIG).is_file():
-                settings = read_run(folder, "design").settings
-                if settings.get("campaign", {}).get("oracle") == LABORATORY:
-                    found.append(name)
+            if (folder / CONFIG).is_file() and campaign_settings(folder).get("oracle") == LABORATORY:
+                found.append(name)
         except MolvaeError:
             continue  # another kind of run, or a damaged one
     return found
