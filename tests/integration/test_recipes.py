@@ -126,6 +126,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "mnist_gumbel": merged(IMAGES, {"train": {"model": {"latent_size": 20}}}),
     "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
+    "tetrominoes_slots": {
+        "train": {
+            **SCENES,
+            "model": {"latent_size": 32, "network": {"hidden_size": 8, "channels": 8, "depth": 1}},
+        },
+        "evaluation": {"images": 50},
+    },
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
     "slots": {
         "settings": {

@@ -148,7 +148,7 @@ def _lattice(model: ImageVAE, kind: str, side: int, test: ImageSplit) -> Panel:
             f"z{first + 1}": codes[:, first].numpy(),
             f"z{second + 1}": codes[:, second].numpy(),
             "of": "sprite",
-            "distance of the sprite from the upper left corner": (columns + rows).flatten().numpy(),
+            "x + y of the sprite": (columns + rows).flatten().numpy(),
         }
     )
     return Panel(

@@ -61,7 +61,7 @@ class DiscreteConfig(Config):
 
     train: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(network=NetworkConfig(hidden_size=200, depth=2, activation="silu")),
-        fit=FitConfig(epochs=60, learning_rate=2e-3, average=0.99),
+        fit=FitConfig(epochs=30, learning_rate=2e-3, average=0.99),
     )
     """The code is that of ``variables`` and ``classes``."""
     codes: tuple[tuple[Count, Annotated[int, Field(ge=2, le=10_000)]], ...] = ((8, 4), (16, 2))
