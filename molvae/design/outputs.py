@@ -164,7 +164,8 @@ def _items(campaign: Campaign, table: pd.DataFrame) -> Sequence[Any]:
 
 
 def _write_background(campaign: Campaign) -> None:
-    """Encodings of items of the start file, with their objective where the domain can compute it.
+    """Encodings of items of the start file, with their objective where the domain can compute it, or with the answer of
+    an oracle that was asked.
 
     These scores are for the figure alone: they are computed after the campaign and never reach the search.
     """
@@ -205,7 +206,8 @@ def _write_path(campaign: Campaign, good: pd.DataFrame) -> None:
 
 
 def _scores(campaign: Campaign, items: Sequence[Any]) -> np.ndarray:
-    """The objective (n,); NaN if only an oracle of the user knows it."""
+    """The objective (n,); NaN of what only an oracle of the user could score, and was not asked for."""
     if campaign.objective is None or campaign.config.oracle is not None:
-        return np.full(len(items), np.nan)
+        utility = [np.nan if item is None else campaign.oracle.utility(item) for item in items]
+        return campaign.oracle.sign * np.array(utility, dtype=float)
     return formula_values([campaign.objective], items)[:, 0]

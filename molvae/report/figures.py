@@ -70,8 +70,11 @@ def latent_map(
     flat = (z - centre) @ components[:2].T
     with matplotlib.rc_context(STYLE):
         figure, axes = axes_in_rows(2, 3.6)
-        points = axes[0].scatter(*flat.T, c=values, s=9, cmap="viridis", lw=0, alpha=0.8)
-        figure.colorbar(points, ax=axes[0], label=objective[:40])
+        known = np.isfinite(values)  # what an oracle of the user has not scored stays grey
+        axes[0].scatter(*flat[~known].T, color="#bbbbbb", s=6, lw=0, alpha=0.5)
+        if known.any():
+            points = axes[0].scatter(*flat[known].T, c=values[known], s=9, cmap="viridis", lw=0, alpha=0.8)
+            figure.colorbar(points, ax=axes[0], label=objective[:40])
         axes[0].set_title("starting file")
         axes[1].scatter(*flat.T, color="#bbbbbb", s=6, lw=0, alpha=0.5)
         if len(asked):

@@ -1,5 +1,6 @@
 """Candidates that must be like something: proposals are made to fit, and it is said what share does."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -58,6 +59,17 @@ def test_a_campaign_killed_in_mid_step_makes_the_same_candidates(tmp_path, strat
 def test_nothing_is_said_where_nothing_need_fit(tmp_path):
     *_, share, sentence = run(tmp_path / "run", "random", filters={})
     assert share is None and sentence == ""
+
+
+def test_the_map_knows_what_an_oracle_of_the_user_has_answered(tmp_path):
+    settings = {**SETTINGS, "oracle": lambda text: float(text[-1]), "strategy": "random", "filters": {}}
+    with Campaign(DigitModel(), folder=tmp_path / "run", **settings) as campaign:
+        campaign.run()
+        write_outputs(campaign)
+        begun = [float(item.identity[-1]) for item in campaign.start.items]
+    with np.load(tmp_path / "run" / "latent.npz") as file:
+        np.testing.assert_array_equal(file["score"][: len(begun)], begun)
+        assert np.isnan(file["score"]).any()
 
 
 def test_the_report_says_the_share(tmp_path):

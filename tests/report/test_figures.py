@@ -41,6 +41,9 @@ def test_the_map_marks_the_best_of_what_was_scored():
     assert figures.latent_map(background, asked, scores.replace({3.0: -1.0}), "QED") != drawn  # the star moves
     assert figures.latent_map(background, asked, scores * np.nan, "QED").startswith("<svg")
     assert figures.latent_map(background, asked.head(0), scores.head(0), "QED").startswith("<svg")
+    unknown = background[0], np.full(len(background[0]), np.nan)  # only an oracle of the user could say
+    grey = figures.latent_map(unknown, asked, scores, "QED")
+    assert grey.count("#bbbbbb") > drawn.count("#bbbbbb")
 
 
 def test_scores_and_calibration_are_drawn_of_few_numbers_too():
