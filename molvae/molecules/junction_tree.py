@@ -23,7 +23,6 @@ from molvae.chemistry.molecule import Molecule, parse_smiles
 from molvae.errors import InputError
 from molvae.molecules.clusters import _ORDERS, Cluster, canonical_cluster, cluster, joints, largest_valence
 
-MAX_CLUSTERS = 100
 Choice = tuple[int, int, int]
 """Site of the parent, site of the child, and how many clusters besides the parent hold an atom there, at most two."""
 _ORDER = {kind: order for order, kind in _ORDERS.items()}

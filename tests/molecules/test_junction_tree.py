@@ -28,6 +28,9 @@ TRICKY = {
     "phosphorus and silicon": "CCOP(=O)(OCC)C[Si](C)(C)C",
     "purine": "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
     "azulene": "c1ccc2cccc-2cc1",
+    "cubane": "C12C3C4C1C5C2C3C45",
+    "coronene": "c1cc2ccc3ccc4ccc5ccc6ccc1c7c2c3c4c5c67",
+    "a chain": 300 * "C",
     "macrocycle": "C1CCCCCCCCCCC(=O)OCC1",
 }
 
