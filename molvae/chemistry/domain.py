@@ -11,6 +11,7 @@ import pandas as pd
 from rdkit import DataStructs, RDConfig
 from rdkit.Chem import rdFingerprintGenerator
 
+from molvae.chemistry.breeding import Breeder, morgan_features
 from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.genetic import GraphGA
@@ -52,6 +53,12 @@ class MoleculeDomain:
 
     def evolution(self, population_size: int, seed: int) -> GraphGA:
         return GraphGA(population_size, random.Random(seed))
+
+    def breeder(self) -> Breeder:
+        return Breeder()
+
+    def features(self, item: Molecule) -> np.ndarray:
+        return morgan_features(item.mol)
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
         """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""

@@ -63,15 +63,21 @@ class Target:
 def _fingerprint_similarity(generator: Callable[[], Any]) -> Callable[[str], Function]:
     # the generator is made on use: RDKit's objects are not made at import, and do not travel to other processes
     def make(text: str) -> Function:
-        fingerprints = generator()
-        target = fingerprints.GetSparseCountFingerprint(_molecule(text))
-
-        def similarity(mol: Chem.Mol) -> float:
-            return float(DataStructs.TanimotoSimilarity(target, fingerprints.GetSparseCountFingerprint(mol)))
-
-        return similarity
+        target = _counts(generator, _molecule(text))
+        return lambda mol: float(DataStructs.TanimotoSimilarity(target, _counts(generator, mol)))
 
     return make
+
+
+@functools.lru_cache(maxsize=16)
+def _counts(generator: Callable[[], Any], mol: Chem.Mol) -> Any:
+    """Remembered for a moment: one objective, or many, compare a molecule with several targets."""
+    return _generator(generator).GetSparseCountFingerprint(mol)
+
+
+@functools.cache
+def _generator(generator: Callable[[], Any]) -> Any:
+    return generator()
 
 
 def _morgan(radius: int, features: bool = False) -> Callable[[], Any]:

@@ -27,6 +27,10 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.evolved:EvolvedAcquisition",
             "Gaussian process on fingerprints, acquisition optimised by evolution (Tripp & Hernandez-Lobato 2024)",
         ),
+        "hybrid": (
+            f"{_HERE}.evolved:hybrid",
+            "the same, the evolution being one of graphs and of latent points",
+        ),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
