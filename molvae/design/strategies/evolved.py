@@ -40,14 +40,16 @@ class Evolution:
     """What the inner evolution does.
 
     Attributes:
-        edited: offspring by edits of graphs, for each candidate that is scored.
-        decoded: latent points that are decoded, likewise.
+        edited: offspring by edits of graphs in a step.
+        more_edited: and so many more for each candidate that is scored.
+        decoded: latent points that are decoded for each candidate that is scored.
         rounds: generations of a step.
         carried: how many of the best are kept for the next step.
         weights: the root of beta is 10 to the power of a number between these.
     """
 
-    edited: int = 40
+    edited: int = 25
+    more_edited: int = 15
     decoded: int = 0
     rounds: int = 2
     carried: int = 200
@@ -148,7 +150,7 @@ class EvolvedAcquisition:
         population.add({text: self.scored[text][0] for text in best}, scores, np.full(len(best), process.noise**0.5))
         settings = self.evolution
         for turn in range(settings.rounds):
-            number = settings.edited * count // settings.rounds
+            number = (settings.edited + settings.more_edited * count) // settings.rounds
             new = dict(self.breeder.offspring(lambda: self._parent(population, rng), number, rng, population.features))
             if turn == 0:
                 new |= self._decoded(population, self._due(count, step), step, rng)

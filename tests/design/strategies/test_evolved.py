@@ -17,7 +17,7 @@ LIBRARY = ("CCO", "CCOC(=O)c1ccccc1CC", "c1ccccc1CCNC", "CC(=O)Nc1ccc(OC)cc1")
 def begun(model, start, utility=None, **evolution: Any) -> EvolvedAcquisition:
     library = [MOLECULES.parse(text)[0] for text in LIBRARY]
     setup = dataclasses.replace(setup_of(model), pool=library)
-    search = EvolvedAcquisition(setup, Evolution(**{"edited": 40, **evolution}))
+    search = EvolvedAcquisition(setup, Evolution(**{"edited": 40, "more_edited": 10, **evolution}))
     items, scores = start
     search.begin(items, scores if utility is None else utility)
     return search
@@ -31,7 +31,7 @@ def items_of(rows) -> list[Any]:
     return [row.candidates[0].item for row in rows]
 
 
-@pytest.mark.parametrize("source", [{}, {"edited": 0, "decoded": 16}])
+@pytest.mark.parametrize("source", [{}, {"edited": 0, "more_edited": 0, "decoded": 16}])
 def test_proposals_are_new_accepted_and_not_only_from_the_library(model, start, source):
     search = begun(model, start, **source)
 
@@ -60,7 +60,7 @@ def test_what_was_found_and_not_chosen_is_there_in_the_next_step(model, start):
     search.propose(1, 1, accept)
     carried = set(search.carried)
     assert 30 <= len(carried) <= 60 and not carried & {item.smiles for item in start[0]}
-    search.evolution = Evolution(edited=0)
+    search.evolution = Evolution(edited=0, more_edited=0)
     assert {item.smiles for item in items_of(search.propose(3, 2, accept))} <= carried | set(LIBRARY)
 
 
@@ -94,7 +94,7 @@ def test_what_looks_the_same_to_the_surrogate_is_not_paid_for(model, start):
     """A stereoisomer has the fingerprint of what is known already."""
     twin = MOLECULES.parse("C[C@H](N)C(=O)Nc1ccccc1")[0]
     flat = MOLECULES.parse("CC(N)C(=O)Nc1ccccc1")[0]
-    search = begun(model, start, edited=0)
+    search = begun(model, start, edited=0, more_edited=0)
     search.tell([Outcome(None, flat, 0.99)])
     search.carried = {twin.smiles: MOLECULES.features(twin)}
     assert twin not in items_of(search.propose(3, 1, accept))
