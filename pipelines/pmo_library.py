@@ -2,8 +2,8 @@
 
 python pipelines/pmo_library.py [TASK ...] [--mirror FOLDER] [--limit N]
 
-Prints a line a task, as `pipelines/pmo.toml` holds them. A tenth of an hour on one core for all tasks but the two hops, whose
-pharmacophores take some milliseconds a molecule: hours.
+Prints a line a task, for the table `benchmark.library_best` of `pipelines/pmo.toml`. The two hops are left out unless
+they are named: their pharmacophores take some tens of milliseconds a molecule, hours for all.
 """
 
 import argparse

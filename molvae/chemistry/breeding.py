@@ -2,8 +2,8 @@
 
 Crossover and mutation are those of :mod:`molvae.chemistry.genetic` (Jensen 2019), arranged for speed: the pieces of a
 parent are cut once and kept, children are joined without being written and read in between, and a child stays a text
-with its fingerprint until someone asks for the molecule. Children carry no stereochemistry: the fingerprint does not see
-it, so a stereoisomer of something known would be a paid call that cannot teach anything.
+with its fingerprint until someone asks for the molecule. Children carry no stereochemistry: the fingerprint does not
+see it, so a stereoisomer of something known would be a paid call that cannot teach anything.
 """
 
 import random
@@ -117,7 +117,9 @@ class _Parent:
     def pieces(self, ring: bool, rng: random.Random) -> list[Chem.Mol]:
         """Both sides of a random cut through a chain bond, or through two bonds of a ring."""
         if ring not in self._cuts:
-            bonds: list[tuple[int, ...]] = [*ring_bond_pairs(self.mol)] if ring else [(b,) for b in chain_bonds(self.mol)]
+            bonds: list[tuple[int, ...]] = (
+                [*ring_bond_pairs(self.mol)] if ring else [(b,) for b in chain_bonds(self.mol)]
+            )
             self._cuts[ring] = bonds
         if not self._cuts[ring]:
             return []

@@ -4,9 +4,9 @@ The multi-property scores (``_mpo``) are those of GuacaMol (Brown et al. 2019, s
 of likeness to a drug and of modified properties. ``gauss(max(x, m), m, s)`` falls only above m, ``gauss(min(x, m), m,
 s)`` only below it.
 
-:data:`PMO` names the 20 tasks of the practical molecular optimisation benchmark (PMO, Gao et al. 2022) that are formulas,
-as its library of oracles defines them (Huang et al. 2021); its three others are classifiers of activity that come as
-pickles.
+:data:`PMO` names the 20 tasks of the practical molecular optimisation benchmark (PMO, Gao et al. 2022) that are
+formulas, as its library of oracles defines them (Huang et al. 2021); its three others are classifiers of activity that
+come as pickles.
 """
 
 from dataclasses import dataclass
@@ -81,8 +81,7 @@ TASKS: dict[str, Task] = {
         "keep the scaffold of a kinase inhibitor, change its decoration",
     ),
     "scaffold_hop": Task(
-        f"(clip(similarity_phco('hop')/0.75, 0, 1) + substructure('{_LONG}')"
-        f" + (1 - substructure('{_HOP}')))/3",
+        f"(clip(similarity_phco('hop')/0.75, 0, 1) + substructure('{_LONG}') + (1 - substructure('{_HOP}')))/3",
         "keep the decoration of a kinase inhibitor, change its scaffold",
     ),
     "valsartan_smarts": Task(

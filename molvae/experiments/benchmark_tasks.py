@@ -18,8 +18,8 @@ def task_table(
 
     Args:
         rows: of :func:`molvae.experiments.benchmark.run_benchmark`.
-        published: method -> objective -> area; a sum is taken over the tasks of the table that a method has, and says so
-            if these are not all.
+        published: method -> objective -> area; a sum is taken over the tasks of the table that a method has, and says
+            so if these are not all.
         library_best: objective -> score of the best molecule of a library.
     """
     tasks = list(dict.fromkeys(rows["objective"]))
@@ -38,7 +38,9 @@ def task_table(
         lines.append(line)
     total = {"task": f"sum of {len(tasks)}"}
     for strategy in strategies:
-        total[strategy] = _sum([float(scores[task, strategy].mean()) if (task, strategy) in scores else None for task in tasks])
+        total[strategy] = _sum(
+            [float(scores[task, strategy].mean()) if (task, strategy) in scores else None for task in tasks]
+        )
     for method, areas in published.items():
         total[f"{method} (published)"] = _sum([areas.get(task) for task in tasks])
     frame = pd.DataFrame([*lines, total]).fillna("")
@@ -48,8 +50,8 @@ def task_table(
         "Task by task",
         "Area under the top-10 curve as PMO defines it; ours is the mean over seeds with its 95 % bootstrap interval."
         " Columns marked as published are others' figures, for other starting molecules. The best of the library is the"
-        " score of its best molecule, had all of them been scored; beside it the calls, starting molecules included, after"
-        " which a campaign had a better one (median of the seeds; of those seeds that had one).",
+        " score of its best molecule, had all of them been scored; beside it the calls, starting molecules included,"
+        " after which a campaign had a better one (median of the seeds; of those seeds that had one).",
         frame=frame,
     )
 

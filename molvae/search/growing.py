@@ -89,17 +89,21 @@ def jaccard(shared: np.ndarray, sizes: np.ndarray, others: np.ndarray) -> np.nda
 
 
 class GrowingProcess:
-    """y = f + noise, f ~ GP(0, Jaccard index).
+    """y = c + s (f + noise), f ~ GP(0, Jaccard index).
 
     Args:
         library: m sets whose posterior is asked for again and again.
-        noise: variance of the observations.
-        max_points: what the process is conditioned on at most. When there are more, the best half and the latest quarter
-            of so many stay: the cost of an observation does not grow with their number.
+        noise: variance of the noise beside f, whose own is 1.
+        scaled: whether c and s are those of the largest likelihood, which have a closed form (Jones et al. 1998,
+            "Efficient global optimization", equations 5 and 6); if not, they are 0 and 1.
+        max_points: what the process is conditioned on at most. When there are more, the best half and the latest
+            quarter of so many stay: the cost of an observation does not grow with their number.
     """
 
-    def __init__(self, library: Sequence[Features] = (), noise: float = 1e-4, max_points: int = 1500) -> None:
-        self.noise, self.max_points = noise, max(4, max_points)
+    def __init__(
+        self, library: Sequence[Features] = (), noise: float = 1e-4, max_points: int = 1500, scaled: bool = False
+    ) -> None:
+        self.noise, self.max_points, self.scaled = noise, max(4, max_points), scaled
         self.features: list[Features] = []
         self.y: list[float] = []
         self._vocabulary = Vocabulary()  # of the library
@@ -114,7 +118,7 @@ class GrowingProcess:
     def _clear(self) -> None:
         self._known = SetIndex()
         self._inverse = np.zeros((16, 16))  # of L, K + noise I = L L^T, in the upper left corner
-        self._weights = np.empty(16)  # L^-1 y
+        self._weights = np.empty((16, 2))  # L^-1 (y, 1)
         self._cross = np.empty((16, len(self._sizes)), np.float32)  # similarities to the library
 
     def tell(self, features: Features, y: float) -> None:
@@ -129,14 +133,14 @@ class GrowingProcess:
         diagonal = float(np.sqrt(max(1.0 + self.noise - row @ row, self.noise)))
         self._known.add(features)
         self._inverse[n, :n], self._inverse[n, n] = -(row @ self._inverse[:n, :n]) / diagonal, 1.0 / diagonal
-        self._weights[n] = (y - row @ self._weights[:n]) / diagonal
+        self._weights[n] = (np.array([y, 1.0]) - row @ self._weights[:n]) / diagonal
         self._cross[n] = self._to_library(features)
 
     def _grow(self) -> None:
         n = len(self._weights)
         if len(self.features) > n:
             self._inverse = np.pad(self._inverse, (0, n))
-            self._weights = np.pad(self._weights, (0, n))
+            self._weights = np.pad(self._weights, ((0, n), (0, 0)))
             self._cross = np.pad(self._cross, ((0, n), (0, 0)))
 
     def _to_library(self, features: Features) -> np.ndarray:
@@ -158,44 +162,53 @@ class GrowingProcess:
             self._known.add(each)
         n, room = len(y), max(16, self.max_points)
         gram = self._known.similarity(features) + self.noise * np.eye(n)
-        self._inverse, self._weights = np.zeros((room, room)), np.empty(room)
+        self._inverse, self._weights = np.zeros((room, room)), np.empty((room, 2))
         self._inverse[:n, :n] = solve_triangular(np.linalg.cholesky(gram), np.eye(n), lower=True)
-        self._weights[:n] = self._inverse[:n, :n] @ np.array(y)
+        self._weights[:n] = self._inverse[:n, :n] @ np.column_stack([y, np.ones(n)])
         self._cross = np.concatenate([cross, np.empty((room - n, len(self._sizes)), np.float32)])
 
+    def scale(self) -> tuple[float, float]:
+        """c and s."""
+        if not self.scaled or not self.y:
+            return 0.0, 1.0
+        y, one = self._weights[: len(self)].T
+        centre = float(y @ one / (one @ one))
+        return centre, float(np.sqrt(np.mean((y - centre * one) ** 2))) or 1.0
+
     def mean_of_library(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (m,) of f at the library, and a standard deviation (m,) that it does not exceed: that of the process
-        conditioned on the nearest observation alone.
+        """Mean (m,) of c + s f at the library, and a standard deviation (m,) that it does not exceed: that of the
+        process conditioned on the nearest observation alone.
         """
         n = len(self.features)
+        centre, scale = self.scale()
         if n == 0:
             return np.zeros(len(self._sizes)), np.ones(len(self._sizes))
         cross = self._cross[:n]
-        mean = (self._slopes().astype(np.float32) @ cross).astype(float)
-        return mean, self._bound(cross.max(0).astype(float))
+        slopes = self._residual(centre) @ self._inverse[:n, :n]  # (K + noise I)^-1 (y - c)
+        mean = centre + (slopes.astype(np.float32) @ cross).astype(float)
+        nearest = cross.max(0).astype(float)
+        return mean, scale * np.sqrt(np.maximum(1.0 - nearest**2 / (1.0 + self.noise), 1e-12))
 
     def posterior(self, features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (k,) of f at other things."""
+        """Mean and standard deviation (k,) of c + s f at other things."""
+        centre, scale = self.scale()
         explained = self._explained(features)
         variance = 1.0 - np.einsum("nk,nk->k", explained, explained)
-        return self._weights[: len(self)] @ explained, np.sqrt(np.maximum(variance, 1e-12))
+        return centre + self._residual(centre) @ explained, scale * np.sqrt(np.maximum(variance, 1e-12))
 
     def covariance(self, features: Sequence[Features]) -> np.ndarray:
-        """Joint covariance of f at other things, (k, k)."""
+        """Joint covariance of c + s f at other things, (k, k)."""
         among = SetIndex()
         for each in features:
             among.add(each)
         explained = self._explained(features)
-        return among.similarity(features) - explained.T @ explained
+        return self.scale()[1] ** 2 * (among.similarity(features) - explained.T @ explained)
 
     def _explained(self, features: Sequence[Features]) -> np.ndarray:
         n = len(self.features)
         return self._inverse[:n, :n] @ self._known.similarity(features).T
 
-    def _slopes(self) -> np.ndarray:
-        """(K + noise I)^-1 y, (n,)."""
-        n = len(self.features)
-        return self._weights[:n] @ self._inverse[:n, :n]
-
-    def _bound(self, nearest: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.maximum(1.0 - nearest**2 / (1.0 + self.noise), 1e-12))
+    def _residual(self, centre: float) -> np.ndarray:
+        """L^-1 (y - c), (n,)."""
+        weights = self._weights[: len(self)]
+        return weights[:, 0] - centre * weights[:, 1]

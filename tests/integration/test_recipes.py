@@ -73,7 +73,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "benchmark": BENCHMARK,
     "strategies": merged(BENCHMARK, {"benchmark": {"strategies": ["turbo", "tanimoto"]}}),
     "guacamol": merged(BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo"]}}),
-    "pmo": merged(BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo", "deco_hop"], "library_best": {"deco_hop": 0.1}}}),
+    "pmo": merged(
+        BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo", "deco_hop"], "library_best": {"deco_hop": 0.1}}}
+    ),
     "figure4": {
         "model": "zinc250k-small",
         "figure": {"pool": 200, "training": [40, 80], "trials": 1, "draws": 10, "steps": 5},

@@ -108,3 +108,22 @@ def test_the_same_thing_twice_is_the_mean_of_both():
         process.tell(thing, y)
     mean, std = process.posterior([thing])
     assert mean[0] == pytest.approx(0.3, abs=1e-4) and std[0] == pytest.approx(np.sqrt(1e-4 / 4), rel=1e-3)
+
+
+def test_a_scaled_process_follows_the_units_of_the_scores(observed):
+    """c and s of the largest likelihood, computed the plain way; other units give the same process in them."""
+    new = sets(5, 10)
+    process = grown(observed, new, scaled=True)
+    features, y = [f for f, _ in observed], np.array([y for _, y in observed])
+    inverse = np.linalg.inv(similarity(features, features) + 1e-4 * np.eye(len(y)))
+    centre = inverse.sum(0) @ y / inverse.sum()
+    scale = np.sqrt((y - centre) @ inverse @ (y - centre) / len(y))
+    np.testing.assert_allclose(process.scale(), (centre, scale), rtol=1e-6)
+    cross = similarity(new, features)
+    mean, std = process.posterior(new)
+    np.testing.assert_allclose(mean, centre + cross @ inverse @ (y - centre), atol=1e-6)
+    np.testing.assert_allclose(process.mean_of_library()[0], mean, atol=1e-3)
+    other = grown([(features, 50 * y - 7) for features, y in observed], scaled=True)
+    np.testing.assert_allclose(other.posterior(new)[0], 50 * mean - 7, rtol=1e-6)
+    np.testing.assert_allclose(other.posterior(new)[1], 50 * std, rtol=1e-6)
+    np.testing.assert_allclose(other.covariance(new), 2500 * process.covariance(new), rtol=1e-4, atol=1e-6)

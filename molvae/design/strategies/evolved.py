@@ -6,8 +6,10 @@ What its bound is computed of comes from an inner evolution, whose members are t
 them is wanted: a library of candidates, all that is known, the offspring of both, and what earlier steps found best and
 did not choose. So a step need not begin anew: a fraction of the published number of offspring serves it.
 
-``gpbo`` edits graphs alone. In ``hybrid`` the autoencoder takes part: the best are encoded, moved and mixed in latent
-space, and what they decode to joins the evolution.
+``gpbo`` is the published method. ``evolved`` lets mean and amplitude of the process follow the scores in every other
+step: where all scores are alike, as late in a search, amplitude 1 explores too much; early, it finds what nothing known
+is like. In ``hybrid`` the autoencoder takes part as well: the best are encoded, moved and mixed in latent space, and what
+they decode to joins the evolution.
 """
 
 import math
@@ -45,6 +47,8 @@ class Evolution:
         decoded: latent points that are decoded for each candidate that is scored.
         rounds: generations of a step.
         carried: how many of the best are kept for the next step.
+        scaled: share of the steps in which mean and amplitude of the process follow the scores; in the others they are
+            0 and 1.
         weights: the root of beta is 10 to the power of a number between these.
     """
 
@@ -53,6 +57,7 @@ class Evolution:
     decoded: int = 0
     rounds: int = 2
     carried: int = 200
+    scaled: float = 0.0
     weights: tuple[float, float] = (-1.0, 0.0)
 
 
@@ -124,8 +129,11 @@ class EvolvedAcquisition:
             return []
         rng = random.Random(step_seed(self.seed, step))
         weight = 10 ** rng.uniform(*self.evolution.weights)
+        self.process.scaled = rng.random() < self.evolution.scaled
         population = self._evolve(self.process, weight, count, step, rng)
-        floor = math.sqrt(2 * self.process.noise)  # what varies less is known already, under another name
+        floor = self.process.scale()[1] * math.sqrt(
+            2 * self.process.noise
+        )  # what varies less is known already, under another name
         fresh = (row for row in population.best(weight) if row[0] not in self.names and row[2] > floor)
         chosen = self._batch(self.process, population, list(islice(fresh, _LOOK * count)), count, judge)
         taken = self.names | {row.candidates[0].item.identity for row in chosen}
@@ -164,16 +172,14 @@ class EvolvedAcquisition:
         return item
 
     def _due(self, count: int, step: int) -> int:
-        """Latent points to decode in a step: some 64 at once in every so many steps, since one alone costs twice as much
-        as one of many.
+        """Latent points to decode in a step: some 64 at once in every so many steps, since one alone costs twice as
+        much as one of many.
         """
         wanted = self.evolution.decoded * count
         interval = max(1, _AT_ONCE // wanted) if wanted else 1
         return wanted * interval if step % interval == 0 else 0
 
-    def _decoded(
-        self, population: _Population, number: int, step: int, rng: random.Random
-    ) -> dict[str, np.ndarray]:
+    def _decoded(self, population: _Population, number: int, step: int, rng: random.Random) -> dict[str, np.ndarray]:
         """What ``number`` points near the best, or between two of them, decode to."""
         if not number:
             return {}
@@ -258,6 +264,14 @@ class EvolvedAcquisition:
         self.carried = {text: self.domain.features(self._item(text)) for text in state["carried"]}
 
 
+def evolved(setup: Setup) -> EvolvedAcquisition:
+    """Mean and amplitude of the process follow the scores in every other step."""
+    return EvolvedAcquisition(setup, Evolution(scaled=0.5))
+
+
 def hybrid(setup: Setup) -> EvolvedAcquisition:
-    """The evolution takes its offspring from edits of graphs and from latent space."""
-    return EvolvedAcquisition(setup, Evolution(decoded=6))
+    """And the evolution takes offspring from latent space too."""
+    return EvolvedAcquisition(setup, Evolution(scaled=0.5, decoded=2))
+
+
+evolved.pool_size = hybrid.pool_size = EvolvedAcquisition.pool_size  # type: ignore[attr-defined]

@@ -27,10 +27,11 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.evolved:EvolvedAcquisition",
             "Gaussian process on fingerprints, acquisition optimised by evolution (Tripp & Hernandez-Lobato 2024)",
         ),
-        "hybrid": (
-            f"{_HERE}.evolved:hybrid",
-            "the same, the evolution being one of graphs and of latent points",
+        "evolved": (
+            f"{_HERE}.evolved:evolved",
+            "the same, mean and amplitude of the process following the scores",
         ),
+        "hybrid": (f"{_HERE}.evolved:hybrid", "the same, offspring of graph edits and of latent points"),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),

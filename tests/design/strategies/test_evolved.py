@@ -8,7 +8,7 @@ import pytest
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.strategies.base import Outcome
-from molvae.design.strategies.evolved import EvolvedAcquisition, Evolution
+from molvae.design.strategies.evolved import Evolution, EvolvedAcquisition
 from tests.design.strategies.conftest import setup_of
 
 LIBRARY = ("CCO", "CCOC(=O)c1ccccc1CC", "c1ccccc1CCNC", "CC(=O)Nc1ccc(OC)cc1")
