@@ -269,9 +269,9 @@ def evolved(setup: Setup) -> EvolvedAcquisition:
     return EvolvedAcquisition(setup, Evolution(scaled=0.5))
 
 
-def hybrid(setup: Setup) -> EvolvedAcquisition:
-    """And the evolution takes offspring from latent space too."""
+def hybrid_evolution(setup: Setup) -> EvolvedAcquisition:
+    """The same for the strategy ``hybrid``, whose other half is the latent search."""
     return EvolvedAcquisition(setup, Evolution(scaled=0.5, decoded=2))
 
 
-evolved.pool_size = hybrid.pool_size = EvolvedAcquisition.pool_size  # type: ignore[attr-defined]
+evolved.pool_size = EvolvedAcquisition.pool_size  # type: ignore[attr-defined]

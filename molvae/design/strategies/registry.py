@@ -31,7 +31,7 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.evolved:evolved",
             "the same, mean and amplitude of the process following the scores",
         ),
-        "hybrid": (f"{_HERE}.evolved:hybrid", "the same, offspring of graph edits and of latent points"),
+        "hybrid": (f"{_HERE}.alternating:Alternating", "latent and evolved in turn, each told what the other finds"),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
