@@ -2,9 +2,9 @@
 
 The strategy ``hybrid``. Where the autoencoder knows what a good molecule looks like, the search of its latent space
 climbs at once; where the best lies outside of what it decodes to, edits of graphs go on. Neither is known beforehand.
-Both are told every answer: the latent search moves to the encodings of what the evolution found, the evolution takes its
-parents from what was decoded. Whose turn it is, is drawn by how many of each one's latest proposals came among the ten
-best (Thompson sampling of two Bernoulli arms that forget, Thompson 1933).
+Both are told every answer: the latent search moves to the encodings of what the evolution found, the evolution takes
+its parents from what was decoded. Whose turn it is, is drawn by how many of each one's latest proposals came among the
+ten best (Thompson sampling of two Bernoulli arms that forget, Thompson 1933).
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ class Alternating:
     pool_size = EvolvedAcquisition.pool_size
 
     def __init__(self, setup: Setup) -> None:
-        self.parts = {"evolved": hybrid_evolution(setup), "latent": LatentSearch(setup)}
+        self.evolved, self.latent = hybrid_evolution(setup), LatentSearch(setup)
+        self.parts: dict[str, EvolvedAcquisition | LatentSearch] = {"evolved": self.evolved, "latent": self.latent}
         self.seed = setup.seed
         self.step, self.turn = 0, "latent"
         self.credit = {name: (1.0, 1.0) for name in self.parts}  # proposals among the ten best, and others
@@ -66,11 +67,16 @@ class Alternating:
         rng = np.random.default_rng(step_seed(self.seed, self.step))
         drawn = {name: rng.beta(0.1 + won, 0.1 + lost) for name, (won, lost) in self.credit.items()}
         self.turn = max(drawn, key=lambda name: drawn[name])
-        # taking its state makes the latent search fit its process, which is worth its time only before its own turn
+        # taking its state makes the latent search fit its process, which is worth its time only before its own turn;
+        # its region moves with every answer
         if self.turn == "latent" or not self._latent_state:
-            self._latent_state = self.parts["latent"].state()
-        credit = {name: list(values) for name, values in self.credit.items()}
-        return {"turn": self.turn, "credit": credit, "latent": self._latent_state, "evolved": self.parts["evolved"].state()}
+            self._latent_state = self.latent.state()
+        return {
+            "turn": self.turn,
+            "credit": {name: list(values) for name, values in self.credit.items()},
+            "latent": {**self._latent_state, "region": self.latent.search.region.state()},
+            "evolved": self.evolved.state(),
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.turn, self._latent_state = state["turn"], state["latent"]

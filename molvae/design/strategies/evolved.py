@@ -6,10 +6,10 @@ What its bound is computed of comes from an inner evolution, whose members are t
 them is wanted: a library of candidates, all that is known, the offspring of both, and what earlier steps found best and
 did not choose. So a step need not begin anew: a fraction of the published number of offspring serves it.
 
-``gpbo`` is the published method. ``evolved`` lets mean and amplitude of the process follow the scores in every other
-step: where all scores are alike, as late in a search, amplitude 1 explores too much; early, it finds what nothing known
-is like. In ``hybrid`` the autoencoder takes part as well: the best are encoded, moved and mixed in latent space, and what
-they decode to joins the evolution.
+``gpbo`` is the published method. ``evolved`` lets mean and amplitude of the process follow the scores in half of the
+steps: where all scores are alike, as late in a search, amplitude 1 explores too much; early, it finds what nothing
+known is like. In ``hybrid``, which takes turns with the latent search, the autoencoder has offspring in the evolution
+as well: the best are encoded, moved and mixed in latent space, and what they decode to joins.
 """
 
 import math
@@ -265,7 +265,7 @@ class EvolvedAcquisition:
 
 
 def evolved(setup: Setup) -> EvolvedAcquisition:
-    """Mean and amplitude of the process follow the scores in every other step."""
+    """Mean and amplitude of the process follow the scores in half of the steps, drawn at random."""
     return EvolvedAcquisition(setup, Evolution(scaled=0.5))
 
 
