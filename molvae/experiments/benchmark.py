@@ -93,7 +93,9 @@ class BenchmarkRecipe(SearchRecipe):
         table = rows.drop(columns=["curve", "best molecules"])
         write_text(folder / "table.csv", table.to_csv(index=False))
         means = table.groupby(["objective", "strategy"], sort=False)[list(_SHOWN)].mean()
-        text = f"{means.to_string(float_format='{:.3f}'.format)}\n\n{summary.frame.to_string(index=False)}"
+        text = means.to_string(float_format="{:.3f}".format)
+        if summary.frame is not None:
+            text += f"\n\n{summary.frame.to_string(index=False)}"
         return Result(folder, text, {"table": folder / "table.csv"}, table)
 
 

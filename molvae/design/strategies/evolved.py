@@ -32,6 +32,7 @@ from molvae.search.surrogate import Posterior
 
 _LIBRARY_LOOK = 100  # of the library, those whose bound is computed exactly
 _KNOWN_LOOK = 1000  # of what was scored, those that are parents
+_REMEMBERED = 40_000  # texts that need not be read again
 _AT_ONCE = 64  # latent points
 _LOOK = 50  # best candidates that the batch is chosen from, for each place in it
 _NOISE = (0.15, 0.7)  # standard deviation of a move in latent space, drawn log-uniformly between these
@@ -137,11 +138,11 @@ class EvolvedAcquisition:
         fresh = (row for row in population.best(weight) if row[0] not in self.names and row[2] > floor)
         chosen = self._batch(self.process, population, list(islice(fresh, _LOOK * count)), count, judge)
         taken = self.names | {row.candidates[0].item.identity for row in chosen}
-        half, carried = self.evolution.carried // 2, {}
+        self.carried = {}
         for other in (0.1, 0.5):  # for later steps, whose weights will be other ones
-            free = (text for text, _, _ in population.best(other) if text not in taken)
-            carried |= {text: population.features[text] for text in islice(free, half)}
-        self.carried = carried
+            texts = (text for text, _, _ in population.best(other) if text not in taken)
+            best = islice(texts, self.evolution.carried // 2)
+            self.carried |= {text: population.features[text] for text in best}
         return chosen
 
     def _evolve(self, process: GrowingProcess, weight: float, count: int, step: int, rng: random.Random) -> _Population:
@@ -236,6 +237,8 @@ class EvolvedAcquisition:
 
     def _item(self, text: str) -> Any:
         if text not in self._items:
+            if len(self._items) >= _REMEMBERED:
+                del self._items[next(iter(self._items))]  # the oldest: read again if it is wanted again
             self._items[text] = self.domain.parse(text)[0]
         return self._items[text]
 

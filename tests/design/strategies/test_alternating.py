@@ -28,13 +28,15 @@ def test_the_one_that_finds_the_better_ones_has_more_turns(begun, start):
     def turns_of(winner: str) -> int:
         begun.credit = {name: (1.0, 1.0) for name in begun.parts}
         for _ in range(6):
-            for begun.turn in begun.parts:
+            for name in begun.parts:
+                begun.turn = name
                 utility = 10.0 + begun.step if begun.turn == winner else -1.0
                 begun.step += 1
                 begun.best = [0.0] * 10
                 begun.tell([Outcome(None, None, utility)])
         count = 0
-        for begun.step in range(40):
+        for step in range(40):
+            begun.step = step
             count += begun.state()["turn"] == winner
         return count
 
