@@ -53,10 +53,10 @@ class Evolution:
         weights: the root of beta is 10 to the power of a number between these.
     """
 
-    edited: int = 25
-    more_edited: int = 15
+    edited: int = 100
+    more_edited: int = 30
     decoded: int = 0
-    rounds: int = 2
+    rounds: int = 3
     carried: int = 200
     scaled: float = 0.0
     weights: tuple[float, float] = (-1.0, 0.0)
@@ -207,7 +207,12 @@ class EvolvedAcquisition:
         return new
 
     def _batch(
-        self, process: GrowingProcess, population: _Population, ranked: Sequence[str], count: int, judge: Judge
+        self,
+        process: GrowingProcess,
+        population: _Population,
+        ranked: Sequence[tuple[str, float, float]],
+        count: int,
+        judge: Judge,
     ) -> list[Suggestion]:
         """One after another by the bound, see :func:`~molvae.search.similarity.choose_batch`."""
         if not ranked:
@@ -267,14 +272,17 @@ class EvolvedAcquisition:
         self.carried = {text: self.domain.features(self._item(text)) for text in state["carried"]}
 
 
+_QUICK = Evolution(edited=25, more_edited=15, rounds=2, scaled=0.5)
+
+
 def evolved(setup: Setup) -> EvolvedAcquisition:
     """Mean and amplitude of the process follow the scores in half of the steps, drawn at random."""
-    return EvolvedAcquisition(setup, Evolution(scaled=0.5))
+    return EvolvedAcquisition(setup, _QUICK)
 
 
 def hybrid_evolution(setup: Setup) -> EvolvedAcquisition:
     """The same for the strategy ``hybrid``, whose other half is the latent search."""
-    return EvolvedAcquisition(setup, Evolution(scaled=0.5, decoded=2))
+    return EvolvedAcquisition(setup, replace(_QUICK, decoded=2))
 
 
 evolved.pool_size = EvolvedAcquisition.pool_size  # type: ignore[attr-defined]
