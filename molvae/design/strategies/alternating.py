@@ -14,7 +14,7 @@ import numpy as np
 
 from molvae.design.curves import TOP
 from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
-from molvae.design.strategies.evolved import EvolvedAcquisition, hybrid_evolution
+from molvae.design.strategies.evolved import EvolvedAcquisition, LatentEvolution
 from molvae.design.strategies.latent import LatentSearch
 from molvae.run.seeds import step_seed
 
@@ -27,7 +27,7 @@ class Alternating:
     pool_size = EvolvedAcquisition.pool_size
 
     def __init__(self, setup: Setup) -> None:
-        self.evolved, self.latent = hybrid_evolution(setup), LatentSearch(setup)
+        self.evolved, self.latent = LatentEvolution(setup), LatentSearch(setup)
         self.parts: dict[str, EvolvedAcquisition | LatentSearch] = {"evolved": self.evolved, "latent": self.latent}
         self.seed = setup.seed
         self.step, self.turn = 0, "latent"
