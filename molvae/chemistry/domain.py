@@ -12,6 +12,7 @@ from rdkit import DataStructs, RDConfig
 from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from molvae.chemistry.breeding import Breeder, morgan_features
 from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.genetic import GraphGA
@@ -70,6 +71,12 @@ class MoleculeDomain:
 
     def evolution(self, population_size: int, seed: int, fitting: Any = None) -> GraphGA:
         return GraphGA(population_size, random.Random(seed), fitting=fitting)
+
+    def breeder(self) -> Breeder:
+        return Breeder()
+
+    def features(self, item: Molecule) -> np.ndarray:
+        return morgan_features(item.mol)
 
     def similarity(self, rows: Sequence[Molecule], columns: Sequence[Molecule]) -> np.ndarray:
         """Tanimoto similarity of ECFP4 counts, sum of minima over sum of maxima (Ralaivola et al. 2005)."""

@@ -6,11 +6,12 @@ randomness comes from one ``random.Random``, whose state is part of the algorith
 
 import random
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdqueries
 
 from molvae.chemistry.fitting import Fitting
 from molvae.chemistry.molecule import Molecule
@@ -20,6 +21,7 @@ _TRIES = 10
 _BUILT_ON = 20  # best molecules that children are made to fit on
 _ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
 _NOT_RING_BOND = Chem.MolFromSmarts("[*]-;!@[*]")
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _UNWANTED = tuple(
     Chem.MolFromSmarts(text)
     for text in (
@@ -52,7 +54,7 @@ def mutate(mol: Chem.Mol, rng: random.Random) -> Chem.Mol | None:
     """A neighbour of a molecule: an atom or bond added, removed or changed; None if none is sane."""
     before = Chem.MolToSmiles(mol)
     for _ in range(_TRIES):
-        operator = rng.choice(_MUTATIONS)
+        operator = rng.choice(MUTATIONS)
         edited = Chem.RWMol(mol)
         with rdBase.BlockLogs():
             Chem.Kekulize(edited, clearAromaticFlags=True)
@@ -259,7 +261,16 @@ def _open_ring(mol: Chem.RWMol, rng: random.Random) -> bool:
     return True
 
 
-_MUTATIONS = (_append_atom, _insert_atom, _delete_atom, _change_atom, _change_bond, _add_ring, _open_ring)
+MUTATIONS: tuple[Callable[[Chem.RWMol, random.Random], bool], ...] = (
+    _append_atom,
+    _insert_atom,
+    _delete_atom,
+    _change_atom,
+    _change_bond,
+    _add_ring,
+    _open_ring,
+)
+"""Each edits a Kekulé structure in place and says whether it could."""
 
 
 def _sane(mol: Chem.Mol | None) -> Chem.Mol | None:
@@ -274,8 +285,30 @@ def _sane(mol: Chem.Mol | None) -> Chem.Mol | None:
             return None
     if child is None or "." in smiles or "*" in smiles:
         return None
-    if any(not 5 <= len(ring) <= 7 and len(ring) != 3 for ring in child.GetRingInfo().AtomRings()):
-        return None
-    if any(atom.GetNumRadicalElectrons() for atom in child.GetAtoms()):
-        return None
-    return None if any(child.HasSubstructMatch(pattern) for pattern in _UNWANTED) else child
+    return child if acceptable(child) else None
+
+
+def acceptable(mol: Chem.Mol) -> bool:
+    """Whether a chemist could look at a sanitised molecule without a smile: its size, rings, radicals and bonds."""
+    if not 3 <= mol.GetNumAtoms() <= _MAX_ATOMS:
+        return False
+    if any(not 5 <= len(ring) <= 7 and len(ring) != 3 for ring in mol.GetRingInfo().AtomRings()):
+        return False
+    if len(mol.GetAtomsMatchingQuery(_RADICAL)):
+        return False
+    return not any(mol.HasSubstructMatch(pattern) for pattern in _UNWANTED)
+
+
+def chain_bonds(mol: Chem.Mol) -> list[int]:
+    """Single bonds outside of rings."""
+    matches = mol.GetSubstructMatches(_NOT_RING_BOND)
+    return [mol.GetBondBetweenAtoms(*match).GetIdx() for match in matches]
+
+
+def ring_bond_pairs(mol: Chem.Mol) -> list[tuple[int, int]]:
+    """Pairs of single bonds of one ring."""
+    pairs: list[tuple[int, int]] = []
+    for ring in mol.GetRingInfo().BondRings():
+        single = [bond for bond in ring if mol.GetBondWithIdx(bond).GetBondType() == Chem.BondType.SINGLE]
+        pairs += combinations(single, 2)
+    return pairs

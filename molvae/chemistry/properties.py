@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 from rdkit import Chem, RDConfig, rdBase
-from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, rdMolDescriptors
+from rdkit.Chem import QED, Crippen, Descriptors, GraphDescriptors, Lipinski, rdMolDescriptors
 
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.targets import TARGETS, companions, fingerprints, target_function
@@ -116,6 +116,7 @@ PROPERTIES: dict[str, Property] = {
         ),
         Property("spiro_atoms", rdMolDescriptors.CalcNumSpiroAtoms, "spiro atoms"),
         Property("bridgehead_atoms", rdMolDescriptors.CalcNumBridgeheadAtoms, "bridgehead atoms"),
+        Property("BertzCT", GraphDescriptors.BertzCT, "topological complexity", source="Bertz 1981"),
         Property("molar_refractivity", Crippen.MolMR, "molar refractivity", "cm³/mol", "Wildman & Crippen 1999"),
     )
 }

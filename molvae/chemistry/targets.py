@@ -15,6 +15,7 @@ from typing import Any
 
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
+from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
 from molvae.chemistry.molecule import parse_smiles
 from molvae.errors import ConfigError, abbreviate
@@ -27,6 +28,7 @@ MOLECULES: dict[str, str] = {
     "camphor": "CC1(C)C2CCC1(C)C(=O)C2",
     "celecoxib": "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F",
     "fexofenadine": "CC(C)(C(=O)O)c1ccc(cc1)C(O)CCCN1CCC(CC1)C(O)(c1ccccc1)c1ccccc1",
+    "hop": "CCCOc1cc2ncnc(Nc3ccc4ncsc4c3)c2cc1S(=O)(=O)C(C)(C)C",
     "menthol": "CC(C)C1CCC(C)CC1O",
     "mestranol": "COc1ccc2C3CCC4(C)C(CCC4(O)C#C)C3CCc2c1",
     "osimertinib": "COc1cc(N(C)CCN(C)C)c(NC(=O)C=C)cc1Nc1nccc(n1)-c1cn(C)c2ccccc12",
@@ -39,7 +41,7 @@ MOLECULES: dict[str, str] = {
     "troglitazone": "Cc1c(C)c2OC(C)(COc3ccc(CC4SC(=O)NC4=O)cc3)CCc2c(C)c1O",
     "zaleplon": "CCN(C(C)=O)c1cccc(c1)-c1ccnc2c(cnn12)C#N",
 }
-"""Drugs that may be named instead of spelt, without stereochemistry."""
+"""Drugs that may be named instead of spelt, without stereochemistry; ``hop`` is GuacaMol's kinase inhibitor."""
 
 _LONGEST = 1000  # characters of an argument
 Function = Callable[[Chem.Mol], float]
@@ -85,15 +87,21 @@ def _prediction(number: str, description: str) -> Target:
 def _fingerprint_similarity(generator: Callable[[], Any]) -> Callable[[str], Function]:
     # the generator is made on use: RDKit's objects are not made at import, and do not travel to other processes
     def make(text: str) -> Function:
-        fingerprints = generator()
-        target = fingerprints.GetSparseCountFingerprint(_molecule(text))
-
-        def similarity(mol: Chem.Mol) -> float:
-            return float(DataStructs.TanimotoSimilarity(target, fingerprints.GetSparseCountFingerprint(mol)))
-
-        return similarity
+        target = _counts(generator, _molecule(text))
+        return lambda mol: float(DataStructs.TanimotoSimilarity(target, _counts(generator, mol)))
 
     return make
+
+
+@functools.lru_cache(maxsize=16)
+def _counts(generator: Callable[[], Any], mol: Chem.Mol) -> Any:
+    """Remembered for a moment: one objective, or many, compare a molecule with several targets."""
+    return _generator(generator).GetSparseCountFingerprint(mol)
+
+
+@functools.cache
+def _generator(generator: Callable[[], Any]) -> Any:
+    return generator()
 
 
 def _morgan(radius: int, features: bool = False) -> Callable[[], Any]:
@@ -106,6 +114,16 @@ def _morgan(radius: int, features: bool = False) -> Callable[[], Any]:
 
 def _atom_pairs() -> Any:
     return rdFingerprintGenerator.GetAtomPairGenerator(maxDistance=10)
+
+
+def _pharmacophore_similarity(text: str) -> Function:
+    """Tanimoto similarity of 2D pharmacophore fingerprints (Gobbi & Poppinger 1998); milliseconds a molecule."""
+    target = _pharmacophores(_molecule(text))
+    return lambda mol: float(DataStructs.TanimotoSimilarity(target, _pharmacophores(mol)))
+
+
+def _pharmacophores(mol: Chem.Mol) -> Any:
+    return Generate.Gen2DFingerprint(mol, Gobbi_Pharm2D.factory)
 
 
 def _molecule(text: str) -> Chem.Mol:
@@ -181,6 +199,7 @@ TARGETS: dict[str, Target] = {
     "similarity_ecfp6": Target(_fingerprint_similarity(_morgan(3)), "drug or SMILES", "Tanimoto, ECFP6 counts"),
     "similarity_fcfp4": Target(_fingerprint_similarity(_morgan(2, True)), "drug or SMILES", "Tanimoto, FCFP4 counts"),
     "similarity_ap": Target(_fingerprint_similarity(_atom_pairs), "drug or SMILES", "Tanimoto, atom pair counts"),
+    "similarity_phco": Target(_pharmacophore_similarity, "drug or SMILES", "Tanimoto, 2D pharmacophores"),
     "isomer": Target(isomer, "molecular formula", "closeness to the formula, 0 to 1"),
     "element": Target(element, "symbol", "number of its atoms"),
     "substructure": Target(substructure, "SMARTS", "1 if the molecule holds it, else 0"),

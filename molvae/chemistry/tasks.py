@@ -3,6 +3,10 @@
 The multi-property scores (``_mpo``) are those of GuacaMol (Brown et al. 2019, supporting information): a geometric mean
 of likeness to a drug and of modified properties. ``gauss(max(x, m), m, s)`` falls only above m, ``gauss(min(x, m), m,
 s)`` only below it.
+
+:data:`PMO` names the 20 tasks of the practical molecular optimisation benchmark (PMO, Gao et al. 2022) that are
+formulas, as its library of oracles defines them (Huang et al. 2021); its three others are classifiers of activity that
+come as pickles.
 """
 
 from dataclasses import dataclass
@@ -25,8 +29,13 @@ class Task:
     source: str = _GUACAMOL
 
 
+_HOP = "[#7]-c1n[c;h1]nc2[c;h1]c(-[#8])[c;h0][c;h1]c12"
+_DECORATION = "[#7]-c1ccc2ncsc2c1"
+_LONG = "[#6]-[#6]-[#6]-[#8]-[#6]~[#6]~[#6]~[#6]~[#6]-[#7]-c1ccc2ncsc2c1"
+
 TASKS: dict[str, Task] = {
     "qed_sas": Task("5*QED - SAS", "drug-like and easy to make", "Gomez-Bombarelli et al. 2018"),
+    "qed": Task("QED", "drug-like", "Bickerton et al. 2012"),
     "penalized_logp": Task("penalized_logP_zinc", "for comparison only: long carbon chains win", "Kusner et al. 2017"),
     "celecoxib_rediscovery": Task("similarity('celecoxib')", "find celecoxib"),
     "troglitazone_rediscovery": Task("similarity('troglitazone')", "find troglitazone"),
@@ -66,4 +75,42 @@ TASKS: dict[str, Task] = {
         "the properties of sitagliptin in another structure",
     ),
     "zaleplon_mpo": Task("sqrt(similarity('zaleplon') * isomer('C19H17N3O2'))", "like zaleplon, with another formula"),
+    "deco_hop": Task(
+        f"(clip(similarity_phco('hop')/0.85, 0, 1) + (1 - substructure('CS([#6])(=O)=O'))"
+        f" + (1 - substructure('{_DECORATION}')) + substructure('{_HOP}'))/4",
+        "keep the scaffold of a kinase inhibitor, change its decoration",
+    ),
+    "scaffold_hop": Task(
+        f"(clip(similarity_phco('hop')/0.75, 0, 1) + substructure('{_LONG}') + (1 - substructure('{_HOP}')))/3",
+        "keep the decoration of a kinase inhibitor, change its scaffold",
+    ),
+    "valsartan_smarts": Task(
+        "(substructure('CN(C=O)Cc1ccc(c2ccccc2)cc1') * gauss(logP, 2.0165, 0.2) * gauss(TPSA, 77.04, 5)"
+        " * gauss(BertzCT, 896.38, 30))**(1/4)",
+        "the properties of sitagliptin around a piece of valsartan",
+    ),
 }
+
+PMO: tuple[str, ...] = (
+    "albuterol_similarity",
+    "amlodipine_mpo",
+    "celecoxib_rediscovery",
+    "deco_hop",
+    "fexofenadine_mpo",
+    "isomers_c7h8n2o2",
+    "isomers_c9h10n2o2pf2cl",
+    "median_1",
+    "median_2",
+    "mestranol_similarity",
+    "osimertinib_mpo",
+    "perindopril_mpo",
+    "qed",
+    "ranolazine_mpo",
+    "scaffold_hop",
+    "sitagliptin_mpo",
+    "thiothixene_rediscovery",
+    "troglitazone_rediscovery",
+    "valsartan_smarts",
+    "zaleplon_mpo",
+)
+"""The tasks of PMO that are formulas."""

@@ -9,6 +9,7 @@ import ast
 import difflib
 import functools
 import operator
+import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -96,6 +97,7 @@ _OPERATIONS: dict[str, _Operation] = _FUNCTIONS | {
     "positive": _Operation(1, 1, lambda _, a: operator.pos(a)),
     "negative": _Operation(1, 1, lambda _, a: operator.neg(a)),
 }
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 FUNCTIONS: tuple[str, ...] = tuple(_FUNCTIONS)
 """The functions that an objective may call: ``min`` and ``max`` of two or more, ``clip(x, low, high)``,
 ``gauss(x, mu, sigma)`` = exp(-((x - mu)/sigma)^2 / 2), ``sigmoid(x)`` = 1/(1 + exp(-x)), natural ``log``."""
@@ -247,8 +249,9 @@ def _parse_syntax(text: str) -> ast.expr:
     """Python's own parser, with its failures turned into ours."""
     if not text:
         raise ConfigError("the objective is empty; give a formula such as '5*QED - SAS'")
-    if "#" in text:
-        raise _error("an objective cannot hold a comment", text, text.index("#"))
+    outside = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)  # a SMARTS may hold a #
+    if "#" in outside:
+        raise _error("an objective cannot hold a comment", text, outside.index("#"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # '0or 1' and '\d' only warn

@@ -5,7 +5,8 @@ judged, measured, mutated, drawn and written), a :class:`Model` where it lies in
 Molecules, graphs and proteins each provide both; ``tests/design/digits.py`` shows how little it takes.
 """
 
-from collections.abc import Collection, Container, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -78,6 +79,17 @@ class Evolution(Protocol):
     def load_state(self, state: dict[str, Any]) -> None: ...
 
 
+class Breeder(Protocol):
+    """Offspring of items by the thousand, for a search that looks at more than it asks for."""
+
+    def offspring(
+        self, draw: Callable[[], Any], count: int, rng: random.Random, known: Container[str]
+    ) -> list[tuple[str, np.ndarray]]:
+        """Up to ``count`` new texts that are not ``known``, each with its :meth:`Domain.features`; ``draw`` gives
+        parents.
+        """
+
+
 class Domain(Protocol):
     """What the candidates of a campaign are; instances travel to worker processes, so they can be pickled.
 
@@ -136,6 +148,14 @@ class Domain(Protocol):
 
     def evolution(self, population_size: int, seed: int, fitting: Fitting | None = None) -> Evolution:
         """The genetic algorithm that serves as the baseline; offspring that does not fit is made to."""
+
+    def breeder(self) -> Breeder:
+        """Edits of items, for the inner loop of a search."""
+
+    def features(self, item: Any) -> np.ndarray:
+        """What an item has, (k,) distinct non-negative whole numbers, k > 0: the Jaccard index of two such sets is a
+        similarity that predicts well.
+        """
 
     def similarity(self, rows: Sequence[Any], columns: Sequence[Any]) -> np.ndarray:
         """A positive definite similarity of items, (n, m) in double, ones for equal items (Tanimoto of counts)."""

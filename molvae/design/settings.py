@@ -51,8 +51,9 @@ class CampaignConfig(Config):
     start_size: int = Field(100, ge=1, le=1_000_000)
     """What the campaign begins with, drawn from the start file."""
     strategy: StrategyName = "latent"
-    """``latent`` is the Gaussian process search of the latent space, ``tanimoto`` and ``gpbo`` those on fingerprints;
-    the others are baselines, or methods of the literature (:data:`~molvae.design.strategies.registry.STRATEGIES`).
+    """``latent`` is the Gaussian process search of the latent space, ``tanimoto``, ``gpbo`` and ``evolved`` those on
+    fingerprints, ``hybrid`` both in turn; the others are baselines, or methods of the literature
+    (:data:`~molvae.design.strategies.registry.STRATEGIES`).
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""

@@ -26,11 +26,14 @@ from molvae.design.latent_space import load_searchable
 from molvae.design.objective import Objective
 from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig, StrategyName
+from molvae.design.start import Start, select_start
 from molvae.errors import ConfigError
 from molvae.experiments.benchmark_panels import DRAWN, TOP, diverse_top, diversity, panels, quality_of_best
+from molvae.experiments.benchmark_tasks import task_table
 from molvae.experiments.data import SearchRecipe
 from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
+from molvae.run.folder import CONFIG
 from molvae.run.panels import save_panels
 from molvae.run.progress import Progress, silent, track
 from molvae.run.recipe import Context, Result
@@ -49,6 +52,12 @@ class BenchmarkConfig(Config):
     """Each draws its own starting molecules."""
     at: tuple[Count, ...] = ()
     """Numbers of calls, below the budget, after which the table also tells how far each strategy has come."""
+    published: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Columns of others for the table of tasks: area under the top-10 curve by name of the method and objective, as
+    published under the same protocol.
+    """
+    library_best: dict[str, float] = Field(default_factory=dict)
+    """By objective, the score of the best molecule of a library: the table tells after how many calls it was passed."""
     campaign: CampaignConfig = CampaignConfig()
     """What all campaigns share; objective, strategy and seed are set for each."""
 
@@ -81,11 +90,15 @@ class BenchmarkRecipe(SearchRecipe):
         rows = run_benchmark(
             self.benchmark, self.model, start, folder, context.device, context.workers, context.progress
         )
-        save_panels(folder, panels(rows))
+        config = self.benchmark
+        summary = task_table(rows, config.published, config.library_best)
+        save_panels(folder, [summary, *panels(rows)])
         table = rows.drop(columns=["curve", "best molecules", "best scores"])
         write_text(folder / "table.csv", table.to_csv(index=False))
         means = table.groupby(["objective", "strategy"], sort=False)[list(_SHOWN)].mean()
         text = means.to_string(float_format="{:.3f}".format)
+        if summary.frame is not None:
+            text += f"\n\n{summary.frame.to_string(index=False)}"
         return Result(folder, text, {"table": folder / "table.csv"}, table)
 
 
@@ -155,12 +168,28 @@ def _model(name: str, device: str) -> Model:
     return load_searchable(name, device)
 
 
+_starts: dict[Any, Start] = {}
+
+
+def _start(model: Model, table: pd.DataFrame, settings: CampaignConfig) -> Start:
+    """What a campaign begins with: the same for all objectives, and reading ten thousand molecules takes its time."""
+    config = settings.for_domain(model.domain)
+    key = (id(table), model.name, config.seed, config.start_size, config.budget, config.strategy, str(config.filters))
+    if key not in _starts:
+        if len(_starts) >= 8:
+            del _starts[next(iter(_starts))]
+        filters = model.domain.filters(model.domain.filter_settings.create(config.filters))
+        _starts[key] = select_start(model, table, config, filters)
+    return _starts[key]
+
+
 def _run_campaign(
     run: BenchmarkRun, folder: Path, config: BenchmarkConfig, model: str, start: pd.DataFrame, device: str
 ) -> dict[str, Any]:
     settings = config.campaign.replace(objective=run.objective, strategy=run.strategy, seed=run.seed, baselines=())
     loaded = _model(model, device)
-    with Campaign(loaded, start=start, folder=folder, config=settings, progress=silent) as campaign:
+    drawn = None if (folder / CONFIG).exists() else _start(loaded, start, settings)
+    with Campaign(loaded, start=drawn, folder=folder, config=settings, progress=silent) as campaign:
         table = campaign.run()
         candidates = campaign.store.candidates()
         seconds = float(campaign.store.steps()["seconds"].sum())
@@ -170,6 +199,9 @@ def _run_campaign(
     for calls in config.at:
         early = numbers(utility, min(calls, settings.budget))
         row |= {f"{name} at {calls}": early[name] for name in ("best", "top 10")}
+    if run.objective in config.library_best:
+        passed = np.flatnonzero(utility > sign * config.library_best[run.objective])
+        row["calls to pass the library"] = int(passed[0]) + 1 if len(passed) else np.nan
     decoded, best = candidates[candidates["z"].notna()], table["smiles"]
     return {
         **row,

@@ -89,11 +89,26 @@ class DigitEvolution:
         self.random.setstate((version, tuple(internal), gauss))
 
 
+class DigitBreeder:
+    """Changes one digit."""
+
+    def offspring(self, draw, count, rng, known):
+        children = {}
+        for _ in range(count):
+            text = list(draw().identity)
+            text[rng.randrange(6)] = str(rng.randrange(10))
+            children["".join(text)] = DigitDomain().features(Digits("".join(text)))
+        return [(text, features) for text, features in children.items() if text not in known]
+
+
 class DigitDomain:
     name, column, suffix = "digits", "digits", ".txt"
     properties, targets, tasks = ("sum", "ones"), (), {"two_ones": "sum - 3*abs(ones - 2)"}
     default_objective, reported, filter_settings = "sum", ("sum", "ones"), DigitFilters
-    evolution = staticmethod(DigitEvolution)
+    evolution, breeder = staticmethod(DigitEvolution), staticmethod(DigitBreeder)
+
+    def features(self, item):
+        return np.array([10 * place + int(digit) for place, digit in enumerate(item.identity)])
 
     def parse(self, text):
         text = text.replace(" ", "")

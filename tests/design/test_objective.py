@@ -150,6 +150,7 @@ def test_the_text_of_an_objective_parses_to_an_equal_one(formula: str) -> None:
         ("QED^2", r"write \*\* for a power"),
         ("5", "names no property"),
         ("QED # - SAS", "comment"),
+        ("substructure('C#N') # a nitrile", "comment"),
         ("1/0 + QED", "no finite value"),
         ("QED*1e999", "no finite value"),
         ("QED*" + "9" * 400, "too large"),

@@ -14,6 +14,7 @@ from molvae.experiments.benchmark import (
     run_benchmark,
 )
 from molvae.experiments.benchmark_panels import panels
+from molvae.experiments.benchmark_tasks import task_table
 from molvae.run.progress import silent
 
 CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
@@ -87,3 +88,33 @@ def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
     assert len(made["curve-0"].frame) == 21
     best = made["best-0"].frame
     assert len(best) == 20 and best["score"].is_monotonic_decreasing
+
+
+def made_up_rows() -> pd.DataFrame:
+    """Two tasks and two strategies; ``slow`` has no result on the second task."""
+    return pd.DataFrame(
+        [
+            {"objective": "a", "strategy": "fast", "AUC top 10": 0.5, "calls to pass the library": 300},
+            {"objective": "a", "strategy": "fast", "AUC top 10": 0.7, "calls to pass the library": np.nan},
+            {"objective": "a", "strategy": "slow", "AUC top 10": 0.4, "calls to pass the library": np.nan},
+            {"objective": "b", "strategy": "fast", "AUC top 10": 0.2, "calls to pass the library": np.nan},
+        ]
+    )
+
+
+def test_the_table_of_tasks_sets_published_columns_beside_ours():
+    frame = task_table(made_up_rows(), {"rival": {"a": 0.55, "b": 0.1}, "other": {"a": 0.3}}, {"a": 0.9}).frame
+    table = frame.set_index("task").to_dict("index")
+    assert table["a"]["fast"] == "0.600 (0.500 to 0.700)" and table["a"]["slow"] == "0.400"
+    assert table["a"]["rival (published)"] == "0.550" and table["b"]["other (published)"] == ""
+    assert table["a"]["best of the library"] == "0.900"
+    assert table["a"]["passed after"] == "fast 300 (1 of 2), slow never"
+    assert table["sum of 2"]["fast"] == "0.80" and table["sum of 2"]["rival (published)"] == "0.65"
+    assert table["sum of 2"]["slow"] == "0.40 (of 1)" and table["sum of 2"]["other (published)"] == "0.30 (of 1)"
+
+
+def test_calls_to_pass_a_library_are_counted(tmp_path):
+    rows = rows_of(config_with(seeds=[0], strategies=["genetic"], library_best={"qed_sas": 0.0}), tmp_path)
+    low = rows["calls to pass the library"].iloc[0]
+    rows = rows_of(config_with(seeds=[0], strategies=["genetic"], library_best={"qed_sas": 100.0}), tmp_path)
+    assert 1 <= low <= 30 and np.isnan(rows["calls to pass the library"].iloc[0])

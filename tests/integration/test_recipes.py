@@ -104,6 +104,9 @@ SMALL: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "pmo": merged(
+        BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo", "deco_hop"], "library_best": {"deco_hop": 0.1}}}
+    ),
     "figure4": {
         "model": "zinc250k-small",
         "figure": {"pool": 200, "training": [40, 80], "trials": 1, "draws": 10, "steps": 5},

@@ -27,6 +27,11 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.evolved:EvolvedAcquisition",
             "Gaussian process on fingerprints, acquisition optimised by evolution (Tripp & Hernandez-Lobato 2024)",
         ),
+        "evolved": (
+            f"{_HERE}.evolved:ScaledEvolution",
+            "the same with less effort, mean and amplitude of the process following the scores",
+        ),
+        "hybrid": (f"{_HERE}.alternating:Alternating", "latent and evolved in turn, each told what the other finds"),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
