@@ -17,7 +17,8 @@ STYLE = """
 .mv-card .none { display:grid; place-items:center; aspect-ratio:220/150; background:rgba(128,140,155,.12);
   border-radius:8px; font-size:.8rem; opacity:.75; text-align:center; padding:.4rem; }
 .mv-card .top { display:flex; justify-content:space-between; align-items:baseline; gap:.4rem; margin-top:.35rem; }
-.mv-card .title { font-weight:650; font-size:1.02rem; color:#0072B2; font-variant-numeric:tabular-nums; }
+.mv-card .title { font-weight:650; font-size:1.02rem; color:#0072B2; font-variant-numeric:tabular-nums;
+  white-space:nowrap; }
 .mv-card .badge { font-size:.7rem; border:1px solid rgba(128,140,155,.45); border-radius:99px; padding:0 .5em;
   opacity:.85; white-space:nowrap; overflow:hidden; text-overflow:ellipsis; min-width:0; }
 .mv-card .line { font-size:.76rem; opacity:.78; font-variant-numeric:tabular-nums; }

@@ -275,7 +275,7 @@ class SlotEncoder(nn.Module):
         features = self.features(x.to(memory_format=torch.channels_last)).flatten(-2).transpose(-1, -2)
         inputs = self.mlp(features + self.place(self.get_buffer("ramps")))
         shape = (self.slots, self.attention.size)
-        seeds = [int(total * 1e3) for total in x.detach().double().abs().sum((-3, -2, -1)).tolist()]
+        seeds = [int(total * 1e3) for total in x.detach().cpu().double().abs().sum((-3, -2, -1)).tolist()]
         noise = [standard_normal_like(inputs, shape, torch.Generator().manual_seed(seed)) for seed in seeds]
         return self.last(self.attention(inputs, torch.stack(noise))).flatten(1)
 

@@ -113,13 +113,12 @@ def _plate(workspace: Workspace, name: str) -> None:
 
 def _card(row: dict[Any, Any]) -> Card:
     known = pd.notna(row["predicted_mean"])
-    title = f"{row['predicted_mean']:.3f} ± {row['predicted_std']:.3f}" if known else "to be measured"
-    alerts = row["alerts"]
+    title = f"{row['predicted_mean']:.3f} ± {row['predicted_std']:.3f}" if known else "start"
     return Card(
         str(row["smiles"]),
         title,
         "novel" if row["novel"] is True else "",
-        warning=", ".join(alerts) if isinstance(alerts, list) else "",
+        warning=str(row["alerts"]),
     )
 
 
