@@ -189,7 +189,7 @@ class Campaign:
                 facts["files"] = files
             if isinstance(self.scorer, NamedScorer):
                 facts["oracle"] = self.scorer.oracle.facts
-            open_run_folder(folder, "design", settings, config.seed, facts)
+            open_run_folder(folder, "design", settings, config.seed, facts, _completed)
             self.store = cleanup.enter_context(CampaignStore(folder / STORE, column=domain.column))
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
             self.oracle = Oracle(self.scorer, self.store, config.budget, sign)
@@ -589,6 +589,14 @@ class Campaign:
         name = escape(self.config.objective or str(self.config.oracle))
         head = f"{name}: {self.oracle.calls} of {self.config.budget} calls"
         return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
+
+
+def _completed(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a campaign that was begun before some of today's existed, with the defaults of those."""
+    try:
+        return {**before, "campaign": CampaignConfig.create(before.get("campaign")).model_dump(mode="json")}
+    except ConfigError:
+        return before
 
 
 def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle: Any, workers: int) -> Scorer:

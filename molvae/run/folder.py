@@ -5,7 +5,7 @@ import itertools
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,10 @@ from molvae.version import __version__
 CONFIG, PROVENANCE = "config.json", "provenance.json"
 FORMAT = 2
 _PACKAGES = ("torch", "rdkit", "botorch", "gpytorch", "pandas", "numpy", "vina", "meeko")
+
+
+Complete = Callable[[dict[str, Any]], dict[str, Any]]
+"""Settings as an earlier version recorded them -> with the defaults of those that have been added since."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,14 @@ class RunRecord:
     facts: dict[str, Any]
 
 
-def is_begun(folder: Path, kind: str, settings: Mapping[str, Any]) -> bool:
+def is_begun(folder: Path, kind: str, settings: Mapping[str, Any], complete: Complete = dict) -> bool:
     """Whether the folder holds this very run already.
+
+    Args:
+        folder: may not be there.
+        kind: of the recipe.
+        settings: the resolved recipe (JSON).
+        complete: a run that was begun before a setting existed goes on with its default.
 
     Raises:
         RunFolderError: it holds another run.
@@ -46,7 +56,8 @@ def is_begun(folder: Path, kind: str, settings: Mapping[str, Any]) -> bool:
     before = read_run(folder)
     if before.kind != kind:
         raise RunFolderError(f"{folder} holds a run of kind {before.kind!r}, not {kind!r}: give another folder")
-    if change := _difference(before.settings, _as_json(settings)):
+    new = _as_json(settings)
+    if _difference(before.settings, new) and (change := _difference(_as_json(complete(before.settings)), new)):
         raise RunFolderError(
             f"{folder} was begun with other settings ({change}): give another folder, or go on with the old ones: "
             f"molvae resume {folder}"
@@ -55,7 +66,12 @@ def is_begun(folder: Path, kind: str, settings: Mapping[str, Any]) -> bool:
 
 
 def open_run_folder(
-    folder: Path, kind: str, settings: Mapping[str, Any], seed: int, facts: Mapping[str, Any] | None = None
+    folder: Path,
+    kind: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    facts: Mapping[str, Any] | None = None,
+    complete: Complete = dict,
 ) -> Path:
     """Make a new run folder and record what the run is, or enter the one that holds this very run.
 
@@ -65,11 +81,12 @@ def open_run_folder(
         settings: the resolved recipe (JSON).
         seed: of the run.
         facts: see :class:`RunRecord`.
+        complete: see :func:`is_begun`.
 
     Raises:
         RunFolderError: the folder holds another run or cannot be written.
     """
-    if is_begun(folder, kind, settings):
+    if is_begun(folder, kind, settings, complete):
         if change := _difference(read_run(folder).facts, _as_json(facts or {})):
             raise RunFolderError(f"{folder} cannot go on, something has changed since it began ({change})")
         return folder

@@ -96,7 +96,7 @@ class Recipe(Config):
         Raises:
             RunFolderError: the folder holds another run, or one that was begun with other settings.
         """
-        return context.folder is not None and is_begun(context.folder, self.kind, self.settings_of_run)
+        return context.folder is not None and is_begun(context.folder, self.kind, self.settings_of_run, self._completed)
 
     def open_folder(self, context: Context, facts: Mapping[str, Any] | None = None) -> Path:
         """The run folder, made if it is new, entered again if it holds this very run.
@@ -109,7 +109,16 @@ class Recipe(Config):
             RunFolderError: the folder holds another run, or one that was begun with other settings or facts.
         """
         folder = context.folder or new_run_name(self.kind)
-        return open_run_folder(folder, self.kind, self.settings_of_run, _seed(self.settings_of_run), facts)
+        return open_run_folder(
+            folder, self.kind, self.settings_of_run, _seed(self.settings_of_run), facts, self._completed
+        )
+
+    def _completed(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Settings of a run that was begun before some of today's existed, with the defaults of those."""
+        try:
+            return type(self).create({**before, "kind": self.kind}).settings_of_run
+        except ConfigError:  # they are not ours: what differs will be said
+            return before
 
 
 def _seed(settings: Mapping[str, Any]) -> int:

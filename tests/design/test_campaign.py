@@ -1,5 +1,7 @@
 """A campaign with a shipped model: ask and tell, resume, folders, filters. Strategies have a suite of their own."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +193,19 @@ def test_the_folder_of_the_very_campaign_is_entered_again(model, tmp_path):
             Campaign(model, folder=tmp_path / "run", **(SMALL | other))
     with pytest.raises(RunFolderError, match=r"something has changed since it began \(start:"):
         Campaign(model, start=["CCO"], folder=tmp_path / "run", **SMALL)
+
+
+def test_a_campaign_begun_before_a_setting_existed_goes_on_with_its_default(model, tmp_path):
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as first:
+        first.advance()
+    config = tmp_path / "run" / "config.json"
+    record = json.loads(config.read_text())
+    del record["settings"]["campaign"]["diversity"]
+    config.write_text(json.dumps(record))
+    with Campaign(model, folder=tmp_path / "run", **SMALL) as again:
+        assert again.oracle.calls == 20
+    with pytest.raises(RunFolderError, match=r"campaign.diversity.per_scaffold: None then, 2 now"):
+        Campaign(model, folder=tmp_path / "run", **(SMALL | {"diversity": {"per_scaffold": 2}}))
 
 
 def test_other_weights_are_another_campaign(model, tmp_path):

@@ -42,7 +42,7 @@ def test_an_unknown_data_set_is_refused():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"no gzip", "damaged"), (gzip.compress(b"\x01\x02"), "not an idx file"), (None, "cannot be read")],
+    [(b"no gzip", "damaged"), (gzip.compress(b"\x01\x02", mtime=0), "not an idx file"), (None, "cannot be read")],
 )
 def test_a_bad_idx_file_is_refused(tmp_path, content, message):
     path = tmp_path / "x.gz"

@@ -1,5 +1,6 @@
 """A recipe in a context: the same run goes on, another is refused, and nothing that is asked for is ignored."""
 
+import json
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -7,7 +8,7 @@ import pytest
 
 from molvae.errors import ConfigError, RunFolderError
 from molvae.run.config import Seed
-from molvae.run.folder import read_run
+from molvae.run.folder import CONFIG, read_run
 from molvae.run.progress import silent
 from molvae.run.recipe import Context, Recipe, Result
 
@@ -49,6 +50,17 @@ def test_other_settings_or_facts_are_refused(tmp_path):
         CountRecipe(step=2).is_begun(context)
     with pytest.raises(RunFolderError, match=r"changed since it began \(data: 'abc' then, 'abd' now\)"):
         CountRecipe().open_folder(context, {"data": "abd"})
+
+
+def test_a_run_begun_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    context = Context(tmp_path / "run", progress=silent)
+    CountRecipe(seed=3).execute(context)
+    record = json.loads((tmp_path / "run" / CONFIG).read_text())
+    del record["settings"]["step"]
+    (tmp_path / "run" / CONFIG).write_text(json.dumps(record))
+    assert CountRecipe(seed=3).execute(context).text == "2"
+    with pytest.raises(RunFolderError, match="step: 1 then, 2 now"):
+        CountRecipe(seed=3, step=2).execute(context)
 
 
 def test_without_a_folder_it_finds_one_of_its_own(tmp_path, monkeypatch):
