@@ -1,6 +1,6 @@
 """Structured output: images completed from one, two or three quadrants (Sohn, Lee & Yan 2015, section 5.1)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import Field
@@ -35,9 +35,11 @@ class CompletionConfig(Config):
         model=ImageVAEConfig(latent_size=20, network=NetworkConfig(hidden_size=100, depth=2, activation="silu")),
         fit=FitConfig(epochs=25, learning_rate=3e-3, average=0.99),
     )
-    quadrants: tuple[int, ...] = Field((1, 2, 3), min_length=1)
-    """Numbers of given quadrants, 1 to 3."""
-    prior_shares: dict[str, float] = Field(default_factory=lambda: {"CVAE": 0.0, "hybrid": 0.5, "GSNN": 1.0})
+    quadrants: tuple[Annotated[int, Field(ge=1, le=3)], ...] = Field((1, 2, 3), min_length=1)
+    """Numbers of given quadrants."""
+    prior_shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=lambda: {"CVAE": 0.0, "hybrid": 0.5, "GSNN": 1.0}
+    )
     """Models by name, with the share of their objective in which z is drawn from p(z|x)."""
     images: Count = 10_000
     """Test images, evenly spaced."""
