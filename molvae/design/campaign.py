@@ -7,6 +7,7 @@ with the result that it would have had.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -172,6 +173,7 @@ class Campaign:
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
+        self._answered = sys.maxsize  # calls that had been answered when it was to propose
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(self.scorer.close)
             if not begun:  # config.json makes a folder a run, so it comes last: what was killed before it begins again
@@ -380,8 +382,9 @@ class Campaign:
         if batch := self.store.batch(self.step):
             self._catch_up(count)
             return batch
-        self._proposed = self.step
-        self.store.record_candidates(self.step, self._take(self._propose(count), count))
+        self._proposed, self._answered = self.step, self.oracle.calls
+        batch = self._take(self._propose(count), count)
+        self.store.record_candidates(self.step, batch, count, self._answered)
         return self.store.batch(self.step)
 
     @property
@@ -420,9 +423,14 @@ class Campaign:
         return [suggestions[row] for row in np.argsort(-value, kind="stable")]
 
     def _catch_up(self, count: int) -> None:
-        """Move the strategy on to where it was when another process made it propose the candidates of this step."""
+        """Move the strategy on to where it was when another process made it propose the candidates of this step.
+
+        It is asked for as many as it was then, and what has been answered since is not known to it yet; ``count`` is
+        for campaigns that were begun before the store kept that.
+        """
         if self._proposed < self.step:
-            self._propose(count)
+            asked, self._answered = self.store.request(self.step) or (count, sys.maxsize)
+            self._propose(asked)
             self._proposed = self.step
 
     def _parents(self) -> list[Any]:
@@ -441,7 +449,7 @@ class Campaign:
         self._close_step()
 
     def _judge(self, item: Any) -> bool:
-        return item not in self.oracle and self._verdict(item)[0] == "valid"
+        return not self.oracle.answered(item, self._answered) and self._verdict(item)[0] == "valid"
 
     def _verdict(self, item: Any) -> tuple[str, str]:
         if item not in self._verdicts:

@@ -45,9 +45,11 @@ _SCHEMA = (
     "CREATE TABLE steps (step INTEGER PRIMARY KEY, state TEXT NOT NULL, seconds REAL NOT NULL)",
     """CREATE TABLE replicates (
         id INTEGER PRIMARY KEY, {column} TEXT NOT NULL, score REAL NOT NULL, step INTEGER NOT NULL)""",
+    "CREATE TABLE requests (step INTEGER PRIMARY KEY, asked INTEGER NOT NULL, answered INTEGER NOT NULL)",
 )
-_TABLES = ("candidates", "evaluations", "replicates", "steps")
+_TABLES = ("candidates", "evaluations", "replicates", "requests", "steps")
 _TABLES_1 = ("candidates", "evaluations", "steps")  # of version 1, before an item could be measured again
+_NEW = 2  # tables at the end of the schema that version 1 had not
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ class CampaignStore:
             self._has_replicates = False
         elif version == 1:
             with _transaction(connection):
-                connection.execute(_SCHEMA[-1].format(column=_quoted(self.column)))
+                for statement in _SCHEMA[-_NEW:]:
+                    connection.execute(statement.format(column=_quoted(self.column)))
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def record_evaluation(self, evaluation: Evaluation) -> None:
@@ -231,8 +234,16 @@ class CampaignStore:
         names = f"{_quoted(self.column)}, score, step"
         return [Replicate(*row) for row in self._read(f"SELECT {names} FROM replicates ORDER BY id")]
 
-    def record_candidates(self, step: int, candidates: Iterable[CandidateRecord]) -> None:
+    def record_candidates(
+        self, step: int, candidates: Iterable[CandidateRecord], asked: int | None = None, answered: int | None = None
+    ) -> None:
         """Store the whole batch of a step in one transaction: all of it or nothing.
+
+        Args:
+            step: its number.
+            candidates: the batch.
+            asked: how many the strategy was asked for.
+            answered: calls of the oracle at that time; with ``asked`` it says how to propose the same once more.
 
         Raises:
             RunFolderError: a slot of this step is stored already, or the disk is full.
@@ -243,7 +254,16 @@ class CampaignStore:
             numbers = [_finite(n) for n in (c.predicted_mean, c.predicted_std, c.acquisition, c.feasibility)]
             votes = None if c.votes is None else int(c.votes)
             rows.append((int(step), int(c.slot), z, c.identity, c.status, c.reason, votes, *numbers))
-        self._write(f"INSERT INTO candidates VALUES (NULL, {', '.join('?' * 11)})", rows)
+        with self._explained("write to"), _transaction(self._connection):
+            self._connection.executemany(f"INSERT INTO candidates VALUES (NULL, {', '.join('?' * 11)})", _cleaned(rows))
+            if asked is not None and answered is not None:
+                request = (int(step), int(asked), int(answered))
+                self._connection.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", request)
+
+    def request(self, step: int) -> tuple[int, int] | None:
+        """How many candidates the strategy was asked for in a step, and the calls that were answered by then."""
+        rows = self._read("SELECT asked, answered FROM requests WHERE step = ?", (int(step),))
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
     def record_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
         """Store that a step is complete, with the state from which the next one starts.
@@ -339,9 +359,8 @@ class CampaignStore:
         self.close()
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        cleaned = [tuple(_clean(value) if isinstance(value, str) else value for value in row) for row in rows]
         with self._explained("write to"), _transaction(self._connection):
-            self._connection.executemany(statement, cleaned)
+            self._connection.executemany(statement, _cleaned(rows))
 
     def _read(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._explained("read"):
@@ -448,6 +467,10 @@ def _quoted(name: str) -> str:
 def _to_json(value: Any) -> str:
     """One text for one value, whatever the order in which its keys were set."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _cleaned(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [tuple(_clean(value) if isinstance(value, str) else value for value in row) for row in rows]
 
 
 def _clean(text: str) -> str:

@@ -34,7 +34,7 @@ def answers(campaign: Campaign) -> pd.DataFrame:
     return campaign.store.evaluations()[["call", "digits", "score", "origin", "step"]]
 
 
-@pytest.mark.parametrize("strategy", ["latent", "genetic", "random"])
+@pytest.mark.parametrize("strategy", ["latent", "genetic", "random", "gpbo", "evolved", "hybrid"])
 def test_a_campaign_killed_in_the_middle_of_steps_ends_as_if_it_had_not_been(tmp_path, strategy):
     with Campaign(DigitModel(), oracle=Meter(), folder=tmp_path / "whole", strategy=strategy, **SMALL) as whole:
         whole.run()
@@ -49,6 +49,31 @@ def test_a_campaign_killed_in_the_middle_of_steps_ends_as_if_it_had_not_been(tmp
         pd.testing.assert_frame_equal(answers(campaign), expected)
     paid = [text for meter in meters for text in meter.asked]
     assert sorted(paid) == sorted(expected["digits"])  # every answer once
+
+
+def plates(folder, strategy, anew: bool) -> list[list[str]]:
+    """What a laboratory is asked to measure, four plates of the start and three of the search, told in halves; ``anew``: a process for each."""
+    meter, asked = Meter(), []
+
+    def opened():
+        return Campaign(DigitModel(), oracle="laboratory", folder=folder, strategy=strategy, **SMALL)
+
+    campaign = opened()
+    for _ in range(7):
+        plate = campaign.ask(5)["digits"].tolist()
+        asked.append(plate)
+        for half in (plate[:3], plate[3:]):
+            if anew:
+                campaign.close()
+                campaign = opened()
+            campaign.tell(pd.DataFrame({"digits": half, "score": [meter(text) for text in half]}))
+    campaign.close()
+    return asked
+
+
+@pytest.mark.parametrize("strategy", ["latent", "genetic", "evolved"])
+def test_a_laboratory_gets_the_same_plates_from_one_process_and_from_many(tmp_path, strategy):
+    assert plates(tmp_path / "many", strategy, anew=True) == plates(tmp_path / "one", strategy, anew=False)
 
 
 @pytest.mark.parametrize("strategy", ["latent", "genetic"])

@@ -71,6 +71,11 @@ class Oracle:
         """Whether an item has been answered, so that asking again costs nothing."""
         return item.identity in self._memory
 
+    def answered(self, item: Item, calls: int) -> bool:
+        """Whether an item was among the first ``calls`` that were answered."""
+        evaluation = self._memory.get(item.identity)
+        return evaluation is not None and evaluation.call <= calls
+
     def utility(self, item: Item) -> float:
         """What is to be maximised; NaN if an item was not scored, or its scoring failed."""
         evaluation = self._memory.get(item.identity)

@@ -33,12 +33,13 @@ class Alternating:
         self.step, self.turn = 0, "latent"
         self.credit = {name: (1.0, 1.0) for name in self.parts}  # proposals among the ten best, and others
         self.best: list[float] = []  # at most ten utilities, rising
+        self.known: set[str] = set()  # identities of what has a utility: a find is new
         self._latent_state: dict[str, Any] = {}
 
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
         for part in self.parts.values():
             part.begin(items, utility)
-        self._take_in(utility)
+        self._take_in(items, utility)
 
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         self.step = step
@@ -51,17 +52,23 @@ class Alternating:
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         for part in self.parts.values():
             part.tell(outcomes)
-        among = self._take_in(np.array([outcome.utility for outcome in outcomes]))
+        told = [outcome for outcome in outcomes if outcome.item is not None]
+        among = self._take_in([outcome.item for outcome in told], np.array([outcome.utility for outcome in told]))
         won, lost = (_REMEMBERED * value for value in self.credit[self.turn])
         share = among / max(1, len(outcomes))
         self.credit[self.turn] = won + share, lost + 1 - share
 
-    def _take_in(self, utility: np.ndarray) -> int:
-        """How many came among the ten best of all that is known."""
-        finite = utility[np.isfinite(utility)].tolist()
+    def _take_in(self, items: Sequence[Any], utility: np.ndarray) -> int:
+        """How many that were not known came among the ten best of all that is known."""
+        new = {
+            item.identity: value
+            for item, value in zip(items, utility.tolist(), strict=True)
+            if np.isfinite(value) and item.identity not in self.known
+        }
         bar = self.best[0] if len(self.best) == TOP else -np.inf
-        self.best = sorted([*self.best, *finite])[-TOP:]
-        return sum(value > bar for value in finite)
+        self.known |= set(new)
+        self.best = sorted([*self.best, *new.values()])[-TOP:]
+        return sum(value > bar for value in new.values())
 
     def state(self) -> dict[str, Any]:
         rng = np.random.default_rng(step_seed(self.seed, self.step))

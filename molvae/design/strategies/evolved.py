@@ -150,7 +150,7 @@ class EvolvedAcquisition:
         self.carried = {}
         for other in (0.1, 0.5):  # for later steps, whose weights will be other ones
             texts = (text for text, _, _ in population.best(other) if text not in taken)
-            best = islice(texts, self.evolution.carried // 2)
+            best = islice((text for text in texts if self._item(text) is not None), self.evolution.carried // 2)
             self.carried |= {text: population.features[text] for text in best}
         return chosen
 
@@ -294,10 +294,11 @@ class EvolvedAcquisition:
                 self.process.tell(features, score)
 
     def state(self) -> dict[str, Any]:
-        return {"carried": list(self.carried)}
+        return {"carried": list(self.carried), "made_to_fit": sorted(self.made_to_fit & set(self.carried))}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.carried = {text: self.domain.features(self._item(text)) for text in state["carried"]}
+        self.made_to_fit = set(state["made_to_fit"])
 
 
 class ScaledEvolution(EvolvedAcquisition):
