@@ -90,12 +90,13 @@ class ActivityModel(RegressorMixin, BaseEstimator):
             InputError: a SMILES is not valid, a value is not finite, or fewer than three molecules are left.
             ConfigError: no such kernel.
         """
-        mols, values = parse_all(X), np.asarray(y, dtype=float)
+        # not by what an earlier fit has chosen: this one compares all kernels anew
+        kernels, mols, values = self._kernels(), parse_all(X), np.asarray(y, dtype=float)
         if values.shape != (len(mols),) or not np.isfinite(values).all():
             raise InputError(f"y must hold one finite number for each of the {len(mols)} molecules")
         names, molecule = _distinct([Chem.MolToSmiles(mol) for mol in mols])
         first = {int(place): row for row, place in reversed(list(enumerate(molecule)))}
-        features = featurise([mols[first[place]] for place in range(len(names))], self._loaded_vae(), progress)
+        features = featurise([mols[first[place]] for place in range(len(names))], self._vae_for(kernels), progress)
         return self.fit_features(names, features, values, molecule)
 
     def fit_features(self, smiles: Sequence[str], features: Features, y: np.ndarray, molecule: np.ndarray) -> Self:
@@ -125,9 +126,12 @@ class ActivityModel(RegressorMixin, BaseEstimator):
         return Limits(self.max_fitted, self.max_exact, self.neighbours)
 
     def _loaded_vae(self) -> MoleculeVAE | None:
-        """The VAE, if a kernel in question needs it."""
-        needed = self.learned_.kernel if hasattr(self, "learned_") else self.kernel
-        if needed == "fingerprint":
+        """The VAE, if the kernel that was learned needs it."""
+        return self._vae_for([self.learned_.kernel])
+
+    def _vae_for(self, kernels: Sequence[str]) -> MoleculeVAE | None:
+        """The VAE, if one of these kernels needs it."""
+        if set(kernels) == {"fingerprint"}:
             return None
         if self._vae is None or self._vae[0] != self.vae:
             self._vae = (self.vae, MoleculeVAE.from_pretrained(self.vae, self.device))
