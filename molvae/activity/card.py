@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from molvae.activity.assay import Assay
+from molvae.activity.assay import FEWEST, Assay
 from molvae.activity.model import DOMAIN_PERCENTILE, ActivityModel
 from molvae.activity.pictures import CALIBRATION, PREDICTED
 from molvae.activity.validation import SPLITS, Validation, domain_table
@@ -103,6 +103,7 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
     lines = [
         "Of measurements of molecules that took no part in learning, pooled over folds. In each fold kernel,"
         " hyperparameters and domain were learned again from the other folds; `chosen` is what the data chose there."
+        " Of a fold with more than 500 measurements 500 are predicted, and above 2,000 molecules one fold alone."
         " RMSE and MAE in the unit of the target, NLPD (negative log predictive density) in nats a measurement, smaller"
         " is better; of the measurements 50 and 90 % should lie inside the intervals of these probabilities.",
         "",
@@ -116,7 +117,10 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
         note = f" {validation.note}." if validation.note else ""
         lines.append(f"- {validation.name}: {SPLITS[validation.name]} held out, {held_out}; chosen: {chosen}.{note}")
     missing = [name for name in SPLITS if name not in {validation.name for validation in validations}]
-    lines += [f"- {name}: could not be made, all molecules have the same scaffold." for name in missing]
+    lines += [
+        f"- {name}: could not be made, in no fold are {FEWEST} molecules of other scaffolds left to learn from."
+        for name in missing
+    ]
     return [
         *lines,
         "",
