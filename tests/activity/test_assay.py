@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from molvae.activity.assay import make_assay, read_assay
+from molvae.activity.assay import RESERVED, make_assay, read_assay
+from molvae.activity.model import ActivityModel
+from molvae.activity.table import predict_table
 from molvae.errors import InputError
 
 GOOD = [("C" * n, str(float(n))) for n in range(1, 13)]
@@ -67,6 +69,17 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path):
         read_assay(path, "IC50")
     with pytest.raises(InputError, match="every usable value of 'pIC50' is 3"):
         assay_of([(text, "3") for text, _ in GOOD])
+
+
+def test_a_target_is_not_named_like_a_column_of_ours(measured):
+    fitted = ActivityModel("fingerprint").fit(measured["smiles"][:20], measured["activity"][:20])
+    fitted.target = "pIC50"
+    written = {*predict_table(fitted, measured[["smiles"]].head(1)), *assay_of(GOOD).refused}
+    assert written - {"pIC50"} == RESERVED
+    for name in sorted(RESERVED):
+        with pytest.raises(InputError, match=f"'{name}' cannot be the target.*rename the column"):
+            make_assay([text for text, _ in GOOD], [value for _, value in GOOD], name)
+    assert len(make_assay([text for text, _ in GOOD], [value for _, value in GOOD], "mean")) == len(GOOD)
 
 
 def test_lines_are_those_of_the_file(tmp_path):
