@@ -152,7 +152,7 @@ def make_assay(
             + (f" ({abbreviate(reasons, 500)})" if reasons else "")
         )
     y, molecule_rows = np.array([value for _, value in good]), np.array([place for place, _ in good])
-    if float(y.std()) < 1e-12:
+    if float(y.std()) <= 1e-12 * float(np.abs(y).max()):
         raise InputError(f"{source}: every usable value of {target!r} is {y[0]:g}; there is nothing to learn")
     stated = unit or ("-log10 of mol/L" if concentration else "")
     return Assay(name, stated, tuple(places), y, molecule_rows, frame, len(smiles))

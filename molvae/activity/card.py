@@ -73,6 +73,11 @@ def notes(assay: Assay) -> list[str]:
     return found
 
 
+def short(value: float) -> str:
+    """Three decimals, or three digits of what is too small for them."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
+
+
 def _kernel(model: ActivityModel) -> str:
     h = model.learned_.hyperparameters
     points = f"latent points of `{_cell(model.vae)}`, lengthscale {h.lengthscale:.3g}"
@@ -135,7 +140,7 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
 
 def _markdown(table: pd.DataFrame) -> list[str]:
     rows = [
-        ["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()
+        ["" if pd.isna(v) else short(v) if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()
     ]
     head = [str(name) for name in table.columns]
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

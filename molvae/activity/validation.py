@@ -66,7 +66,7 @@ def metrics(predictions: pd.DataFrame) -> dict[str, float]:
         better; ``inside 50 %`` and ``inside 90 %``, the share of measurements in those central predictive intervals.
     """
     y, mean, sd = (predictions[name].to_numpy(float) for name in ("measured", "mean", "sd"))
-    error, sd = y - mean, np.maximum(sd, 1e-12)
+    error, sd = y - mean, np.maximum(sd, 1e-12 * (float(np.abs(y).max(initial=0)) or 1.0))
     constant = len(y) < 2 or np.ptp(mean) == 0 or np.ptp(y) == 0
     return {
         "n": len(y),
@@ -215,7 +215,7 @@ def _hold_out(
         spread = float(y[trained].std())
         yield predicted(MEAN, np.full(len(test), y[trained].mean()), np.full(len(test), spread))
         error = _neighbour_error(training, values, seed)
-        yield predicted(NEIGHBOUR, values[row], np.full(len(test), max(error, 1e-6)))
+        yield predicted(NEIGHBOUR, values[row], np.full(len(test), max(error, 1e-6 * spread)))
 
     return pd.concat(tables(), ignore_index=True), learned[0].kernel
 

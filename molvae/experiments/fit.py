@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from molvae.activity.assay import CONCENTRATIONS, FEWEST, Assay, read_assay
-from molvae.activity.card import activity_card, notes
+from molvae.activity.card import activity_card, notes, short
 from molvae.activity.features import Features, featurise
 from molvae.activity.model import ActivityModel
 from molvae.activity.pictures import CALIBRATION, PREDICTED, draw_calibration, draw_predictions
@@ -193,7 +193,7 @@ def _text(model: ActivityModel, assay: Assay, validations: list[Validation], fol
     table = _table(validations)
     if table is not None:
         shown = table[table["method"].isin((CHOSEN, "mean", "nearest neighbour"))]
-        lines += ["", shown.to_string(index=False, float_format="{:.3f}".format, na_rep="")]
+        lines += ["", shown.to_string(index=False, float_format=short, na_rep="")]
     lines += ["", f"in an objective: --objective \"model('{folder}') + 0.5*QED\""]
     return "\n".join(lines)
 

@@ -82,6 +82,12 @@ def test_a_target_is_not_named_like_a_column_of_ours(measured):
     assert len(make_assay([text for text, _ in GOOD], [value for _, value in GOOD], "mean")) == len(GOOD)
 
 
+def test_small_values_are_something_to_learn():
+    assert len(assay_of([(text, f"{value}e-12") for text, value in GOOD])) == len(GOOD)  # IC50 in mol/L
+    with pytest.raises(InputError, match="nothing to learn"):
+        assay_of([(text, "1e-12") for text, _ in GOOD])
+
+
 def test_lines_are_those_of_the_file(tmp_path):
     path = tmp_path / "assay.csv"
     path.write_text("smiles,y\n\n" + "".join(f"{text},{value}\n" for text, value in GOOD) + "zz,1\n")
