@@ -177,4 +177,4 @@ def _number(written: Any, concentration: str | None) -> tuple[float, str]:
         return value, ""
     if value <= 0:
         return math.nan, "a concentration must be positive"
-    return -math.log10(value * CONCENTRATIONS[concentration]), ""
+    return -(math.log10(value) + math.log10(CONCENTRATIONS[concentration])), ""  # the product could underflow to 0

@@ -56,6 +56,7 @@ def test_concentrations_become_logarithms():
     assert assay.target == "ppIC50" and assay.unit == "-log10 of mol/L"
     assert assay.refused["reason"].unique().tolist() == ["a concentration must be positive"]
     assert assay_of(GOOD, concentration="µM").values[0] == pytest.approx(6.0)
+    assert assay_of([("C" * n, f"{n}e-315") for n in range(1, 12)], concentration="pM").values.max() > 326
     with pytest.raises(InputError, match="no unit of concentration: there are M, mM"):
         assay_of(GOOD, concentration="mg/mL")
 
