@@ -7,6 +7,7 @@ model.save("activity"); ActivityModel.load("activity")
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +37,8 @@ TRAINING = "training.csv"
 DOMAIN_PERCENTILE = 5.0
 """A molecule is inside the domain if it is at least as similar to its nearest training molecule as all but so many per
 cent of the training molecules are to theirs."""
+WRITTEN: Counter[Path] = Counter()
+"""How often this process has saved into each folder: who keeps a loaded model sees that it is no longer the same."""
 _DOMAIN_SAMPLE = 2000  # training molecules that the percentile is taken of
 
 
@@ -232,6 +235,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):
         rows.writerows(zip(self.smiles_, self.y_.tolist(), self.counts_.tolist(), strict=True))
         texts = {TRAINING: stream.getvalue(), **({CARD: self.card} if self.card else {})}
         save_model_folder(Path(folder), tensors, settings, texts, extra_files)
+        WRITTEN[Path(folder).resolve()] += 1
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> Self:

@@ -154,6 +154,7 @@ class Campaign:
         self.domain, self.workers = (domain := model.domain), workers
         self._given_oracle = oracle
         self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
+        files = self._files_behind()  # before anything is computed with them
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
         self.space = LatentSpace(
@@ -185,7 +186,7 @@ class Campaign:
                 "domain": domain.name,
                 "start": self.start.checksum(),
             }
-            if files := self._files_behind():
+            if files:
                 facts["files"] = files
             if isinstance(self.scorer, NamedScorer):
                 facts["oracle"] = self.scorer.oracle.facts

@@ -202,6 +202,9 @@ def formula_values(objectives: Sequence[Objective], items: Sequence[Any]) -> np.
     Args:
         objectives: m formulas of one domain.
         items: n items; the row of what is None is NaN, and so is a formula whose properties are not defined.
+
+    Raises:
+        ConfigError: a property cannot be computed at all, such as that of a model whose folder is gone.
     """
     domain = objectives[0].domain
     assert domain is not None, "parse the objectives with a domain"
@@ -220,6 +223,8 @@ def _properties(domain: "Domain", item: Any, names: Sequence[str]) -> dict[str, 
     for name in names:
         try:
             values[name] = domain.compute(item, [name])[name]
+        except ConfigError:  # a model whose folder is gone is no property of the molecule
+            raise
         except (ValueError, RuntimeError, ArithmeticError):
             values[name] = np.nan
     return values
