@@ -114,7 +114,9 @@ def _usable(split: str, fold: np.ndarray, note: str) -> tuple[list[int], str]:
     fewest = FEWEST if split == "scaffold" else 1
     used = [index for index, size in enumerate(sizes) if len(fold) - size >= fewest]
     if len(used) < len(sizes):
-        passed = f"{len(sizes) - len(used)} of {len(sizes)} folds passed over, which leave fewer than {fewest} molecules"
+        passed = (
+            f"{len(sizes) - len(used)} of {len(sizes)} folds passed over, which leave fewer than {fewest} molecules"
+        )
         note = "; ".join([*([note] if note else []), f"{passed} to learn from"])
     return used, note
 

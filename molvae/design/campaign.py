@@ -166,7 +166,7 @@ class Campaign:
         elif begun and start is None:
             self.start = Start.read(folder, domain)
         else:
-            self.start = select_start(model, start, config, filters)
+            self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
         self.scorer = _make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
@@ -418,7 +418,7 @@ class Campaign:
             next((candidate.item for candidate in suggestion.candidates if self._judge(candidate.item)), None)
             for suggestion in suggestions
         ]
-        value = np.nan_to_num(formula.sign * formula_values([formula], firsts)[:, 0], nan=-np.inf)
+        value = np.nan_to_num(formula.sign * formula_values([formula], firsts, self.progress)[:, 0], nan=-np.inf)
         return [suggestions[row] for row in np.argsort(-value, kind="stable")]
 
     def _catch_up(self, count: int) -> None:

@@ -69,6 +69,13 @@ def test_another_process_that_fits_into_the_folder_changes_nothing_that_runs(mea
     assert predictor(folder)(mol)["mean"] == pytest.approx(value + 10, abs=0.01)
 
 
+def test_predictions_by_the_thousand_tell_how_far_they_have_come(folder):
+    objective, item = Objective.parse(f"lower('{folder}')", domain=MOLECULES), MOLECULES.parse(ASPIRIN)[0]
+    events = []
+    formula_values([objective], [item, None, item], events.append)
+    assert [(event.done, event.total) for event in events] == [(0, 3), (1, 3), (2, 3), (3, 3), (3, 3)]
+
+
 def test_a_model_that_cannot_be_read_is_no_undefined_property(folder, monkeypatch):
     objective, item = Objective.parse(f"model('{folder}')", domain=MOLECULES), MOLECULES.parse(ASPIRIN)[0]
     monkeypatch.setenv("MOLVAE_MODEL_FOLDERS", "")

@@ -82,7 +82,9 @@ def test_a_scaffold_that_leaves_next_to_nothing_to_learn_from_is_not_held_out():
         results = {result.name: result for result in validated(table)[2]}
         assert len(results["random"].of(CHOSEN)) == len(smiles) and not results["random"].note
         assert len(results["scaffold"].of(CHOSEN)) == held_out
-        passed = results["scaffold"].note.endswith("folds passed over, which leave fewer than 10 molecules to learn from")
+        passed = results["scaffold"].note.endswith(
+            "folds passed over, which leave fewer than 10 molecules to learn from"
+        )
         assert passed == (len(others) < 10)
     series = pd.DataFrame({"smiles": [f"c1ccccc1{'C' * n}" for n in range(9)] + ["C1CC1"], "activity": np.arange(10.0)})
     assert [result.name for result in validated(series)[2]] == ["random"]
