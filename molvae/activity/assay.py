@@ -19,6 +19,10 @@ CONCENTRATIONS = {"M": 1.0, "mM": 1e-3, "uM": 1e-6, "µM": 1e-6, "μM": 1e-6, "n
 """Units of a concentration, in mol/L."""
 FEWEST = 10
 """Distinct molecules that a model needs."""
+RESERVED = frozenset(
+    ("line", "smiles", "reason", "valid", "error", "sd", "sd_measurement", "nearest_similarity", "nearest", "in_domain")
+)
+"""Columns that stand beside the target in ``refused.csv`` and in tables of predictions."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ def read_assay(
         progress: told how far it has come.
 
     Raises:
-        InputError: no such file or column, or too few usable molecules; gives the commonest reasons.
+        InputError: no such file or column, a target that is named like one of our own columns (``RESERVED``), or too
+            few usable molecules; gives the commonest reasons.
     """
     table = read_molecules(path, smiles_column).frame
     if target not in table.columns:
@@ -113,6 +118,12 @@ def make_assay(
     """As :func:`read_assay`, from two columns of the same length."""
     if concentration is not None and concentration not in CONCENTRATIONS:
         raise InputError(f"{concentration!r} is no unit of concentration: there are {', '.join(CONCENTRATIONS)}")
+    name = f"p{target}" if concentration else target
+    if taken := sorted(RESERVED & {target, name}):
+        raise InputError(
+            f"{source}: {target!r} cannot be the target, since {taken[0]!r} is the name of a column that molvae writes:"
+            " rename the column"
+        )
     lines = range(1, len(smiles) + 1) if lines is None else lines
     places: dict[Molecule, int] = {}
     good: list[tuple[int, float]] = []
@@ -132,7 +143,7 @@ def make_assay(
             continue
         seen[place, value] = line
         good.append((place, value))
-    frame = pd.DataFrame(refused, columns=["line", "smiles", target if target != "smiles" else "value", "reason"])
+    frame = pd.DataFrame(refused, columns=["line", "smiles", target, "reason"])
     if len(places) < FEWEST:
         common = frame["reason"].value_counts().head(3)
         reasons = "; ".join(f"{count} rows: {reason}" for reason, count in common.items())
@@ -141,10 +152,9 @@ def make_assay(
             + (f" ({abbreviate(reasons, 500)})" if reasons else "")
         )
     y, molecule_rows = np.array([value for _, value in good]), np.array([place for place, _ in good])
-    if float(y.std()) < 1e-12:
+    if float(y.std()) <= 1e-12 * float(np.abs(y).max()):
         raise InputError(f"{source}: every usable value of {target!r} is {y[0]:g}; there is nothing to learn")
     stated = unit or ("-log10 of mol/L" if concentration else "")
-    name = f"p{target}" if concentration else target
     return Assay(name, stated, tuple(places), y, molecule_rows, frame, len(smiles))
 
 
@@ -167,4 +177,4 @@ def _number(written: Any, concentration: str | None) -> tuple[float, str]:
         return value, ""
     if value <= 0:
         return math.nan, "a concentration must be positive"
-    return -math.log10(value * CONCENTRATIONS[concentration]), ""
+    return -(math.log10(value) + math.log10(CONCENTRATIONS[concentration])), ""  # the product could underflow to 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from molvae.activity.assay import Assay
+from molvae.activity.assay import FEWEST, Assay
 from molvae.activity.model import DOMAIN_PERCENTILE, ActivityModel
 from molvae.activity.pictures import CALIBRATION, PREDICTED
 from molvae.activity.validation import SPLITS, Validation, domain_table
@@ -73,6 +73,11 @@ def notes(assay: Assay) -> list[str]:
     return found
 
 
+def short(value: float) -> str:
+    """Three decimals, or three digits of what is too small for them."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"
+
+
 def _kernel(model: ActivityModel) -> str:
     h = model.learned_.hyperparameters
     points = f"latent points of `{_cell(model.vae)}`, lengthscale {h.lengthscale:.3g}"
@@ -103,6 +108,7 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
     lines = [
         "Of measurements of molecules that took no part in learning, pooled over folds. In each fold kernel,"
         " hyperparameters and domain were learned again from the other folds; `chosen` is what the data chose there."
+        " Of a fold with more than 500 measurements 500 are predicted, and above 2,000 molecules one fold alone."
         " RMSE and MAE in the unit of the target, NLPD (negative log predictive density) in nats a measurement, smaller"
         " is better; of the measurements 50 and 90 % should lie inside the intervals of these probabilities.",
         "",
@@ -116,7 +122,10 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
         note = f" {validation.note}." if validation.note else ""
         lines.append(f"- {validation.name}: {SPLITS[validation.name]} held out, {held_out}; chosen: {chosen}.{note}")
     missing = [name for name in SPLITS if name not in {validation.name for validation in validations}]
-    lines += [f"- {name}: could not be made, all molecules have the same scaffold." for name in missing]
+    lines += [
+        f"- {name}: could not be made, in no fold are {FEWEST} molecules of other scaffolds left to learn from."
+        for name in missing
+    ]
     return [
         *lines,
         "",
@@ -131,7 +140,7 @@ def _validation(validations: Sequence[Validation]) -> list[str]:
 
 def _markdown(table: pd.DataFrame) -> list[str]:
     rows = [
-        ["" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()
+        ["" if pd.isna(v) else short(v) if isinstance(v, float) else str(v) for v in row] for row in table.to_numpy()
     ]
     head = [str(name) for name in table.columns]
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

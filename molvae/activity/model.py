@@ -7,6 +7,7 @@ model.save("activity"); ActivityModel.load("activity")
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +37,8 @@ TRAINING = "training.csv"
 DOMAIN_PERCENTILE = 5.0
 """A molecule is inside the domain if it is at least as similar to its nearest training molecule as all but so many per
 cent of the training molecules are to theirs."""
+WRITTEN: Counter[Path] = Counter()
+"""How often this process has saved into each folder: who keeps a loaded model sees that it is no longer the same."""
 _DOMAIN_SAMPLE = 2000  # training molecules that the percentile is taken of
 
 
@@ -90,12 +93,13 @@ class ActivityModel(RegressorMixin, BaseEstimator):
             InputError: a SMILES is not valid, a value is not finite, or fewer than three molecules are left.
             ConfigError: no such kernel.
         """
-        mols, values = parse_all(X), np.asarray(y, dtype=float)
+        # not by what an earlier fit has chosen: this one compares all kernels anew
+        kernels, mols, values = self._kernels(), parse_all(X), np.asarray(y, dtype=float)
         if values.shape != (len(mols),) or not np.isfinite(values).all():
             raise InputError(f"y must hold one finite number for each of the {len(mols)} molecules")
         names, molecule = _distinct([Chem.MolToSmiles(mol) for mol in mols])
         first = {int(place): row for row, place in reversed(list(enumerate(molecule)))}
-        features = featurise([mols[first[place]] for place in range(len(names))], self._loaded_vae(), progress)
+        features = featurise([mols[first[place]] for place in range(len(names))], self._vae_for(kernels), progress)
         return self.fit_features(names, features, values, molecule)
 
     def fit_features(self, smiles: Sequence[str], features: Features, y: np.ndarray, molecule: np.ndarray) -> Self:
@@ -125,9 +129,12 @@ class ActivityModel(RegressorMixin, BaseEstimator):
         return Limits(self.max_fitted, self.max_exact, self.neighbours)
 
     def _loaded_vae(self) -> MoleculeVAE | None:
-        """The VAE, if a kernel in question needs it."""
-        needed = self.learned_.kernel if hasattr(self, "learned_") else self.kernel
-        if needed == "fingerprint":
+        """The VAE, if the kernel that was learned needs it."""
+        return self._vae_for([self.learned_.kernel])
+
+    def _vae_for(self, kernels: Sequence[str]) -> MoleculeVAE | None:
+        """The VAE, if one of these kernels needs it."""
+        if set(kernels) == {"fingerprint"}:
             return None
         if self._vae is None or self._vae[0] != self.vae:
             self._vae = (self.vae, MoleculeVAE.from_pretrained(self.vae, self.device))
@@ -228,6 +235,7 @@ class ActivityModel(RegressorMixin, BaseEstimator):
         rows.writerows(zip(self.smiles_, self.y_.tolist(), self.counts_.tolist(), strict=True))
         texts = {TRAINING: stream.getvalue(), **({CARD: self.card} if self.card else {})}
         save_model_folder(Path(folder), tensors, settings, texts, extra_files)
+        WRITTEN[Path(folder).resolve()] += 1
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> Self:

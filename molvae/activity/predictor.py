@@ -6,16 +6,16 @@ them with ``MoleculeDomain(files=False)``, which knows no such property, or set 
 that it lists (separated as in ``PATH``), and from none if it is empty.
 """
 
-import functools
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rdkit import Chem
 
-from molvae.activity.model import ActivityModel, model_folder
+from molvae.activity.model import WRITTEN, ActivityModel, model_folder
 from molvae.core.checkpoint import CONFIG
 from molvae.errors import CheckpointError, ConfigError
 
@@ -23,25 +23,50 @@ ALLOWED = "MOLVAE_MODEL_FOLDERS"
 Predictor = Callable[[Chem.Mol], Mapping[str, float]]
 
 
+@dataclass(frozen=True)
+class _Held:
+    place: Path
+    checksum: str
+    written: int
+    predict: Predictor
+
+
+_held: dict[Path, _Held] = {}  # by the folder as it is named, made absolute
+
+
 def predictor(folder: str) -> Predictor:
     """Molecule -> ``mean``, ``sd``, ``lower`` (mean - sd), ``upper`` (mean + sd), ``similarity`` (to the nearest
     training molecule), ``in_domain`` (1 or 0).
 
+    A process loads a folder once and keeps to what it has loaded: another process that fits a model into the same
+    folder does not change a campaign that runs. What is loaded anew is a folder that this process itself has saved into
+    again, or whose :func:`fingerprint` was asked for and is another.
+
     Raises:
         ConfigError: no such model, a damaged one, or one that may not be read here.
     """
-    place = checked_folder(folder)
-    # a model that is fitted anew in the same folder is another model
-    return _loaded(str(place), fingerprint_of_folder(place))
+    name = Path(folder).absolute()
+    held = _held.get(name)
+    if held is None or held.written != WRITTEN[held.place]:
+        place = checked_folder(folder)
+        held = _held[name] = _Held(place, fingerprint_of_folder(place), WRITTEN[place], _load(place))
+    else:
+        _check_allowed(folder, Path(folder).resolve())
+        _check_allowed(folder, held.place)
+    return held.predict
 
 
 def fingerprint(folder: str) -> str:
-    """SHA-256 that changes with anything in the model's folder.
+    """SHA-256 that changes with anything in the model's folder; what is predicted from now on is of that model.
 
     Raises:
         ConfigError: as :func:`predictor`.
     """
-    return fingerprint_of_folder(checked_folder(folder))
+    checksum = fingerprint_of_folder(checked_folder(folder))
+    name = Path(folder).absolute()
+    if name in _held and _held[name].checksum != checksum:
+        del _held[name]
+    return checksum
 
 
 def checked_folder(folder: str) -> Path:
@@ -78,8 +103,7 @@ def fingerprint_of_folder(place: Path) -> str:
         raise ConfigError(f"{place} is not a model folder: it has no {CONFIG}") from None
 
 
-@functools.lru_cache(maxsize=8)
-def _loaded(place: str, checksum: str) -> Predictor:
+def _load(place: Path) -> Predictor:
     try:
         model = ActivityModel.load(place)
     except CheckpointError as error:

@@ -11,8 +11,9 @@
   the others what holds everywhere.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +77,9 @@ def learn(
 ) -> list[Learned]:
     """Fit each kernel; the best by the criterion comes first.
 
+    Priors, bounds and tolerances are those of values of mean 0 and standard deviation 1, which the measurements are
+    brought to; what is returned is in their own unit again.
+
     Args:
         features: of m distinct molecules.
         y: (n,) measurements, all of them: the noise is learned from those of one molecule too.
@@ -85,7 +89,8 @@ def learn(
         seed: of the draw, where there are more measurements than hyperparameters are fitted to.
     """
     rows = _drawn(molecule, limits.max_fitted, seed)
-    values, (distinct, which) = y[rows], np.unique(molecule[rows], return_inverse=True)
+    centre, scale = _location(y[rows])
+    values, (distinct, which) = (y[rows] - centre) / scale, np.unique(molecule[rows], return_inverse=True)
     part, groups = features.take(distinct), rows_of(which)
     similar = part.similarity(part)[np.ix_(which, which)] if {"fingerprint", "sum"} & set(kernels) else None
     distant = part.squared_distance(part, same=True)[np.ix_(which, which)] if {"latent", "sum"} & set(kernels) else None
@@ -94,9 +99,22 @@ def learn(
         parts = (None if kernel == "latent" else similar, None if kernel == "fingerprint" else distant)
         hyperparameters = fit_hyperparameters(values, *parts, features.dimension)
         process = ConditionedProcess(hyperparameters.covariance(*parts), values, hyperparameters)
-        found.append(Learned(kernel, hyperparameters, process.left_out_log_density(groups)))
+        own = _moved(hyperparameters, centre, scale)
+        # a density is one of a unit
+        found.append(Learned(kernel, own, process.left_out_log_density(groups) - math.log(scale)))
     # the sum can be all of one part: it must say more than that part to be worth a VAE at every prediction
     return sorted(found, key=lambda each: -each.criterion + (_MARGIN if each.kernel == "sum" else 0.0))
+
+
+def _location(y: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of values; 1 where they are all equal."""
+    return float(y.mean()), float(y.std()) or 1.0
+
+
+def _moved(hyperparameters: Hyperparameters, centre: float, scale: float) -> Hyperparameters:
+    """Those of ``centre + scale * y``."""
+    h = hyperparameters
+    return replace(h, mean=centre + scale * h.mean, variance=scale**2 * h.variance, noise=scale**2 * h.noise)
 
 
 def rows_of(group: np.ndarray) -> list[np.ndarray]:
@@ -137,6 +155,10 @@ class Process:
         self, features: Features, y: np.ndarray, counts: np.ndarray, learned: Learned, limits: Limits = _LIMITS
     ) -> None:
         self.features, self.y, self.counts, self.learned, self.limits = features, y, counts, learned, limits
+        # computed with values of mean 0 and standard deviation 1, for small ones drown in absolute tolerances
+        self._centre, self._scale = _location(y)
+        own = _moved(learned.hyperparameters, -self._centre / self._scale, 1 / self._scale)
+        self._standard, self._y = replace(learned, hyperparameters=own), (y - self._centre) / self._scale
         self.exact = self._given(np.arange(len(y))) if len(y) <= limits.max_exact else None
         self.shared = np.random.default_rng(0).permutation(len(y))[: limits.shared]
 
@@ -146,10 +168,11 @@ class Process:
         parts = [self._predict(features.take(rows)) for rows in blocks]
         if not parts:
             return np.empty(0), np.empty(0)
-        return np.concatenate([mean for mean, _ in parts]), np.concatenate([sd for _, sd in parts])
+        mean, sd = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return self._centre + self._scale * mean, self._scale * sd
 
     def _predict(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
-        cross = covariance(features, self.features, self.learned)
+        cross = covariance(features, self.features, self._standard)
         if self.exact is not None:
             return self.exact.predict(cross)
         count = min(self.limits.neighbours, len(self.y))
@@ -160,5 +183,5 @@ class Process:
 
     def _given(self, rows: np.ndarray) -> ConditionedProcess:
         part = self.features.take(rows)
-        known = covariance(part, part, self.learned, same=True)
-        return ConditionedProcess(known, self.y[rows], self.learned.hyperparameters, self.counts[rows])
+        known = covariance(part, part, self._standard, same=True)
+        return ConditionedProcess(known, self._y[rows], self._standard.hyperparameters, self.counts[rows])

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.model_selection import GroupKFold
 
+from molvae.activity.assay import FEWEST
 from molvae.activity.features import Features
 from molvae.activity.model import domain_threshold, nearest
 from molvae.activity.process import Limits, Process, learn, merge
@@ -65,7 +66,7 @@ def metrics(predictions: pd.DataFrame) -> dict[str, float]:
         better; ``inside 50 %`` and ``inside 90 %``, the share of measurements in those central predictive intervals.
     """
     y, mean, sd = (predictions[name].to_numpy(float) for name in ("measured", "mean", "sd"))
-    error, sd = y - mean, np.maximum(sd, 1e-12)
+    error, sd = y - mean, np.maximum(sd, 1e-12 * (float(np.abs(y).max(initial=0)) or 1.0))
     constant = len(y) < 2 or np.ptp(mean) == 0 or np.ptp(y) == 0
     return {
         "n": len(y),
@@ -104,6 +105,22 @@ def folds_of(split: str, scaffolds: Sequence[str], folds: int, seed: int) -> tup
     return fold, note
 
 
+def _usable(split: str, fold: np.ndarray, note: str) -> tuple[list[int], str]:
+    """The folds without which there is enough to learn from, and the note with those that are passed over."""
+    sizes = np.bincount(fold)
+    if len(sizes) < 2:
+        return [], note
+    # a draw leaves a share of the molecules that everyone knows; what a scaffold leaves may be next to nothing
+    fewest = FEWEST if split == "scaffold" else 1
+    used = [index for index, size in enumerate(sizes) if len(fold) - size >= fewest]
+    if len(used) < len(sizes):
+        passed = (
+            f"{len(sizes) - len(used)} of {len(sizes)} folds passed over, which leave fewer than {fewest} molecules"
+        )
+        note = "; ".join([*([note] if note else []), f"{passed} to learn from"])
+    return used, note
+
+
 def validate(
     features: Features,
     scaffolds: Sequence[str],
@@ -115,7 +132,11 @@ def validate(
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[Validation]:
-    """Hold out each fold of each split in turn; above 2,000 molecules one fold alone, of at most 2,000 measurements.
+    """Hold out each fold of each split in turn; above 2,000 molecules one fold of each alone.
+
+    Of a fold at most 500 measurements, drawn at random, are predicted, however large the table is. A fold of the
+    scaffold split that leaves fewer than ten molecules to learn from is passed over, and the note says so; a split
+    without any other fold is not in the result.
 
     Args:
         features: of m distinct molecules.
@@ -131,9 +152,8 @@ def validate(
     plans = []
     for split in SPLITS:
         fold, note = folds_of(split, scaffolds, folds, seed)
-        count = int(fold.max()) + 1
-        used = [] if count < 2 else list(range(count if len(scaffolds) <= _ALL_FOLDS else 1))
-        plans.append((split, fold, note, used))
+        used, note = _usable(split, fold, note)
+        plans.append((split, fold, note, used if len(scaffolds) <= _ALL_FOLDS else used[:1]))
     total = sum(len(used) for *_, used in plans)
     done = iter(track(range(total), "validating", total, progress))
     results = []
@@ -197,7 +217,7 @@ def _hold_out(
         spread = float(y[trained].std())
         yield predicted(MEAN, np.full(len(test), y[trained].mean()), np.full(len(test), spread))
         error = _neighbour_error(training, values, seed)
-        yield predicted(NEIGHBOUR, values[row], np.full(len(test), max(error, 1e-6)))
+        yield predicted(NEIGHBOUR, values[row], np.full(len(test), max(error, 1e-6 * spread)))
 
     return pd.concat(tables(), ignore_index=True), learned[0].kernel
 

@@ -235,7 +235,7 @@ def target_function(kind: str, argument: str) -> Function:
     if target.reads_files:
         if not plain:
             raise ConfigError(f"{abbreviate(argument)!r} is not a {target.argument}")
-        return target.make(argument)  # cached there, for as long as the folder stays the same
+        return target.make(argument)  # kept there
     if not (plain and argument.isascii()):
         raise ConfigError(
             f"{abbreviate(argument)!r} is not a valid {target.argument}: that is plain ASCII of at most "

@@ -155,6 +155,7 @@ class Campaign:
         self.domain, self.workers = (domain := model.domain), workers
         self._given_oracle = oracle
         self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
+        files = self._files_behind()  # before anything is computed with them
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
         self.space = LatentSpace(
@@ -166,7 +167,7 @@ class Campaign:
         elif begun and start is None:
             self.start = Start.read(folder, domain)
         else:
-            self.start = select_start(model, start, config, filters)
+            self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
         self.scorer = _make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
@@ -187,7 +188,7 @@ class Campaign:
                 "domain": domain.name,
                 "start": self.start.checksum(),
             }
-            if files := self._files_behind():
+            if files:
                 facts["files"] = files
             if isinstance(self.scorer, NamedScorer):
                 facts["oracle"] = self.scorer.oracle.facts
@@ -318,8 +319,9 @@ class Campaign:
         """Scores measured elsewhere: a table with the column of the domain and ``score`` (empty: it failed).
 
         The rows may be some of those asked for, in any order, and others: what was not asked for is taken in, and the
-        search learns from it with the next step. Another value for what has been measured is another measurement: the
-        search learns from each, and so how large their noise is, and the results hold their mean. The same value again
+        search learns from it with the next step. Another value for what has been measured is another measurement:
+        the results hold their mean, and the strategies on latent space learn from each, and so how large their noise
+        is; ``tanimoto``, ``gpbo``, ``evolved`` and the evolving half of ``hybrid`` keep to the first. The same value again
         counts once. A step closes when all its candidates have been told.
 
         Returns:
@@ -419,7 +421,7 @@ class Campaign:
             next((candidate.item for candidate in suggestion.candidates if self._judge(candidate.item)), None)
             for suggestion in suggestions
         ]
-        value = np.nan_to_num(formula.sign * formula_values([formula], firsts)[:, 0], nan=-np.inf)
+        value = np.nan_to_num(formula.sign * formula_values([formula], firsts, self.progress)[:, 0], nan=-np.inf)
         return [suggestions[row] for row in np.argsort(-value, kind="stable")]
 
     def _catch_up(self, count: int) -> None:

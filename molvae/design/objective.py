@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 import numpy as np
 
 from molvae.errors import ConfigError
+from molvae.run.progress import Progress, silent, track
 
 if TYPE_CHECKING:  # the protocols know torch, and a worker process that scores should not wait for it
     from molvae.design.protocols import Domain
@@ -196,17 +197,24 @@ class Objective:
         return self.text
 
 
-def formula_values(objectives: Sequence[Objective], items: Sequence[Any]) -> np.ndarray:
+def formula_values(objectives: Sequence[Objective], items: Sequence[Any], progress: Progress = silent) -> np.ndarray:
     """Values (n, m) of m formulas over properties of their domain, in the user's sign.
 
     Args:
         objectives: m formulas of one domain.
         items: n items; the row of what is None is NaN, and so is a formula whose properties are not defined.
+        progress: told how far it has come.
+
+    Raises:
+        ConfigError: a property cannot be computed at all, such as that of a model whose folder is gone.
     """
     domain = objectives[0].domain
     assert domain is not None, "parse the objectives with a domain"
     names = tuple(dict.fromkeys(name for objective in objectives for name in objective.properties))
-    rows = [dict.fromkeys(names, np.nan) if item is None else _properties(domain, item, names) for item in items]
+    rows = [
+        dict.fromkeys(names, np.nan) if item is None else _properties(domain, item, names)
+        for item in track(items, "properties", len(items), progress)
+    ]
     properties = {name: np.array([row[name] for row in rows], dtype=float) for name in names}
     columns = [np.broadcast_to(objective.evaluate(properties), len(items)) for objective in objectives]
     values = np.stack(columns, 1).astype(float)
@@ -220,6 +228,8 @@ def _properties(domain: "Domain", item: Any, names: Sequence[str]) -> dict[str, 
     for name in names:
         try:
             values[name] = domain.compute(item, [name])[name]
+        except ConfigError:  # a model whose folder is gone is no property of the molecule
+            raise
         except (ValueError, RuntimeError, ArithmeticError):
             values[name] = np.nan
     return values

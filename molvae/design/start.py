@@ -17,6 +17,7 @@ from molvae.design.settings import CampaignConfig
 from molvae.design.strategies.registry import STRATEGIES
 from molvae.errors import InputError, RunFolderError
 from molvae.run.files import write_text
+from molvae.run.progress import Progress, silent
 from molvae.run.seeds import step_seed
 
 _MOST_ROWS = 20_000  # looked at where few rows can be expected to fit
@@ -64,7 +65,11 @@ class Start:
 
 
 def select_start(
-    model: Model, start: pd.DataFrame | Sequence[str] | None, config: CampaignConfig, filters: Filters
+    model: Model,
+    start: pd.DataFrame | Sequence[str] | None,
+    config: CampaignConfig,
+    filters: Filters,
+    progress: Progress = silent,
 ) -> Start:
     """Draw what a campaign begins with, and a pool for screening, from what the user gave.
 
@@ -79,6 +84,7 @@ def select_start(
         start: a table with the column of the domain, or texts; None: the default of the domain.
         config: says how many (at most ``start_size``), and the seed of the draw.
         filters: of the campaign.
+        progress: told how far the ordering by ``preselect`` has come.
 
     Raises:
         InputError: no row is left; gives the first reasons.
@@ -122,7 +128,7 @@ def select_start(
     if scored or not (config.diversity.limited or config.preselect):
         return Start(items[: config.start_size], items[config.start_size :])
     if formula := config.parsed_preselect(domain):
-        value = np.nan_to_num(formula.sign * formula_values([formula], items)[:, 0], nan=-np.inf)
+        value = np.nan_to_num(formula.sign * formula_values([formula], items, progress)[:, 0], nan=-np.inf)
         items = [items[row] for row in np.argsort(-value, kind="stable")]
     first = diverse_rows(items, domain, config.diversity, config.start_size)
     taken = set(first)

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from molvae.activity.assay import CONCENTRATIONS, FEWEST, Assay, read_assay
-from molvae.activity.card import activity_card, notes
+from molvae.activity.card import activity_card, notes, short
 from molvae.activity.features import Features, featurise
 from molvae.activity.model import ActivityModel
 from molvae.activity.pictures import CALIBRATION, PREDICTED, draw_calibration, draw_predictions
@@ -20,7 +20,7 @@ from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.tables import score_table
 from molvae.design.objective import Objective
-from molvae.errors import ConfigError
+from molvae.errors import ConfigError, InputError
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config, Seed, one_of
 from molvae.run.files import write_text
@@ -50,7 +50,11 @@ class SimulatedAssay(Config):
     """Of the molecules and of the noise."""
 
     def table(self) -> pd.DataFrame:
-        """``smiles`` and ``activity``, a row for each measurement."""
+        """``smiles`` and ``activity``, a row for each measurement.
+
+        Raises:
+            InputError: the formula has a value for too few of the molecules.
+        """
         rng = np.random.default_rng(self.seed)
         molecules = dict.fromkeys(m for m, _ in map(Molecule.parse, nci_molecules()["smiles"]) if m is not None)
         smiles = [molecule.smiles for molecule in molecules]
@@ -58,6 +62,11 @@ class SimulatedAssay(Config):
         objective = Objective.parse(self.formula, domain=MOLECULES)
         scored = score_table(pd.DataFrame({"smiles": drawn[: 2 * self.molecules]}), objective, 1, silent)
         known = scored[np.isfinite(scored["score"])].head(self.molecules)
+        if len(known) < FEWEST:
+            raise InputError(
+                f"the simulated formula {self.formula!r} has a finite value for {len(known)} of {len(scored)} molecules;"
+                f" a model needs {FEWEST}: give another formula"
+            )
         again = known.iloc[rng.integers(0, len(known), self.replicates)]
         rows = pd.concat([known, again], ignore_index=True)
         values = rows["score"].to_numpy() + self.noise * rng.standard_normal(len(rows))
@@ -193,7 +202,7 @@ def _text(model: ActivityModel, assay: Assay, validations: list[Validation], fol
     table = _table(validations)
     if table is not None:
         shown = table[table["method"].isin((CHOSEN, "mean", "nearest neighbour"))]
-        lines += ["", shown.to_string(index=False, float_format="{:.3f}".format, na_rep="")]
+        lines += ["", shown.to_string(index=False, float_format=short, na_rep="")]
     lines += ["", f"in an objective: --objective \"model('{folder}') + 0.5*QED\""]
     return "\n".join(lines)
 

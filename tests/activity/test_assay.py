@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from molvae.activity.assay import make_assay, read_assay
+from molvae.activity.assay import RESERVED, make_assay, read_assay
+from molvae.activity.model import ActivityModel
+from molvae.activity.table import predict_table
 from molvae.errors import InputError
 
 GOOD = [("C" * n, str(float(n))) for n in range(1, 13)]
@@ -54,6 +56,7 @@ def test_concentrations_become_logarithms():
     assert assay.target == "ppIC50" and assay.unit == "-log10 of mol/L"
     assert assay.refused["reason"].unique().tolist() == ["a concentration must be positive"]
     assert assay_of(GOOD, concentration="µM").values[0] == pytest.approx(6.0)
+    assert assay_of([("C" * n, f"{n}e-315") for n in range(1, 12)], concentration="pM").values.max() > 326
     with pytest.raises(InputError, match="no unit of concentration: there are M, mM"):
         assay_of(GOOD, concentration="mg/mL")
 
@@ -67,6 +70,23 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path):
         read_assay(path, "IC50")
     with pytest.raises(InputError, match="every usable value of 'pIC50' is 3"):
         assay_of([(text, "3") for text, _ in GOOD])
+
+
+def test_a_target_is_not_named_like_a_column_of_ours(measured):
+    fitted = ActivityModel("fingerprint").fit(measured["smiles"][:20], measured["activity"][:20])
+    fitted.target = "pIC50"
+    written = {*predict_table(fitted, measured[["smiles"]].head(1)), *assay_of(GOOD).refused}
+    assert written - {"pIC50"} == RESERVED
+    for name in sorted(RESERVED):
+        with pytest.raises(InputError, match=f"'{name}' cannot be the target.*rename the column"):
+            make_assay([text for text, _ in GOOD], [value for _, value in GOOD], name)
+    assert len(make_assay([text for text, _ in GOOD], [value for _, value in GOOD], "mean")) == len(GOOD)
+
+
+def test_small_values_are_something_to_learn():
+    assert len(assay_of([(text, f"{value}e-12") for text, value in GOOD])) == len(GOOD)  # IC50 in mol/L
+    with pytest.raises(InputError, match="nothing to learn"):
+        assay_of([(text, "1e-12") for text, _ in GOOD])
 
 
 def test_lines_are_those_of_the_file(tmp_path):

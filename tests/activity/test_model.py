@@ -104,6 +104,15 @@ def test_another_vae_than_it_was_made_with_is_refused(measured, tmp_path):
         ActivityModel.load(tmp_path)
 
 
+def test_a_second_fit_does_not_depend_on_what_the_first_has_chosen(measured):
+    smiles, y = measured["smiles"][:40], measured["activity"][:40]
+    model = ActivityModel(kernel="fingerprint", vae="zinc250k-small").fit(smiles, y)
+    model.set_params(kernel="latent").fit(smiles, y)  # needs what the first did without
+    assert model.learned_.kernel == "latent" and np.isfinite(model.predict(["CCO"])).all()
+    model.set_params(kernel="fingerprint").fit(smiles, y)
+    assert model.features_.z is None
+
+
 def test_wrong_input_is_named(measured):
     for smiles, y, message in (
         (["CCO", "C1CC", "C"], [1, 2, 3], "row 1: 'C1CC' is not a molecule"),

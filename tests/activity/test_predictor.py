@@ -2,12 +2,13 @@
 
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
 
 from molvae.activity.model import ActivityModel
-from molvae.activity.predictor import predictor
+from molvae.activity.predictor import fingerprint, predictor
 from molvae.chemistry.domain import MOLECULES, MoleculeDomain
 from molvae.chemistry.properties import compute_many
 from molvae.chemistry.targets import TARGETS
@@ -52,6 +53,34 @@ def test_a_model_that_is_fitted_anew_is_another(measured, tmp_path):
         ActivityModel("fingerprint").fit(smiles, measured["activity"] + shift).save(tmp_path)
         values.append(predictor(str(tmp_path))(mol)["mean"])
     assert values[1] - values[0] == pytest.approx(10, abs=0.01)
+
+
+def test_another_process_that_fits_into_the_folder_changes_nothing_that_runs(measured, tmp_path):
+    smiles, mol = measured["smiles"][:40].tolist(), MOLECULES.parse(ASPIRIN)[0].mol
+    for shift, name in ((0, "model"), (10, "other")):
+        ActivityModel("fingerprint").fit(smiles, measured["activity"][:40] + shift).save(tmp_path / name)
+    folder, before = str(tmp_path / "model"), fingerprint(str(tmp_path / "model"))
+    value = predictor(folder)(mol)["mean"]
+    shutil.copytree(tmp_path / "other", folder, dirs_exist_ok=True)
+    assert predictor(folder)(mol)["mean"] == value
+    assert fingerprint(folder) != before  # a campaign that begins, or goes on, asks for it
+    assert predictor(folder)(mol)["mean"] == pytest.approx(value + 10, abs=0.01)
+    shutil.rmtree(folder)
+    assert predictor(folder)(mol)["mean"] == pytest.approx(value + 10, abs=0.01)
+
+
+def test_predictions_by_the_thousand_tell_how_far_they_have_come(folder):
+    objective, item = Objective.parse(f"lower('{folder}')", domain=MOLECULES), MOLECULES.parse(ASPIRIN)[0]
+    events = []
+    formula_values([objective], [item, None, item], events.append)
+    assert [(event.done, event.total) for event in events] == [(0, 3), (1, 3), (2, 3), (3, 3), (3, 3)]
+
+
+def test_a_model_that_cannot_be_read_is_no_undefined_property(folder, monkeypatch):
+    objective, item = Objective.parse(f"model('{folder}')", domain=MOLECULES), MOLECULES.parse(ASPIRIN)[0]
+    monkeypatch.setenv("MOLVAE_MODEL_FOLDERS", "")
+    with pytest.raises(ConfigError, match="may not be read"):
+        formula_values([objective], [item])
 
 
 @pytest.mark.parametrize("kind", [kind for kind, target in TARGETS.items() if target.reads_files])

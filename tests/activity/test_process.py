@@ -62,6 +62,22 @@ def test_hyperparameters_of_large_tables_come_from_a_draw_of_molecules(features)
     )
 
 
+@pytest.mark.parametrize("limits", [Limits(), Limits(max_exact=10, neighbours=30, shared=10)])
+def test_the_unit_of_the_measurements_changes_nothing(features, limits):
+    rng, rows = np.random.default_rng(1), np.arange(100)
+    y = rng.multivariate_normal(np.zeros(120), features.similarity(features) + 0.05 * np.eye(120))[:100]
+    part, counts, new = features.take(rows), np.ones(100), features.take(np.arange(100, 120))
+    plain = learn(part, y, rows, ("fingerprint",))[0]
+    mean, sd = Process(part, y, counts, plain, limits).predict(new)
+    for shift, unit in ((0, 1e-10), (0, 1e10), (1e3, 1.0)):
+        learned = learn(part, shift + unit * y, rows, ("fingerprint",))[0]
+        moved_mean, moved_sd = Process(part, shift + unit * y, counts, learned, limits).predict(new)
+        np.testing.assert_allclose((moved_mean - shift) / unit, mean, atol=1e-3)
+        np.testing.assert_allclose(moved_sd / unit, sd, rtol=1e-3)
+        assert learned.hyperparameters.noise / unit**2 == pytest.approx(plain.hyperparameters.noise, rel=0.01)
+        assert learned.criterion + np.log(unit) == pytest.approx(plain.criterion, abs=1e-3)
+
+
 def test_measurements_of_a_molecule_are_merged():
     np.testing.assert_allclose(merge(np.array([1.0, 5.0, 3.0]), np.array([0, 1, 0])), [[2.0, 5.0], [2, 1]])
     assert [rows.tolist() for rows in rows_of(np.array([1, 0, 1, 2]))] == [[1], [0, 2], [3]]

@@ -73,6 +73,23 @@ def test_one_scaffold_cannot_be_split_and_a_large_one_is_told():
     assert [result.name for result in validated(series)[2]] == ["random"]
 
 
+def test_a_scaffold_that_leaves_next_to_nothing_to_learn_from_is_not_held_out():
+    rings = ["C1CC1", "C1CCC1", "C1CCCC1", "C1CCCCC1", "C1CCCCCC1"]
+    alone = [f"{ring}{chain}" for ring in rings for chain in ("C", "CC", "O")]
+    for others, held_out in ((alone, 25), (alone[:9], 9), (alone[:1], 1)):
+        smiles = [f"c1ccccc1{'C' * n}" for n in range(10)] + others
+        table = pd.DataFrame({"smiles": smiles, "activity": np.sin(np.arange(float(len(smiles))))})
+        results = {result.name: result for result in validated(table)[2]}
+        assert len(results["random"].of(CHOSEN)) == len(smiles) and not results["random"].note
+        assert len(results["scaffold"].of(CHOSEN)) == held_out
+        passed = results["scaffold"].note.endswith(
+            "folds passed over, which leave fewer than 10 molecules to learn from"
+        )
+        assert passed == (len(others) < 10)
+    series = pd.DataFrame({"smiles": [f"c1ccccc1{'C' * n}" for n in range(9)] + ["C1CC1"], "activity": np.arange(10.0)})
+    assert [result.name for result in validated(series)[2]] == ["random"]
+
+
 def test_inside_and_outside_of_the_domain_are_told_apart(measured):
     table = domain_table(validated(measured, folds=4)[2])
     assert set(table["domain"]) == {"inside", "outside"}

@@ -8,7 +8,7 @@ from markupsafe import escape
 
 from molvae.core.pretrained import load_model
 from molvae.design.campaign import Campaign
-from molvae.errors import ConfigError, RunFolderError
+from molvae.errors import ConfigError, InputError, RunFolderError
 from molvae.experiments.fit import FitRecipe, SimulatedAssay
 from molvae.report import build
 from molvae.run.progress import silent
@@ -133,3 +133,8 @@ def test_the_command_says_what_is_wrong(molvae, tmp_path):
     assert "1 usable molecules with 'y'; a model needs 10" in molvae("fit", "assay.csv", "--target", "y").stderr
     assert "no such file" in molvae("fit", "nothing.csv", "--target", "y").stderr
     assert "no folder 'nothing'" in molvae("predict", "nothing", "-i", "assay.csv").stderr
+
+
+def test_a_formula_that_is_defined_nowhere_is_named():
+    with pytest.raises(InputError, match=r"formula 'log\(-MW\)' has a finite value for 0 of 20 molecules"):
+        SimulatedAssay(formula="log(-MW)", molecules=10).table()
