@@ -42,10 +42,13 @@ def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
     path = _pose_file(folder, smiles)
     if not path.is_file():
         return None
-    with rdBase.BlockLogs():
-        mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
-    good = mol is not None and mol.HasProp(AFFINITY) and mol.GetProp("smiles") == smiles
-    return mol if good else None  # a damaged file counts as none
+    try:
+        with rdBase.BlockLogs():
+            mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
+    except OSError:  # an empty file
+        return None
+    whole = mol is not None and mol.HasProp(AFFINITY) and mol.HasProp("smiles")
+    return mol if whole and mol.GetProp("smiles") == smiles else None  # a damaged file counts as none
 
 
 def dock(receptor: Receptor, config: DockingConfig, smiles: str) -> Chem.Mol:
