@@ -31,10 +31,14 @@ def cache_folder(receptor: Receptor, config: DockingConfig) -> Path:
     names = ("exhaustiveness", "ph", "scoring", "spacing", "seed")
     facts = {name: getattr(config, name) for name in names}
     facts |= {"receptor": receptor.sha256, "center": receptor.center, "size": receptor.size}
-    facts |= {name: metadata.version(name) for name in _PACKAGES}
-    if config.ph is not None:
-        facts["dimorphite_dl"] = metadata.version("dimorphite_dl")
+    facts |= versions(config)
     return default_cache() / "docking" / hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def versions(config: DockingConfig) -> dict[str, str]:
+    """Of the programs that decide what a ligand scores."""
+    names = _PACKAGES if config.ph is None else (*_PACKAGES, "dimorphite_dl")
+    return {name: metadata.version(name) for name in names}
 
 
 def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:

@@ -2,13 +2,14 @@
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
 from rdkit import Chem
 
-from molvae.chemistry.docking.engine import AFFINITY, cache_folder, cached_pose, check_engine, dock
+from molvae.chemistry.docking.engine import AFFINITY, cache_folder, cached_pose, check_engine, dock, versions
 from molvae.chemistry.docking.pictures import pose_panel
 from molvae.chemistry.docking.receptor import Receptor, find_receptor
 from molvae.chemistry.docking.settings import DockingConfig
@@ -58,7 +59,9 @@ class DockingOracle:
     @property
     def facts(self) -> dict[str, Any]:
         """What a resumed campaign must find unchanged."""
-        return {"receptor": self.receptor.sha256, "center": self.receptor.center, "size": self.receptor.size}
+        box = {"center": self.receptor.center, "size": self.receptor.size}
+        programs = {**versions(self.config), "gemmi": metadata.version("gemmi")}  # gemmi: what meeko reads with
+        return {"receptor": self.receptor.sha256, **box, "versions": programs}
 
     def prepare(self) -> None:
         """What a worker does first: load the programs, compute the maps, dock ethanol."""
