@@ -10,6 +10,7 @@ import pandas as pd
 from rdkit import Chem
 
 from molvae.chemistry.docking.engine import AFFINITY, cache_folder, cached_pose, check_engine, dock, versions
+from molvae.chemistry.docking.ligand import NO_DIMORPHITE
 from molvae.chemistry.docking.pictures import pose_panel
 from molvae.chemistry.docking.receptor import Receptor, find_receptor
 from molvae.chemistry.docking.settings import DockingConfig
@@ -51,9 +52,7 @@ class DockingOracle:
         if missing := [name for name in ("vina", "meeko", "gemmi") if importlib.util.find_spec(name) is None]:
             raise MissingDependencyError(f'docking needs {", ".join(missing)}: pip install "molvae[docking]"')
         if config.ph is not None and importlib.util.find_spec("dimorphite_dl") is None:
-            raise MissingDependencyError(
-                'protonation at a pH needs Dimorphite-DL: pip install "molvae[protonation]", or leave ph out'
-            )
+            raise MissingDependencyError(NO_DIMORPHITE)
         return cls(find_receptor(argument, config), config)
 
     @property

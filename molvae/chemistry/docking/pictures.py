@@ -30,7 +30,8 @@ def pose_panel(receptor: Receptor, poses: Sequence[Chem.Mol], how: str) -> Panel
         rows += [(title, *row) for row in _scene(Chem.RemoveHs(pose), atoms)]
     caption = (
         f"{how} Coloured: the ligand; grey: of residues with an atom within {_POCKET:g} A of it, the atoms within"
-        f" {_DRAWN:g} A; dotted: nitrogen and oxygen of both within {_POLAR:g} A. All poses with coordinates: poses.sdf."
+        f" {_DRAWN:g} A; dotted: nitrogen and oxygen of both within {_POLAR:g} A. All poses with coordinates:"
+        " poses.sdf."
     )
     return Panel("poses", "sticks", "Docked poses", caption, frame=pd.DataFrame(rows, columns=COLUMNS))
 
