@@ -8,14 +8,13 @@ see it, so a stereoisomer of something known would be a paid call that cannot te
 
 import random
 from collections.abc import Callable, Container
-from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.genetic import MUTATIONS, acceptable, chain_bonds, ring_bond_pairs
 from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.morgan import morgan_generator
 
 _BITS, _LEVELS = 2048, 256
 _KEPT = 4000  # parents whose pieces are remembered
@@ -32,20 +31,11 @@ def morgan_features(mol: Chem.Mol) -> np.ndarray:
     Returns:
         (n,) below 2,048 * 256.
     """
-    found = _generator().GetCountFingerprint(mol).GetNonzeroElements()
+    found = morgan_generator(3, _BITS).GetCountFingerprint(mol).GetNonzeroElements()
     bins = np.fromiter(found.keys(), np.int32, len(found))
     counts = np.minimum(np.fromiter(found.values(), np.int32, len(found)), _LEVELS)
     first = np.repeat(np.cumsum(counts) - counts, counts)  # where the elements of each bin begin
     return np.repeat(bins * _LEVELS, counts) + np.arange(len(first), dtype=np.int32) - first.astype(np.int32)
-
-
-_made: list[Any] = []
-
-
-def _generator() -> Any:
-    if not _made:  # made on use: RDKit's objects do not travel to other processes
-        _made.append(rdFingerprintGenerator.GetMorganGenerator(radius=3, fpSize=_BITS))
-    return _made[0]
 
 
 class Breeder:

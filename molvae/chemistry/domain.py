@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rdkit import DataStructs, RDConfig
-from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molvae.chemistry.breeding import Breeder, morgan_features
@@ -18,6 +17,7 @@ from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.genetic import GraphGA
 from molvae.chemistry.io import read_molecules, write_molecules
 from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.morgan import morgan_generator
 from molvae.chemistry.properties import PROPERTIES, compute, files_behind, is_property, target_name, told_beside
 from molvae.chemistry.targets import TARGETS, target_function
 from molvae.chemistry.tasks import TASKS
@@ -107,13 +107,7 @@ MOLECULES = MoleculeDomain()
 @functools.lru_cache(maxsize=20_000)
 def _counts(molecule: Molecule) -> Any:
     """ECFP4 counts; a search compares the same molecules again and again."""
-    return _morgan().GetSparseCountFingerprint(molecule.mol)
-
-
-@functools.cache
-def _morgan() -> Any:
-    # made on use: RDKit's objects do not travel to other processes
-    return rdFingerprintGenerator.GetMorganGenerator(radius=2)
+    return morgan_generator().GetSparseCountFingerprint(molecule.mol)
 
 
 def nci_molecules() -> pd.DataFrame:

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import rdFingerprintGenerator
 from scipy.sparse import csr_matrix
 
-RADIUS = 2
+from molvae.chemistry.morgan import morgan_generator
+
 _LARGEST_COUNT = 4096  # a molecule of 1,000 characters has fewer atoms
 _BLOCK = 1000  # rows of a similarity matrix that are computed at a time
 
@@ -35,7 +35,7 @@ class CountFingerprints:
     @classmethod
     def of(cls, mols: Sequence[Chem.Mol]) -> "CountFingerprints":
         """The fingerprints of n molecules."""
-        generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS)
+        generator = morgan_generator()
         rows = []
         for mol in mols:
             counts = generator.GetSparseCountFingerprint(mol).GetNonzeroElements()

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdkit import Chem, DataStructs
-from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.grafting import exchanged
 from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.morgan import morgan_generator
 from molvae.chemistry.scaffold import Scaffold
 
 _TRIES = 20  # grafts for one candidate
@@ -47,7 +47,7 @@ class Around:
     def similarity(self, mol: Chem.Mol) -> float:
         """To the lead, 0 to 1."""
         assert self.lead is not None
-        return float(DataStructs.TanimotoSimilarity(_fingerprint(self.lead), _morgan().GetFingerprint(mol)))
+        return float(DataStructs.TanimotoSimilarity(_fingerprint(self.lead), morgan_generator().GetFingerprint(mol)))
 
 
 class Fitting:
@@ -57,6 +57,8 @@ class Fitting:
         around: what they are to be like.
         accepts: whether a molecule passes this and all other filters.
     """
+
+    built_on = 20
 
     def __init__(self, around: Around, accepts: Callable[[Molecule], bool]) -> None:
         self.around, self._accepts = around, accepts
@@ -104,10 +106,4 @@ class Fitting:
 
 @functools.lru_cache(maxsize=4)
 def _fingerprint(molecule: Molecule) -> Any:
-    return _morgan().GetFingerprint(molecule.mol)
-
-
-@functools.cache
-def _morgan() -> Any:
-    # made on use: RDKit's objects do not travel to other processes
-    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    return morgan_generator().GetFingerprint(molecule.mol)

@@ -18,7 +18,6 @@ from molvae.chemistry.molecule import Molecule
 
 _MAX_ATOMS = 50
 _TRIES = 10
-_BUILT_ON = 20  # best molecules that children are made to fit on
 _ELEMENTS = (6, 6, 6, 7, 7, 8, 8, 9, 16, 17, 35)  # how often each is tried
 _NOT_RING_BOND = Chem.MolFromSmarts("[*]-;!@[*]")
 _RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
@@ -116,7 +115,7 @@ class GraphGA:
         molecule = None if child is None else Molecule.from_mol(child)
         if self.fitting is None or molecule is None or self.fitting.fits(molecule):
             return molecule
-        best = [parent for _, parent in self.population[:_BUILT_ON]]
+        best = [parent for _, parent in self.population[: self.fitting.built_on]]
         made = self.fitting.fit(molecule, best, self.rng.getrandbits(32))
         self.made_to_fit |= set() if made is None else {made}
         return made

@@ -9,11 +9,12 @@ from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
-from rdkit.Chem import BRICS, rdFingerprintGenerator
+from rdkit.Chem import BRICS
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molvae.chemistry.chemnet import chemnet_is_installed, frechet_chemnet_distance
 from molvae.chemistry.molecule import parse_smiles
+from molvae.chemistry.morgan import morgan_generator
 from molvae.run.progress import Progress, on_stderr, track
 
 _DIVERSITY_SAMPLE = 5000  # molecules for the quadratic number of pairs
@@ -108,7 +109,7 @@ def _total(
 
 
 def _fingerprints(mols: Sequence[Chem.Mol]) -> list[DataStructs.ExplicitBitVect]:
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
+    generator = morgan_generator(size=1024)
     return [generator.GetFingerprint(mol) for mol in mols]
 
 

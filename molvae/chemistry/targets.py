@@ -18,6 +18,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
 from molvae.chemistry.molecule import parse_smiles
+from molvae.chemistry.morgan import morgan_generator
 from molvae.errors import ConfigError, abbreviate
 from molvae.run.registry import Registry
 
@@ -106,7 +107,9 @@ def _generator(generator: Callable[[], Any]) -> Any:
 
 def _morgan(radius: int, features: bool = False) -> Callable[[], Any]:
     def generator() -> Any:
-        invariants = rdFingerprintGenerator.GetMorganFeatureAtomInvGen() if features else None
+        if not features:
+            return morgan_generator(radius)
+        invariants = rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
         return rdFingerprintGenerator.GetMorganGenerator(radius=radius, atomInvariantsGenerator=invariants)
 
     return generator

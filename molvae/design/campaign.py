@@ -41,7 +41,6 @@ _CALLABLE = "callable:"  # how an oracle that is a Python object is named in the
 MADE_TO_FIT = "made to fit"  # noted on a valid candidate that was not decoded or bred as it is
 TOLD = "told"  # origin of what was scored without having been asked for
 _OVERSAMPLE = 3  # times as many proposals are asked for as are taken, where not all of them may be
-_BUILT_ON = 20  # best items that candidates are made to fit on
 _MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
@@ -397,7 +396,7 @@ class Campaign:
     def _propose(self, count: int) -> list[Suggestion]:
         """What the strategy proposes for a batch of ``count``."""
         if self.space.fitting is not None:
-            self.space.parents = self._parents()
+            self.space.parents = self._parents(self.space.fitting.built_on)
         return self.strategy.propose(count * (_OVERSAMPLE if self._choosy else 1), self.step, self._judge)
 
     def _take(self, suggestions: list[Suggestion], count: int) -> list[CandidateRecord]:
@@ -435,11 +434,11 @@ class Campaign:
             self._propose(asked)
             self._proposed = self.step
 
-    def _parents(self) -> list[Any]:
+    def _parents(self, count: int) -> list[Any]:
         """The best items of the steps before this one, whatever has been answered in it already."""
         known = [answer for answer in self.oracle.answers_before(self.step) if answer.score is not None]
         best = sorted(known, key=lambda answer: (-self.oracle.sign * (answer.score or 0.0), answer.call))
-        return [self._item(answer) for answer in best[:_BUILT_ON]]
+        return [self._item(answer) for answer in best[:count]]
 
     def _close_if_answered(self) -> None:
         """Close the step if everything that was asked for has been told."""

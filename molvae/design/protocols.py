@@ -21,7 +21,13 @@ from molvae.core.terms import Terms
 
 
 class Fitting(Protocol):
-    """Makes items fit what they must be like, around a lead for example; all of it a function of the arguments."""
+    """Makes items fit what they must be like, around a lead for example; all of it a function of the arguments.
+
+    Attributes:
+        built_on: how many of the best items that fit candidates are made of.
+    """
+
+    built_on: int
 
     @property
     def what(self) -> str:

@@ -64,6 +64,12 @@ class Start:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def longest_pool(config: CampaignConfig) -> int:
+    """How many items are drawn beside those that are scored first, if there are so many."""
+    # screening never gets through more than the budget; a strategy may ask for a library
+    return max(_MIN_POOL, config.budget, int(getattr(STRATEGIES[config.strategy], "pool_size", 0)))
+
+
 def select_start(
     model: Model,
     start: pd.DataFrame | Sequence[str] | None,
@@ -97,8 +103,7 @@ def select_start(
             raise InputError(f"the start table has no column {domain.column!r}; its columns: {columns}")
         table = table[domain.column].tolist()
     texts = [str(text) for text in table]
-    # screening never gets through more than the budget; a strategy may ask for a library
-    longest = max(_MIN_POOL, config.budget, getattr(STRATEGIES[config.strategy], "pool_size", 0))
+    longest = longest_pool(config)
     fitting = filters.fitting
     measured = config.oracle == LABORATORY and isinstance(start, pd.DataFrame) and "score" in start
     order = np.random.default_rng([config.seed, 1]).permutation(len(texts))

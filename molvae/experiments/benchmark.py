@@ -6,6 +6,7 @@ finished ones are read, unfinished ones resumed.
 """
 
 import functools
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,12 +22,13 @@ from pydantic import Field, model_validator
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
+from molvae.design.curves import TOP as _BEST
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
 from molvae.design.latent_space import load_searchable
 from molvae.design.objective import Objective
 from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig, StrategyName
-from molvae.design.start import Start, select_start
+from molvae.design.start import Start, longest_pool, select_start
 from molvae.errors import ConfigError
 from molvae.experiments.benchmark_panels import DRAWN, TOP, diverse_top, diversity, panels, quality_of_best
 from molvae.experiments.benchmark_tasks import task_table
@@ -39,6 +41,7 @@ from molvae.run.progress import Progress, silent, track
 from molvae.run.recipe import Context, Result
 
 CAMPAIGNS = "campaigns"
+_NOT_DRAWN_BY = {"objective", "pareto", "strategy", "budget"}  # of the settings; the last two say how long the pool is
 _SHOWN = ("best", "top 10", "AUC top 10", "diverse top 10", "valid", "novel", "diversity", "seconds per call")
 
 
@@ -51,7 +54,7 @@ class BenchmarkConfig(Config):
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Each draws its own starting molecules."""
     at: tuple[Count, ...] = ()
-    """Numbers of calls, below the budget, after which the table also tells how far each strategy has come."""
+    """Numbers of calls, from ten to the budget, after which the table also tells how far each strategy has come."""
     published: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Columns of others for the table of tasks: area under the top-10 curve by name of the method and objective, as
     published under the same protocol.
@@ -68,6 +71,15 @@ class BenchmarkConfig(Config):
                 self.parsed(text)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _ten_calls(self) -> Self:
+        budget = self.campaign.budget
+        if budget < _BEST:
+            raise ValueError(f"campaign.budget is {budget}: a benchmark tells the mean of the {_BEST} best calls")
+        if wrong := [calls for calls in self.at if not _BEST <= calls <= budget]:
+            raise ValueError(f"at holds {wrong[0]}: it must lie between {_BEST} calls and the budget of {budget}")
         return self
 
     def parsed(self, objective: str) -> Objective:
@@ -150,7 +162,8 @@ def run_benchmark(
     """
     predicted = _model(model, device).predicted_properties
     due = list(planned_runs(config, predicted))
-    run = functools.partial(_run_campaign, config=config, model=model, start=start, device=device)
+    shared = {"config": config, "model": model, "start": start, "checksum": _checksum(start), "device": device}
+    run = functools.partial(_run_campaign, **shared)
     folders = [folder / CAMPAIGNS / planned.folder for planned in due]
     if workers <= 1:
         return pd.DataFrame(track(map(run, due, folders), "benchmark", len(due), progress))
@@ -168,13 +181,19 @@ def _model(name: str, device: str) -> Model:
     return load_searchable(name, device)
 
 
-_starts: dict[Any, Start] = {}
+_starts: dict[tuple[str, ...], Start] = {}
 
 
-def _start(model: Model, table: pd.DataFrame, settings: CampaignConfig) -> Start:
+def _checksum(start: pd.DataFrame) -> str:
+    """SHA-256 of all columns, in the order of the rows."""
+    return hashlib.sha256(start.to_csv(index=False).encode(errors="surrogatepass")).hexdigest()
+
+
+def _start(model: Model, table: pd.DataFrame, checksum: str, settings: CampaignConfig) -> Start:
     """What a campaign begins with: the same for all objectives, and reading ten thousand molecules takes its time."""
     config = settings.for_domain(model.domain)
-    key = (id(table), model.name, config.seed, config.start_size, config.budget, config.strategy, str(config.filters))
+    drawn_by = config.model_dump_json(exclude=_NOT_DRAWN_BY)
+    key = (checksum, model.fingerprint(), str(longest_pool(config)), drawn_by)
     if key not in _starts:
         if len(_starts) >= 8:
             del _starts[next(iter(_starts))]
@@ -184,11 +203,17 @@ def _start(model: Model, table: pd.DataFrame, settings: CampaignConfig) -> Start
 
 
 def _run_campaign(
-    run: BenchmarkRun, folder: Path, config: BenchmarkConfig, model: str, start: pd.DataFrame, device: str
+    run: BenchmarkRun,
+    folder: Path,
+    config: BenchmarkConfig,
+    model: str,
+    start: pd.DataFrame,
+    checksum: str,
+    device: str,
 ) -> dict[str, Any]:
     settings = config.campaign.replace(objective=run.objective, strategy=run.strategy, seed=run.seed, baselines=())
     loaded = _model(model, device)
-    drawn = None if (folder / CONFIG).exists() else _start(loaded, start, settings)
+    drawn = None if (folder / CONFIG).exists() else _start(loaded, start, checksum, settings)
     with Campaign(loaded, start=drawn, folder=folder, config=settings, progress=silent) as campaign:
         table = campaign.run()
         candidates = campaign.store.candidates()
@@ -197,7 +222,7 @@ def _run_campaign(
     utility = sign * table.sort_values("call")["score"].to_numpy(float)
     row = {"objective": run.objective, "strategy": run.strategy, "seed": run.seed, **numbers(utility, settings.budget)}
     for calls in config.at:
-        early = numbers(utility, min(calls, settings.budget))
+        early = numbers(utility, calls)
         row |= {f"{name} at {calls}": early[name] for name in ("best", "top 10")}
     if run.objective in config.library_best:
         passed = np.flatnonzero(utility > sign * config.library_best[run.objective])
@@ -222,11 +247,11 @@ def numbers(utility: np.ndarray, budget: int) -> dict[str, Any]:
     """Best, mean of the top 10, and area under the top-10 curve of utilities in the order of the calls.
 
     See :mod:`molvae.design.curves`. ``curve`` is the mean of the ten best after each call from the tenth to the
-    ``budget``-th; a campaign that ends early keeps its last value.
+    ``budget``-th, which must be ten or more; a campaign that ends early keeps its last value.
     """
     used = utility[:budget]
     curve = mean_of_best(used)
-    curve = np.concatenate([curve, np.full(budget - len(curve), curve[-1])])[9:]
+    curve = np.concatenate([curve, np.full(budget - len(curve), curve[-1])])[_BEST - 1 :]
     return {
         "best": float(best_so_far(used)[-1]),
         "top 10": float(curve[-1]),

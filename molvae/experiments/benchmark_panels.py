@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rdkit import Chem, DataStructs
-from rdkit.Chem import rdFingerprintGenerator
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.molecule import Molecule
+from molvae.chemistry.morgan import morgan_generator
 from molvae.design.diversity import BENCHMARKED, DiversityConfig, diverse_rows
 from molvae.design.objective import Objective
 from molvae.run.panels import Panel
@@ -55,8 +55,7 @@ def oddities(mol: Chem.Mol) -> list[str]:
 
 def diversity(smiles: Sequence[str]) -> float:
     """Mean pairwise Tanimoto distance of ECFP4 fingerprints (2,048 bits); NaN for fewer than two molecules."""
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    prints = [generator.GetFingerprint(Chem.MolFromSmiles(text)) for text in smiles]
+    prints = [morgan_generator().GetFingerprint(Chem.MolFromSmiles(text)) for text in smiles]
     if len(prints) < 2:
         return float("nan")
     pairs = [DataStructs.BulkTanimotoSimilarity(one, prints[:row]) for row, one in enumerate(prints)]

@@ -22,6 +22,8 @@ class Digits:
 class DigitFitting:
     """What must begin with a digit."""
 
+    built_on = 20
+
     def __init__(self, first):
         self.first, self.what = first, f"begin with {first}"
 

@@ -5,10 +5,15 @@ import pandas as pd
 import pytest
 
 from molvae.chemistry.domain import nci_molecules
+from molvae.design.latent_space import load_searchable
+from molvae.design.settings import CampaignConfig
+from molvae.design.start import Start
 from molvae.errors import ConfigError, RunFolderError
 from molvae.experiments.benchmark import (
     BenchmarkConfig,
     BenchmarkRun,
+    _checksum,
+    _start,
     numbers,
     planned_runs,
     run_benchmark,
@@ -50,6 +55,39 @@ def test_folders_of_matches_are_plain_names():
 def test_an_objective_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="unknown property 'nonsense'"):
         config_with(objectives=["nonsense"])
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"campaign": {**CAMPAIGN, "budget": 9}}, "campaign.budget is 9: a benchmark tells the mean of the 10 best"),
+        ({"at": [20, 9]}, "at holds 9: it must lie between 10 calls and the budget of 30"),
+        ({"at": [31]}, "at holds 31: it must lie between 10 calls and the budget of 30"),
+    ],
+)
+def test_what_no_top_ten_can_be_told_of_is_refused_before_anything_is_paid(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        config_with(**changes)
+    config_with(at=[10, 30], campaign={**CAMPAIGN, "start_size": 10})
+
+
+def test_a_start_is_drawn_again_where_table_or_settings_differ():
+    model, table = load_searchable("zinc250k-small", "cpu"), nci_molecules().head(60)
+
+    def drawn(rows: pd.DataFrame = table, **changes: object) -> Start:
+        return _start(model, rows, _checksum(rows), CampaignConfig.create({**CAMPAIGN, **changes}))
+
+    first = drawn(strategy="genetic", objective="qed_sas")
+    assert drawn(table.copy(), strategy="random", objective="QED") is first  # one draw for all that share it
+    assert drawn(table.iloc[::-1]).checksum() != first.checksum()
+    for changes in (
+        {"seed": 1},
+        {"start_size": 5},
+        {"filters": {"max_heavy_atoms": 12}},
+        {"diversity": {"per_scaffold": 1}},
+        {"preselect": "QED"},
+    ):
+        assert drawn(**changes).checksum() != first.checksum(), changes
 
 
 def test_all_share_the_start_and_a_second_run_pays_nothing(tmp_path):

@@ -31,10 +31,14 @@ def cache_folder(receptor: Receptor, config: DockingConfig) -> Path:
     names = ("exhaustiveness", "ph", "scoring", "spacing", "seed")
     facts = {name: getattr(config, name) for name in names}
     facts |= {"receptor": receptor.sha256, "center": receptor.center, "size": receptor.size}
-    facts |= {name: metadata.version(name) for name in _PACKAGES}
-    if config.ph is not None:
-        facts["dimorphite_dl"] = metadata.version("dimorphite_dl")
+    facts |= versions(config)
     return default_cache() / "docking" / hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def versions(config: DockingConfig) -> dict[str, str]:
+    """Of the programs that decide what a ligand scores."""
+    names = _PACKAGES if config.ph is None else (*_PACKAGES, "dimorphite_dl")
+    return {name: metadata.version(name) for name in names}
 
 
 def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
@@ -42,10 +46,13 @@ def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
     path = _pose_file(folder, smiles)
     if not path.is_file():
         return None
-    with rdBase.BlockLogs():
-        mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
-    good = mol is not None and mol.HasProp(AFFINITY) and mol.GetProp("smiles") == smiles
-    return mol if good else None  # a damaged file counts as none
+    try:
+        with rdBase.BlockLogs():
+            mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
+    except OSError:  # an empty file
+        return None
+    whole = mol is not None and mol.HasProp(AFFINITY) and mol.HasProp("smiles")
+    return mol if whole and mol.GetProp("smiles") == smiles else None  # a damaged file counts as none
 
 
 def dock(receptor: Receptor, config: DockingConfig, smiles: str) -> Chem.Mol:

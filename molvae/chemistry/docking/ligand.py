@@ -7,6 +7,7 @@ from molvae.chemistry.molecule import parse_smiles
 from molvae.errors import InputError, MissingDependencyError
 
 _ITERATIONS = 1000  # of the force field
+NO_DIMORPHITE = 'protonation at a pH needs Dimorphite-DL: pip install "molvae[protonation]", or leave ph out'
 
 
 def protonated(smiles: str, ph: float | None) -> str:
@@ -24,9 +25,7 @@ def protonated(smiles: str, ph: float | None) -> str:
     try:
         from dimorphite_dl import protonate_smiles
     except ImportError:
-        raise MissingDependencyError(
-            'protonation at a pH needs Dimorphite-DL: pip install "molvae[protonation]", or leave ph out'
-        ) from None
+        raise MissingDependencyError(NO_DIMORPHITE) from None
     states = protonate_smiles(smiles, ph_min=ph, ph_max=ph, precision=0.0, max_variants=1)
     if not states:
         raise InputError(f"no protonation state at pH {ph:g}")

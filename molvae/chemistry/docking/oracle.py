@@ -2,13 +2,15 @@
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
 from rdkit import Chem
 
-from molvae.chemistry.docking.engine import AFFINITY, cache_folder, cached_pose, check_engine, dock
+from molvae.chemistry.docking.engine import AFFINITY, cache_folder, cached_pose, check_engine, dock, versions
+from molvae.chemistry.docking.ligand import NO_DIMORPHITE
 from molvae.chemistry.docking.pictures import pose_panel
 from molvae.chemistry.docking.receptor import Receptor, find_receptor
 from molvae.chemistry.docking.settings import DockingConfig
@@ -50,15 +52,15 @@ class DockingOracle:
         if missing := [name for name in ("vina", "meeko", "gemmi") if importlib.util.find_spec(name) is None]:
             raise MissingDependencyError(f'docking needs {", ".join(missing)}: pip install "molvae[docking]"')
         if config.ph is not None and importlib.util.find_spec("dimorphite_dl") is None:
-            raise MissingDependencyError(
-                'protonation at a pH needs Dimorphite-DL: pip install "molvae[protonation]", or leave ph out'
-            )
+            raise MissingDependencyError(NO_DIMORPHITE)
         return cls(find_receptor(argument, config), config)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What a resumed campaign must find unchanged."""
-        return {"receptor": self.receptor.sha256, "center": self.receptor.center, "size": self.receptor.size}
+        box = {"center": self.receptor.center, "size": self.receptor.size}
+        programs = {**versions(self.config), "gemmi": metadata.version("gemmi")}  # gemmi: what meeko reads with
+        return {"receptor": self.receptor.sha256, **box, "versions": programs}
 
     def prepare(self) -> None:
         """What a worker does first: load the programs, compute the maps, dock ethanol."""

@@ -9,7 +9,8 @@ from rdkit import Chem
 from molvae.chemistry.docking.receptor import Receptor, ReceptorAtoms, read_receptor
 from molvae.run.panels import Panel
 
-_POCKET = 5.0  # angstrom: residues with an atom so near to the ligand are drawn
+_POCKET = 5.0  # angstrom: residues with an atom so near to the ligand are drawn,
+_DRAWN = 7.0  # their atoms up to this distance from it
 _BOND = 1.9  # longest bond between heavy atoms of a protein
 _POLAR = 3.5  # longest distance of a hydrogen bond between heavy atoms
 _LABELLED = 4.0  # residues with an atom so near are named
@@ -28,8 +29,9 @@ def pose_panel(receptor: Receptor, poses: Sequence[Chem.Mol], how: str) -> Panel
         title = f"{number}. {pose.GetProp('affinity')} kcal/mol, {pose.GetProp('_Name')}"
         rows += [(title, *row) for row in _scene(Chem.RemoveHs(pose), atoms)]
     caption = (
-        f"{how} Coloured: the ligand; grey: receptor atoms of residues within {_POCKET:g} A of it; dotted: nitrogen and"
-        f" oxygen of both within {_POLAR:g} A. All poses with coordinates: poses.sdf."
+        f"{how} Coloured: the ligand; grey: of residues with an atom within {_POCKET:g} A of it, the atoms within"
+        f" {_DRAWN:g} A; dotted: nitrogen and oxygen of both within {_POLAR:g} A. All poses with coordinates:"
+        " poses.sdf."
     )
     return Panel("poses", "sticks", "Docked poses", caption, frame=pd.DataFrame(rows, columns=COLUMNS))
 
@@ -43,7 +45,7 @@ def _scene(ligand: Chem.Mol, atoms: ReceptorAtoms) -> list[tuple[object, ...]]:
     distance = np.linalg.norm(atoms.coordinates[:, None] - points[None], axis=2)
     nearest = distance.min(1)
     residues = np.array(atoms.residues)
-    pocket = np.flatnonzero(np.isin(residues, residues[nearest <= _POCKET]) & (nearest <= _POCKET + 2.0))
+    pocket = np.flatnonzero(np.isin(residues, residues[nearest <= _POCKET]) & (nearest <= _DRAWN))
     flat = (points - middle) @ axes.T
     around = (atoms.coordinates[pocket] - middle) @ axes.T
     elements = [atoms.elements[row] for row in pocket]

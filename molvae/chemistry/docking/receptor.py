@@ -67,7 +67,7 @@ class ReceptorAtoms:
     Attributes:
         coordinates: (n, 3) in angstrom.
         elements: of each, by the first letter of its AutoDock type.
-        residues: of each, such as ``ASP 189``.
+        residues: of each, such as ``ASP A 189``: name, chain, number with its insertion code.
     """
 
     coordinates: np.ndarray
@@ -96,7 +96,9 @@ def read_receptor(path: Path | str) -> ReceptorAtoms:
         if kind not in ("H", "HD", "HS"):
             coordinates.append(point)
             elements.append("C" if kind == "A" else kind if kind in ("Cl", "Br", "Zn", "Mg", "Fe", "Ca") else kind[0])
-            residues.append(" ".join(re.sub(r"[^0-9A-Za-z ]", "", line[17:20] + " " + line[22:26]).split()))
+            residues.append(
+                " ".join(re.sub(r"[^0-9A-Za-z ]", "", f"{line[17:20]} {line[21:22]} {line[22:27]}").split())
+            )
     if not coordinates:
         raise OracleError(
             f"{path} holds no atoms: a receptor is a PDBQT file, as meeko's mk_prepare_receptor.py makes it"

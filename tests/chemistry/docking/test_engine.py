@@ -45,8 +45,13 @@ def test_poses_are_kept_under_all_that_they_depend_on(receptor):
     others = [{"exhaustiveness": 2}, {"seed": 2}, {"scoring": "vinardo"}, {"spacing": 0.4}]
     assert len({folder, *(cache_folder(target, CHEAP.model_copy(update=other)) for other in others)}) == 5
     (file,) = folder.iterdir()
-    file.write_text(file.read_text()[:100])  # a damaged file is docked anew
-    assert cached_pose(folder, "CCO") is None and dock(target, CHEAP, "CCO").HasProp("affinity")
+    whole = file.read_text()
+    for damaged in (whole[:100], "", whole.replace("<smiles>", "<smile>"), whole.replace("<affinity>", "<a>")):
+        assert damaged != whole
+        file.write_text(damaged)
+        assert cached_pose(folder, "CCO") is None
+    assert dock(target, CHEAP, "CCO").HasProp("affinity")  # docked anew
+    assert file.read_text() != damaged and cached_pose(folder, "CCO") is not None
 
 
 def test_what_vina_has_no_type_for_is_refused_with_its_words(receptor):

@@ -1,6 +1,7 @@
 """``dock:RECEPTOR`` as campaigns use it."""
 
 import importlib.util
+from importlib import metadata
 
 import pandas as pd
 import pytest
@@ -79,6 +80,23 @@ def test_a_changed_receptor_is_not_gone_on_with(installed, receptor, tmp_path, m
     receptor.write_text("".join(receptor.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(OSError, match="cannot go on, something has changed"):
         Campaign.resume(tmp_path / "run", model, progress=silent)
+
+
+def test_other_versions_of_the_programs_are_not_gone_on_with(installed, receptor, tmp_path, model, monkeypatch):
+    settings = {"oracle": f"dock:{receptor}", "oracle_settings": CHEAP, "start": START, "progress": silent}
+    Campaign(model, folder=tmp_path / "run", **settings).close()
+    Campaign.resume(tmp_path / "run", model, progress=silent).close()
+    version = metadata.version
+    for package in ("vina", "meeko", "gemmi"):
+        monkeypatch.setattr(metadata, "version", lambda name, other=package: "0.1" if name == other else version(name))
+        with pytest.raises(OSError, match=rf"has changed since it began \(oracle\.versions\.{package}: .* '0\.1' now"):
+            Campaign.resume(tmp_path / "run", model, progress=silent)
+
+
+def test_dimorphite_counts_where_it_is_asked(installed, receptor):
+    pytest.importorskip("dimorphite_dl")
+    asked, not_asked = (DockingOracle.create(str(receptor), {"ph": ph}).facts["versions"] for ph in (7.4, None))
+    assert asked == {**not_asked, "dimorphite_dl": metadata.version("dimorphite_dl")}
 
 
 @pytest.mark.parametrize(

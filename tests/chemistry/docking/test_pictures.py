@@ -36,6 +36,15 @@ def test_a_pose_has_its_bonds_its_pocket_and_the_names_of_residues(receptor, pos
     known = set(read_receptor(receptor).residues)
     labels = frame[frame["kind"] == "label"]["label"]
     assert len(labels) and set(labels) <= known
+    # what is drawn of the receptor is what the caption says
+    assert "of residues with an atom within 5 A of it, the atoms within 7 A" in panel.caption
+    points = heavy.GetConformer().GetPositions()
+    atoms = read_receptor(receptor)
+    near = np.linalg.norm(atoms.coordinates[:, None] - points[None], axis=2).min(1)
+    pocket = {residue for residue, distance in zip(atoms.residues, near, strict=True) if distance <= 5}
+    due = sum(r in pocket and d <= 7 for r, d in zip(atoms.residues, near, strict=True))
+    drawn = frame[frame["kind"] == "receptor"][["x", "y", "depth"]].to_numpy(float).round(6)
+    assert 0 < len(np.unique(drawn, axis=0)) <= due
     # along the axes of the picture the ligand is longest in x and thinnest towards the viewer
     spread = ligand[["x", "y", "depth"]].to_numpy(float).std(0)
     assert spread[0] > spread[1] > spread[2]

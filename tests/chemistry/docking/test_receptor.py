@@ -44,7 +44,15 @@ def test_atoms_are_read_with_element_and_residue(receptor):
     atoms = read_receptor(receptor)
     assert len(atoms.elements) == Chem.MolFromSequence(SEQUENCE).GetNumAtoms()  # no hydrogens
     assert set(atoms.elements) == {"C", "N", "O"}
-    assert list(dict.fromkeys(atoms.residues))[:3] == ["GLY 1", "ASP 2", "TRP 3"]
+    assert list(dict.fromkeys(atoms.residues))[:3] == ["GLY A 1", "ASP A 2", "TRP A 3"]
+
+
+def test_residues_of_one_number_are_told_apart_by_chain_and_insertion_code(receptor):
+    lines = [line for line in receptor.read_text().splitlines() if "GLY A   1 " in line][:4]
+    changed = [("A   1 ", "B   1 "), ("A   1 ", "    1 "), ("A   1 ", "A   1C")]
+    text = [lines[0], *(line.replace(*change) for line, change in zip(lines[1:], changed, strict=True))]
+    receptor.write_text("\n".join(text))
+    assert read_receptor(receptor).residues == ["GLY A 1", "GLY B 1", "GLY 1", "GLY A 1C"]
 
 
 @pytest.mark.parametrize(
