@@ -52,8 +52,7 @@ PUBLISHED = {
         "straight-through Gumbel": 111.5,
     },
 }
-"""-ELBO of binarised MNIST in nats by number of classes and estimator: Jang et al. 2016, table 1. Their score function
-has a running baseline and is scaled by the running variance of its reward (NVIL: Mnih & Gregor 2014)."""
+"""-ELBO of binarised MNIST in nats by number of classes and estimator: Jang et al. 2016, table 1."""
 
 
 class DiscreteConfig(Config):
