@@ -39,7 +39,7 @@ class CompletionConfig(Config):
     quadrants: tuple[Annotated[int, Field(ge=1, le=3)], ...] = Field((1, 2, 3), min_length=1)
     """Numbers of given quadrants."""
     prior_shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        default_factory=lambda: {"CVAE": 0.0, "hybrid": 0.5, "GSNN": 1.0}
+        default_factory=lambda: {"CVAE": 0.0, "hybrid": 0.5, "GSNN": 1.0}, min_length=1
     )
     """Models by name, with the share of their objective in which z is drawn from p(z|x)."""
     images: Count = 10_000

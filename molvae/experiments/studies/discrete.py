@@ -63,9 +63,9 @@ class DiscreteConfig(Config):
         fit=FitConfig(epochs=30, learning_rate=2e-3, average=0.99),
     )
     """The code is that of ``variables`` and ``classes``."""
-    codes: tuple[tuple[Count, Annotated[int, Field(ge=2, le=10_000)]], ...] = ((8, 4), (16, 2))
+    codes: tuple[tuple[Count, Annotated[int, Field(ge=2, le=10_000)]], ...] = Field(((8, 4), (16, 2)), min_length=1)
     """(variables, classes) of each kind of code; two classes are Bernoulli variables."""
-    estimators: tuple[Annotated[str, one_of(ESTIMATORS)], ...] = tuple(ESTIMATORS)
+    estimators: tuple[Annotated[str, one_of(ESTIMATORS)], ...] = Field(tuple(ESTIMATORS), min_length=1)
     temperature: Schedule = Schedule(kind="exponential", value=1.0, rate=1e-3, floor=0.5)
     """Of the relaxed draws."""
     draws: int = Field(100, ge=2, le=1_000_000)
