@@ -216,11 +216,13 @@ class BoundValidator:
         return {**values, "objective": self._objective(values), **self.measure(model)}
 
     def _objective(self, values: Mapping[str, float]) -> float:
+        share = self.objective.prior_share
         if self.objective.name == "reconstruction":
-            return values["reconstruction"]
-        if self.objective.name == "iwae":
-            return -values["nll"] if "nll" in values else values["elbo"]
-        bound, share = values["reconstruction"] - self.objective.beta.final * values["kl"], self.objective.prior_share
+            bound = values["reconstruction"]
+        elif self.objective.name == "iwae":
+            bound = -values["nll"] if "nll" in values else values["elbo"]
+        else:
+            bound = values["reconstruction"] - self.objective.beta.final * values["kl"]
         return (1 - share) * bound + share * values["predictive"] if share else bound
 
     def measure(self, model: Any) -> dict[str, float]:

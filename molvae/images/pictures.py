@@ -39,14 +39,14 @@ def sample_panel(
         ConfigError: a class for a model without classes, or one that there is not; no data to complete, or images of
             another shape.
     """
+    if label is not None and not model.config.conditional:
+        raise ConfigError("this model is not conditional: leave the class out")
     if model.completion is not None:
         if data is None:
             raise ConfigError("this model completes images: name a data set to take them from")
         _check_shape(model, data)
         (shown,) = in_order(data[: -(-number // 10)], number, _as_trained(model))
-        return completion_panel(model, shown.pixels, min(10, number), seed)
-    if label is not None and not model.config.conditional:
-        raise ConfigError("this model is not conditional: leave the class out")
+        return completion_panel(model, shown.pixels, min(10, number), seed, noise)
     if label is not None and not 0 <= label < model.classes:
         raise ConfigError(f"there is no class {label}: the model has 0 to {model.classes - 1}")
     columns = min(10, number)
@@ -58,8 +58,10 @@ def sample_panel(
     return Panel("samples", "images", "Samples of the prior", array=grid(images, columns))
 
 
-def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: int = 0) -> Panel:
+def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: int = 0, noise: bool = False) -> Panel:
     """What is given of each image, the plain network's guess of the rest, predictions with z ~ p(z|x), and the image.
+
+    A prediction is the mean of p(y|x, z), or with ``noise`` a draw from it.
 
     Raises:
         ConfigError: the model does not complete images.
@@ -68,7 +70,7 @@ def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: i
         raise ConfigError("this model does not complete images: it was trained with quadrants = 0")
     generator = torch.Generator().manual_seed(seed)
     repeated = pixels.repeat_interleave(samples, 0)
-    drawn = model.sample(len(repeated), generator=generator, given=repeated).unflatten(0, (-1, samples))
+    drawn = model.sample(len(repeated), noise=noise, generator=generator, given=repeated).unflatten(0, (-1, samples))
     known = pixels.to(model.device)
     guess = model.completion.condition(known).cpu()
     hidden = model.completion.hidden
@@ -78,8 +80,8 @@ def completion_panel(model: ImageVAE, pixels: Tensor, samples: int = 10, seed: i
         "completions",
         "images",
         "Completions of test images",
-        "The given quadrants, the mean of a plain network, means of p(y|x, z) with z ~ p(z|x), and the image (Sohn et "
-        "al. 2015, figure 2).",
+        f"The given quadrants, the mean of a plain network, {'draws from' if noise else 'means of'} p(y|x, z) with z ~ "
+        "p(z|x), and the image (Sohn et al. 2015, figure 2).",
         array=grid(torch.stack(table, 1).flatten(0, 1), samples + 3),
         options={"columns": ["given", "plain", *["z"] * samples, "image"]},
     )

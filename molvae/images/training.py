@@ -44,12 +44,18 @@ def check(config: ImageTrainConfig) -> None:
     """Refuse settings that contradict each other.
 
     Raises:
-        ConfigError: a Bernoulli likelihood with grey data, or an objective that the posterior does not have.
+        ConfigError: a Bernoulli likelihood with grey data, or an objective that the posterior or the prior does not
+            have.
     """
     if config.model.likelihood == "bernoulli" and config.binarisation == "none":
         raise ConfigError("a Bernoulli likelihood needs binary data: set binarisation to dynamic, static or threshold")
     if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
         raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
+    if config.objective.prior_share and not config.model.quadrants:
+        raise ConfigError(
+            "objective.prior_share is for models that complete images (model.quadrants): a prior that does not see "
+            "the image predicts none of it; leave the share out"
+        )
     discrete, score = config.model.categories is not None, config.objective.name == "score_function"
     if discrete != config.objective.relaxed and not (discrete and score):
         raise ConfigError(

@@ -9,18 +9,18 @@ from pydantic import Field
 
 from molvae.core.fit import FitConfig, fit
 from molvae.core.schedules import Schedule, in_steps
-from molvae.core.training import BoundValidator, ObjectiveConfig, TrainingConfig, initial_model, vae_objective
+from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.cluster_vocabulary import ClusterVocabulary
 from molvae.molecules.graph_config import GraphVAEConfig
 from molvae.molecules.graph_vae import GraphVAE
-from molvae.molecules.training import MoleculeData, ValidationConfig, report_refused
+from molvae.molecules.training import BoundOfMolecules, MoleculeData, ValidationConfig, report_refused
 from molvae.molecules.tree_batches import TreeBatches
 from molvae.molecules.tree_data import cached_arrays
 from molvae.run.progress import Progress, on_stderr
 
 
-class GraphObjectiveConfig(ObjectiveConfig):
+class GraphObjectiveConfig(BoundOfMolecules):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
     beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.2, 0.03)))

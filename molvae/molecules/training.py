@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from molvae.chemistry.molecule import canonical
@@ -43,7 +43,18 @@ REFUSED = "refused.csv"
 _MOST_NOISE = 0.6  # the largest a
 
 
-class MoleculeObjectiveConfig(ObjectiveConfig):
+class BoundOfMolecules(ObjectiveConfig):
+    """An objective of any VAE of molecules: their priors are given nothing to predict from."""
+
+    @field_validator("prior_share")
+    @classmethod
+    def _is_not_used(cls, share: float) -> float:
+        if share:
+            raise ValueError("a prior of molecules is given nothing to predict them from: leave prior_share out")
+        return share
+
+
+class MoleculeObjectiveConfig(BoundOfMolecules):
     """E[log p(x|z)] - beta KL + w log p(y|z), in nats per molecule."""
 
     beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.4, 0.06)))

@@ -83,11 +83,13 @@ def test_a_share_of_the_objective_predicts_with_draws_of_the_prior():
     torch.testing.assert_close(seen, mean, atol=0.05, rtol=0)
 
 
-def test_held_out_predictions_decide_on_the_best_weights_of_a_hybrid():
+@pytest.mark.parametrize("name", ["elbo", "iwae", "reconstruction"])
+def test_held_out_predictions_decide_on_the_best_weights_of_a_hybrid(name):
     batches = [X[:10], X[10:]]
-    config = TrainingConfig.create({"objective": {"prior_share": 0.25}})
+    config = TrainingConfig.create({"objective": {"name": name, "samples": 3, "prior_share": 0.25}})
     found = BoundValidator(config, batches)(Model().eval(), 0)
-    bound = found["reconstruction"] - found["kl"]
+    bounds = {"elbo": found["elbo"], "reconstruction": found["reconstruction"]}
+    bound = bounds[name] if name in bounds else -found["nll"]
     assert found["objective"] == pytest.approx(0.75 * bound + 0.25 * found["predictive"])
 
 

@@ -1,5 +1,6 @@
 """Images completed from some of their quadrants."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,6 +90,14 @@ def test_completions_keep_what_is_given_and_differ_from_each_other(model, digits
     assert set(noisy.unique().tolist()) == {0.0, 1.0}
 
 
+def test_pixels_are_drawn_where_noise_is_asked_for(model, digits):
+    noisy = sample_panel(model, 20, noise=True, data=digits.test)
+    assert set(np.unique(noisy.array[:, 2:-1])) == {0.0, 1.0}
+    assert "draws from" in noisy.caption
+    means = sample_panel(model, 20, data=digits.test)
+    assert len(np.unique(means.array[:, 2:-1])) > 2
+
+
 def test_every_picture_of_an_image_model_is_drawn(model, digits):
     assert completion_panel(model, digits.test.pixels[:3], samples=4).array.shape == (3, 4 + 3, 8, 8)
     assert sample_panel(model, 15, data=digits.test).array.shape == (2, 13, 8, 8)
@@ -100,6 +109,8 @@ def test_every_picture_of_an_image_model_is_drawn(model, digits):
 def test_what_cannot_be_completed_says_why(model, plane_model, digits):
     with pytest.raises(ConfigError, match="name a data set"):
         sample_panel(model, 10)
+    with pytest.raises(ConfigError, match="leave the class out"):
+        sample_panel(model, 10, label=3, data=digits.test)
     with pytest.raises(InputError, match="give 4 whose quadrants are known"):
         model.sample(4)
     with pytest.raises(InputError, match="quadrants are known"):

@@ -103,6 +103,7 @@ def test_points_of_a_plane_are_no_grey_values(tmp_path):
         ({"binarisation": "none"}, "binary data"),
         ({"model": {"posterior": "point_mass"}}, "no density"),
         ({"objective": {"temperature": 0.5}}, "discrete codes, and no others"),
+        ({"objective": {"prior_share": 0.5}}, "for models that complete images"),
         ({"model": {"latent_size": 12, **DISCRETE}}, "discrete codes, and no others"),
     ],
 )

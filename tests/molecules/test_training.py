@@ -9,6 +9,7 @@ from molvae.core.schedules import Schedule
 from molvae.core.training import vae_objective
 from molvae.errors import CheckpointError, ConfigError, InputError
 from molvae.molecules.dataset import MoleculeDataset
+from molvae.molecules.graph_training import GraphTrainConfig
 from molvae.molecules.training import (
     MoleculeData,
     MoleculeObjectiveConfig,
@@ -85,6 +86,13 @@ def test_the_density_weight_reaches_the_learned_prior_and_nothing_else(shape):
     heavier = MoleculeObjectiveConfig.create({"beta": 0.6, "density_weight": 0.5})
     terms = model.terms(batch, 1, generator())
     assert density(heavier)(model, terms, 0, generator())[0] == 0  # the bound does more than is asked for
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, GraphTrainConfig])
+def test_no_share_of_the_objective_is_left_to_the_prior(kind):
+    with pytest.raises(ConfigError, match="leave prior_share out"):
+        kind.create({"objective": {"prior_share": 0.5}})
+    kind.create({"objective": {"prior_share": 0.0}})  # as it stands in the settings of a saved run
 
 
 def test_a_density_weight_needs_a_learned_prior():

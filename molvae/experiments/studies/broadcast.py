@@ -21,6 +21,7 @@ from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
 NAMES = {"broadcast": "spatial broadcast", "cnn": "transposed convolutions"}
+COMPARED = tuple(kind for kind in DECODERS if kind != "slots")
 _CERTAIN = ("shape", "size", "x", "y", "hue")  # a square looks the same after a quarter turn: the angle is not certain
 
 
@@ -39,8 +40,8 @@ class BroadcastConfig(Config):
         fit=FitConfig(epochs=3, learning_rate=2e-3),
         validation_images=200,
     )
-    decoders: tuple[Annotated[str, one_of(DECODERS)], ...] = ("broadcast", "cnn")
-    """Kinds of network."""
+    decoders: tuple[Annotated[str, one_of(COMPARED)], ...] = Field(("broadcast", "cnn"), min_length=1)
+    """Kinds of network whose code is a vector: not ``slots``."""
     images: Count = 8000
     """Training images, the first of the data."""
     middle: float = Field(0.08, gt=0, lt=0.25)

@@ -36,12 +36,12 @@ class ClassSamplingConfig(Config):
         classifier=NetworkConfig(hidden_size=200, depth=2, activation="relu"),
         fit=FitConfig(epochs=20, learning_rate=3e-3),
     )
-    ways: tuple[Annotated[str, one_of(WAYS)], ...] = WAYS
+    ways: tuple[Annotated[str, one_of(WAYS)], ...] = Field(WAYS, min_length=1)
     labels: Count = 100
     """Labelled images."""
     seeds: int = Field(3, ge=1, le=1000)
     """Draws of the labelled images."""
-    classes: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = (5, 10, 20, 50, 100)
+    classes: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = Field((5, 10, 20, 50, 100), min_length=1)
     """Numbers of classes for the time of a step; the images are those of the data, their classes are drawn."""
     steps: Count = 7
     """Steps that are timed, after one that is not."""

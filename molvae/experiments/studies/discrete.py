@@ -52,8 +52,7 @@ PUBLISHED = {
         "straight-through Gumbel": 111.5,
     },
 }
-"""-ELBO of binarised MNIST in nats by number of classes and estimator: Jang et al. 2016, table 1. Their score function
-has a running baseline and is scaled by the running variance of its reward (NVIL: Mnih & Gregor 2014)."""
+"""-ELBO of binarised MNIST in nats by number of classes and estimator: Jang et al. 2016, table 1."""
 
 
 class DiscreteConfig(Config):
@@ -64,9 +63,9 @@ class DiscreteConfig(Config):
         fit=FitConfig(epochs=30, learning_rate=2e-3, average=0.99),
     )
     """The code is that of ``variables`` and ``classes``."""
-    codes: tuple[tuple[Count, Annotated[int, Field(ge=2, le=10_000)]], ...] = ((8, 4), (16, 2))
+    codes: tuple[tuple[Count, Annotated[int, Field(ge=2, le=10_000)]], ...] = Field(((8, 4), (16, 2)), min_length=1)
     """(variables, classes) of each kind of code; two classes are Bernoulli variables."""
-    estimators: tuple[Annotated[str, one_of(ESTIMATORS)], ...] = tuple(ESTIMATORS)
+    estimators: tuple[Annotated[str, one_of(ESTIMATORS)], ...] = Field(tuple(ESTIMATORS), min_length=1)
     temperature: Schedule = Schedule(kind="exponential", value=1.0, rate=1e-3, floor=0.5)
     """Of the relaxed draws."""
     draws: int = Field(100, ge=2, le=1_000_000)

@@ -42,12 +42,12 @@ class SlotsConfig(Config):
         fit=FitConfig(epochs=10, learning_rate=1e-3, warmup_steps=200),
         validation_images=100,
     )
-    models: tuple[Annotated[str, one_of(POSTERIORS)], ...] = ("slot attention",)
-    seeds: tuple[Seed, ...] = (0, 1, 2)
+    models: tuple[Annotated[str, one_of(POSTERIORS)], ...] = Field(("slot attention",), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Of weights and batches."""
     failed: float = Field(0.9, ge=0, le=1)
     """A run below this foreground ARI counts as failed."""
-    objects: tuple[Annotated[int, Field(ge=1, le=6)], ...] = (3, 4, 5, 6)
+    objects: tuple[Annotated[int, Field(ge=1, le=6)], ...] = Field((3, 4, 5, 6), min_length=1)
     """Objects in test scenes; each has one slot more."""
     scenes: Count = 300
     """Test scenes of each kind."""

@@ -34,3 +34,24 @@ def test_a_partial_table_keeps_the_settings_of_the_study():
     settings = study_settings("half_rings", {"train": {"fit": {"epochs": 3}}})
     assert (settings.train.binarisation, settings.train.model.latent_size) == ("none", 2)
     assert (settings.train.fit.epochs, settings.train.fit.learning_rate) == (3, 3e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "lists"),
+    [
+        ("slots", {"seeds": [], "models": [], "objects": []}),
+        ("discrete", {"estimators": [], "codes": []}),
+        ("class_sampling", {"ways": [], "classes": []}),
+        ("broadcast", {"decoders": []}),
+        ("completion", {"prior_shares": {}, "quadrants": []}),
+    ],
+)
+def test_nothing_to_compare_is_refused(name, lists):
+    for setting, nothing in lists.items():
+        with pytest.raises(ConfigError, match=rf"{setting}.*at least 1 item"):
+            study_settings(name, {setting: nothing})
+
+
+def test_a_code_that_is_a_set_is_not_compared_by_its_places():
+    with pytest.raises(ConfigError, match="there are mlp, cnn, resnet, broadcast"):
+        study_settings("broadcast", {"decoders": ["slots"]})
