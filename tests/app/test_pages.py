@@ -94,6 +94,21 @@ def test_a_bad_pattern_and_bad_molecules_say_what_to_do(open_page):
     assert "none of the 2 rows is a molecule" in messages(page) and button(page, "Start").disabled
 
 
+def test_nothing_is_dropped_without_a_word(open_page):
+    page = open_page("design")
+    page.text_area(key="design-forbid").set_value("[Br]\n" * 21).run()
+    assert "at most 20 patterns, not 21" in messages(page) and button(page, "Start").disabled
+
+
+@pytest.mark.parametrize("text", ["smiles,id\n", "smiles\n"])
+def test_a_table_without_rows_holds_no_molecule(open_page, text):
+    page = open_page("design")
+    page.segmented_control(key="design-way").set_value("Upload a file").run()
+    page.file_uploader(key="design-file").set_value(("empty.csv", text.encode(), "text/csv")).run()
+    assert not page.exception
+    assert "holds no molecule" in messages(page) and button(page, "Start").disabled
+
+
 @pytest.fixture
 def finished(workspace):
     """A small campaign that has ended."""
@@ -112,6 +127,16 @@ def test_runs_are_shown(open_page, finished):
     assert any(each.proto.body.count("data:image/svg+xml") == 4 for each in shown)
     button(page, "Report").click().run()
     assert not page.exception and (finished / "report.html").is_file()
+
+
+def test_a_run_with_several_objectives_names_them(open_page, workspace):
+    model = MoleculeVAE.from_pretrained("zinc250k-small")
+    settings = {"strategy": "pareto", "pareto": ("QED", "-SAS"), "batch": 1}
+    with Campaign(model, None, DRUGS, 4, workspace.folder("two"), progress=lambda event: None, **settings) as campaign:
+        campaign.run()
+    page = open_page("runs")
+    shown = [each.value.replace("\\", "") for each in page.caption]
+    assert any("Objectives" in text and "QED, -SAS" in text for text in shown)
 
 
 def test_there_is_no_run_yet(open_page):
