@@ -8,7 +8,11 @@ import pytest
 from molvae.app import jobs
 from molvae.app.workspace import JOB
 from molvae.design.campaign import Campaign
+from molvae.molecules.cluster_vocabulary import ClusterVocabulary
+from molvae.molecules.graph_vae import GraphVAE, GraphVAEConfig
+from molvae.molecules.tree_data import build_arrays
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 pytest.importorskip("streamlit", reason="the page needs the extra app")
 
@@ -180,6 +184,23 @@ def test_a_path_between_two_molecules(open_page):
     assert len(table) == 3 and table["valid"].all() and table["QED"].between(0, 1).all()
     page.text_input(key="path-first").set_value("C1CC").run()
     assert "Not a molecule" in messages(page) and button(page, "Interpolate").disabled
+
+
+def test_a_graph_model_that_was_trained_here_walks_too(open_page, workspace):
+    folder = workspace.folder("graphs")
+    sizes = {"latent_size": 6, "embedding_size": 8, "graph_size": 8, "encoder_size": 8, "decoder_size": 8}
+    vocabulary = ClusterVocabulary.build(build_arrays(DRUGS, progress=silent))
+    GraphVAE(GraphVAEConfig.create({**sizes, "dense_size": 8, "output_size": 8}), vocabulary).save_pretrained(
+        folder / "model"
+    )
+    record = {"format": 2, "kind": "train_graph", "settings": {}, "facts": {}}
+    (folder / "config.json").write_text(json.dumps(record))
+    page = open_page("interpolate")
+    page.selectbox(key="path-model").select("run: graphs")
+    page.slider(key="path-steps").set_value(3).run()
+    button(page, "Interpolate").click().run()
+    assert not page.exception and not page.error
+    assert page.session_state["path"]["valid"].all()
 
 
 def test_a_laboratory_is_asked_and_told(open_page, workspace):
