@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molvae.app.environment import child_environment
 from molvae.app.workspace import JOB, Workspace
 from molvae.errors import ConfigError
 from molvae.run.files import write_text
@@ -93,7 +94,7 @@ def start(workspace: Workspace, name: str, recipe: Mapping[str, Any] | None) -> 
                 pass_fds=[lock],
                 start_new_session=True,  # an interrupted server does not end its campaigns
                 cwd=folder,
-                env=_environment(),
+                env=child_environment(),
             )
         os.pwrite(lock, str(process.pid).encode(), 0)
     threading.Thread(target=process.wait, daemon=True).start()  # so that it does not stay as a zombie
@@ -143,12 +144,6 @@ def _ended(folder: Path) -> bool:
 def can_resume(folder: Path) -> bool:
     """Whether there is something to go on with."""
     return (folder / CONFIG).is_file() or (folder / JOB / RECIPE).is_file()
-
-
-def _environment() -> dict[str, str]:
-    """That of the server, in which the child finds the very package that runs here."""
-    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _process(folder: Path) -> int | None:

@@ -1,12 +1,12 @@
 """Start the server: streamlit, bound to this machine, silent towards the rest of the world."""
 
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from molvae.app.environment import child_environment
 from molvae.app.uploads import MAX_MEGABYTES
 from molvae.app.workspace import VARIABLE, Workspace
 from molvae.errors import ConfigError, MissingDependencyError
@@ -74,10 +74,4 @@ def options(host: str = LOCAL, port: int = 8501, browser: bool = False) -> list[
 
 def environment(workspace: Workspace) -> dict[str, str]:
     """Of the server: it finds this package and its workspace, and no formula reads a folder."""
-    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        VARIABLE: str(workspace.root),
-        "MOLVAE_MODEL_FOLDERS": "",
-    }
+    return {**child_environment(), VARIABLE: str(workspace.root), "MOLVAE_MODEL_FOLDERS": ""}
