@@ -4,7 +4,6 @@ Every name comes from the registry that ``molvae list`` prints. The checks are m
 error stands beside the widget, and by the worker, which trusts nobody.
 """
 
-import inspect
 import os
 from pathlib import Path
 
@@ -27,25 +26,13 @@ MAX_BUDGET = 20_000
 """Oracle calls of a campaign that is begun here; more is for the command line."""
 MAX_FORMULAS = 8
 """Objectives of a Pareto front."""
-
-
-def _domain() -> MoleculeDomain:
-    """Molecules, without properties that read a folder where this version knows such."""
-    if "files" in inspect.signature(MoleculeDomain).parameters:
-        return MoleculeDomain(files=False)  # type: ignore[call-arg, unused-ignore]
-    return MoleculeDomain()
-
-
-DOMAIN = _domain()
+DOMAIN = MoleculeDomain(files=False)
+"""Molecules, without properties that read a folder."""
 
 
 def targets() -> dict[str, str]:
     """Properties that are made for an argument, without those that read files: name -> what the argument is."""
-    return {
-        name: target.argument
-        for name, target in TARGETS.items()
-        if name in DOMAIN.targets and not getattr(target, "reads_files", False)
-    }
+    return {name: TARGETS[name].argument for name in DOMAIN.targets if not TARGETS[name].reads_files}
 
 
 def check_formula(text: str, direction: str = "max") -> Objective:

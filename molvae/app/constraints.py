@@ -5,6 +5,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from molvae.chemistry.filters import AlertCatalog, FilterConfig
+from molvae.errors import ConfigError
 
 _MAX_PATTERNS = 20
 
@@ -13,7 +14,7 @@ def ask_constraints(key: str) -> dict[str, Any]:
     """Settings that differ from the defaults.
 
     Raises:
-        ConfigError: a pattern is no SMARTS.
+        ConfigError: a pattern is no SMARTS, or there are too many.
     """
     default = FilterConfig()
 
@@ -54,4 +55,7 @@ def ask_constraints(key: str) -> dict[str, Any]:
 
 def _patterns(place: Any, label: str, key: str) -> tuple[str, ...]:
     text = place.text_area(label, key=key, height=80, max_chars=4000, placeholder="[OX2H]")
-    return tuple(line.strip() for line in text.splitlines() if line.strip())[:_MAX_PATTERNS]
+    patterns = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(patterns) > _MAX_PATTERNS:
+        raise ConfigError(f"{label}: at most {_MAX_PATTERNS} patterns, not {len(patterns)}: remove some")
+    return patterns

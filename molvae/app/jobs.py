@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molvae.app.environment import child_environment
 from molvae.app.workspace import JOB, Workspace
 from molvae.errors import ConfigError
 from molvae.run.files import write_text
@@ -27,6 +28,7 @@ MAX_RUNNING = 2
 """Campaigns that run at the same time; more would only slow each other down."""
 LOCK, RECIPE, STATE, LOG = "lock", "recipe.json", "state.json", "log.txt"
 _PATIENCE = 8.0  # seconds that a job has to end by itself
+_GLANCE = 0.5  # seconds in which those who only look at a lock have let it go
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,26 @@ def start(workspace: Workspace, name: str, recipe: Mapping[str, Any] | None) -> 
         ConfigError: it runs already, too many run, or the name is taken.
     """
     folder = workspace.folder(name)
+    taken = f"there is a run {name} already: choose another name, or open it"
     if recipe is not None and folder.exists():
-        raise ConfigError(f"there is a run {name} already: choose another name, or open it")
+        raise ConfigError(taken)
     if recipe is None and not folder.exists():
         raise ConfigError(f"there is no run {name}")
     if len(running := [other for other in workspace.runs() if state(workspace.folder(other)).alive]) >= MAX_RUNNING:
         raise ConfigError(f"{' and '.join(running)} are running: stop one, or wait until it has ended")
     job = folder / JOB
-    job.mkdir(parents=True, exist_ok=True)
     if recipe is not None:
-        write_text(job / RECIPE, json.dumps(dict(recipe), indent=1))
-    with _locked(job / LOCK) as lock:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # somebody else was faster, after we had looked
+            raise ConfigError(taken) from None
+    job.mkdir(exist_ok=True)
+    with _owned(job / LOCK) as lock:
         if lock is None:
             raise ConfigError(f"{name} runs already")
+        os.ftruncate(lock, 0)  # the number of an earlier process is nobody to be stopped
+        if recipe is not None:
+            write_text(job / RECIPE, json.dumps(dict(recipe), indent=1))
         write_text(job / STATE, json.dumps({"phase": "starting"}))
         with (job / LOG).open("wb") as log:
             process = subprocess.Popen(
@@ -85,9 +94,8 @@ def start(workspace: Workspace, name: str, recipe: Mapping[str, Any] | None) -> 
                 pass_fds=[lock],
                 start_new_session=True,  # an interrupted server does not end its campaigns
                 cwd=folder,
-                env=_environment(),
+                env=child_environment(),
             )
-        os.ftruncate(lock, 0)
         os.pwrite(lock, str(process.pid).encode(), 0)
     threading.Thread(target=process.wait, daemon=True).start()  # so that it does not stay as a zombie
     return folder
@@ -98,8 +106,7 @@ def state(folder: Path) -> JobState:
     job = folder / JOB
     if not job.is_dir():
         return JobState("idle")
-    with _locked(job / LOCK) as lock:
-        alive = lock is None
+    alive = _alive(job / LOCK)
     try:
         values = dict(json.loads((job / STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -139,36 +146,53 @@ def can_resume(folder: Path) -> bool:
     return (folder / CONFIG).is_file() or (folder / JOB / RECIPE).is_file()
 
 
-def _environment() -> dict[str, str]:
-    """That of the server, in which the child finds the very package that runs here."""
-    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
 def _process(folder: Path) -> int | None:
     """Process of a job that is alive; whoever holds the lock has written its number."""
-    with _locked(folder / JOB / LOCK) as lock:
-        if lock is not None:
-            return None
+    path = folder / JOB / LOCK
+    if not _alive(path):
+        return None
     try:
-        return int((folder / JOB / LOCK).read_text())
+        return int(path.read_text())
     except (OSError, ValueError):
         return None
 
 
+def _alive(path: Path) -> bool:
+    """Whether a job holds the lock. The number of a process that has ended is removed.
+
+    A shared lock is enough to see that: those who only look are not in each other's way.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        if not _taken(file, fcntl.LOCK_SH):
+            return True
+        if os.fstat(file).st_size:
+            os.ftruncate(file, 0)
+        return False
+    finally:
+        os.close(file)
+
+
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int | None]:
-    """The open file, locked, or None if a job holds the lock."""
-    if not path.parent.is_dir():
-        yield None
-        return
+def _owned(path: Path) -> Iterator[int | None]:
+    """The open file, locked for a job, or None if another one holds the lock."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield file
+        deadline = time.monotonic() + _GLANCE
+        while not (owned := _taken(file, fcntl.LOCK_EX)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield file if owned else None
     finally:
         os.close(file)  # a child that has inherited it keeps the lock
+
+
+def _taken(file: int, kind: int) -> bool:
+    """Take a lock if it can be had at once; whether it was."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

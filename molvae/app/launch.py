@@ -1,12 +1,16 @@
-"""Start the server: streamlit, bound to this machine, silent towards the rest of the world."""
+"""Start the server: streamlit, bound to this machine, without telemetry.
+
+One request of streamlit's own is left: to a page that comes from an origin it does not know, it asks
+checkip.amazonaws.com for this machine's address before it refuses. No setting of streamlit 1.67 switches that off.
+"""
 
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from molvae.app.environment import child_environment
 from molvae.app.uploads import MAX_MEGABYTES
 from molvae.app.workspace import VARIABLE, Workspace
 from molvae.errors import ConfigError, MissingDependencyError
@@ -74,10 +78,4 @@ def options(host: str = LOCAL, port: int = 8501, browser: bool = False) -> list[
 
 def environment(workspace: Workspace) -> dict[str, str]:
     """Of the server: it finds this package and its workspace, and no formula reads a folder."""
-    paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        VARIABLE: str(workspace.root),
-        "MOLVAE_MODEL_FOLDERS": "",
-    }
+    return {**child_environment(), VARIABLE: str(workspace.root), "MOLVAE_MODEL_FOLDERS": ""}

@@ -93,6 +93,8 @@ def _checked(molecules: Molecules) -> Molecules:
         InputError: none of them is a molecule.
     """
     texts = molecules.frame["smiles"].astype(str).tolist()
+    if not texts:
+        raise InputError("the file holds no molecule: nothing stands below its header")
     reasons = [parse_smiles(text)[1] for text in texts[:1000]]
     bad = [number for number, reason in enumerate(reasons) if reason]
     if len(bad) == len(reasons):

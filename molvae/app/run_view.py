@@ -70,7 +70,7 @@ class RunView:
         answers = _answers(self.folder)
         if answers.empty:
             return
-        st.caption(f"Objective: {plain(config.get('objective') or config.get('oracle') or 'score', 300)}")
+        st.caption(_objective(config))
         _tiles(answers, sign, config.get("budget"))
         others = sorted((self.folder / "baselines").glob(f"*/{STORE}"))
         show_progress(answers, sign, {path.parent.name: _answers(path.parent) for path in others})
@@ -120,6 +120,13 @@ def campaign_settings(folder: Path) -> dict[str, Any]:
     """
     settings = read_run(folder, "design").settings.get("campaign")
     return settings if isinstance(settings, dict) else {}
+
+
+def _objective(config: dict[str, Any]) -> str:
+    """What is optimised, as Markdown."""
+    if pareto := config.get("pareto"):
+        return f"Objectives, each maximised: {plain(', '.join(map(str, pareto)), 300)}"
+    return f"Objective: {plain(config.get('objective') or config.get('oracle') or 'score', 300)}"
 
 
 def _answers(folder: Path) -> pd.DataFrame:

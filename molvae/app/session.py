@@ -10,7 +10,7 @@ from molvae.app import uploads
 from molvae.app.workspace import Workspace
 
 if TYPE_CHECKING:
-    from molvae.molecules.vae import MoleculeVAE
+    from molvae.molecules.base import MolecularModel
 
 MODEL_LOCK = threading.Lock()
 """Held while a model works in the server itself: its threads would only be in each other's way."""
@@ -29,11 +29,12 @@ def upload_session() -> str:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the model ...")
-def model(name_or_folder: str) -> "MoleculeVAE":
-    """A model, loaded once for all pages."""
-    from molvae.molecules.vae import MoleculeVAE
+def model(name_or_folder: str) -> "MolecularModel":
+    """A model of molecules, of SMILES or of graphs, loaded once for all pages."""
+    from molvae.core.pretrained import load_model
+    from molvae.molecules.base import as_molecular
 
-    return MoleculeVAE.from_pretrained(name_or_folder)
+    return as_molecular(load_model(name_or_folder), name_or_folder)
 
 
 def page_file(name: str) -> str:

@@ -14,6 +14,7 @@ VARIABLE = "MOLVAE_APP_WORKSPACE"
 JOB = "app"
 """Folder inside a run folder that holds what was asked for in the browser, and how far it has come."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TRAINING = ("train", "train_graph")  # kinds of runs that leave a model of molecules
 _MAX_RUNS = 1000  # listed
 
 
@@ -89,7 +90,7 @@ class Workspace:
         return [
             name
             for name in self.runs()
-            if (self.folder(name) / "model" / CONFIG).is_file() and self.kind(name) == "train"
+            if (self.folder(name) / "model" / CONFIG).is_file() and self.kind(name) in _TRAINING
         ]
 
     def new_name(self, kind: str) -> str:

@@ -109,9 +109,9 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a molecular VAE, of SMILES or, if the recipe says so, of graphs.
+    """Train a molecular VAE.
 
-    Leaves a model folder that every other command takes with -m.
+    It is one of SMILES or, if the recipe says so, of graphs. Leaves a model folder that every other command takes with -m.
     """
     from molvae.experiments.data import TrainingRecipe
     from molvae.experiments.registry import make_recipe

@@ -11,6 +11,7 @@ from molvae.molecules.graph_training import GraphTrainConfig, train_graph
 from molvae.molecules.junction_tree import without_stereo
 from molvae.molecules.known import KNOWN
 from molvae.molecules.training import REFUSED
+from molvae.run.progress import track
 from molvae.run.recipe import Context, Result
 
 
@@ -32,7 +33,7 @@ class TrainGraphRecipe(TrainingRecipe):
         )
         model.card = model_card(self.model_dump(mode="json"), sources, folder)
         # what comes out has no stereo marks: it is known as what went in without them
-        bare = map(without_stereo, training.smiles)
+        bare = map(without_stereo, track(training.smiles, "removing stereo marks", progress=context.progress))
         TrainingSet.build(chain(training.smiles, bare), folder / "model" / KNOWN)
         model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
         refused = {"refused": folder / REFUSED} if (folder / REFUSED).is_file() else {}

@@ -14,7 +14,12 @@ from molvae.errors import ConfigError, InputError
 from molvae.molecules.cluster_vocabulary import ClusterVocabulary
 from molvae.molecules.graph_config import GraphVAEConfig
 from molvae.molecules.graph_vae import GraphVAE
+<<<<<<< HEAD
 from molvae.molecules.training import BoundOfMolecules, MoleculeData, ValidationConfig, report_refused
+=======
+from molvae.molecules.predictor import absolute_errors
+from molvae.molecules.training import MoleculeData, ValidationConfig, report_refused
+>>>>>>> app
 from molvae.molecules.tree_batches import TreeBatches
 from molvae.molecules.tree_data import cached_arrays
 from molvae.run.progress import Progress, on_stderr
@@ -151,8 +156,5 @@ class GraphValidator(BoundValidator):
         }
         weight = self.objective.weights.get("properties")
         if self.dataset.properties is not None and weight is not None and weight.final > 0:
-            predicted = model.predict(z).to_frame()
-            for column, name in enumerate(model.predictor.names):
-                error = np.abs(predicted[name].to_numpy() - self.dataset.properties[:, column])
-                values[f"{name}_mae"] = float(np.nanmean(error))
+            values |= absolute_errors(model.predict(z), self.dataset.properties)
         return values

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,15 @@ from molvae.core.candidates import Prediction
 from molvae.core.distributions import LOG_2PI
 
 _WITHIN_ONE_SIGMA = math.erf(math.sqrt(0.5))  # of a normal distribution, 68.3 %
+
+
+def absolute_errors(predicted: Prediction, properties: np.ndarray) -> dict[str, float]:
+    """Mean absolute error of each property in its unit, as ``<name>_mae``; of n molecules (n, K), NaN passed over."""
+    table = predicted.to_frame()
+    return {
+        f"{name}_mae": float(np.nanmean(np.abs(table[name].to_numpy() - properties[:, column])))
+        for column, name in enumerate(predicted.names)
+    }
 
 
 class PropertyPredictor(nn.Module):

@@ -31,6 +31,7 @@ from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
 from molvae.molecules.distillation import Distillation, DistillationConfig
 from molvae.molecules.growing import with_shape, with_tokens
+from molvae.molecules.predictor import absolute_errors
 from molvae.molecules.property_fit import PredictorFitConfig, fit_predictor
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
 from molvae.molecules.vocabulary import Vocabulary
@@ -303,8 +304,5 @@ class Validator(BoundValidator):
             "prior_validity": float(np.mean([canonical(smiles) is not None for smiles in drawn])),
         }
         if self.dataset.properties is not None and _final_weight_of_properties(self.objective) > 0:
-            predicted = model.predict(z).to_frame()
-            for column, name in enumerate(model.predictor.names):
-                error = np.abs(predicted[name].to_numpy() - self.dataset.properties[:, column])
-                values[f"{name}_mae"] = float(np.nanmean(error))
+            values |= absolute_errors(model.predict(z), self.dataset.properties)
         return values

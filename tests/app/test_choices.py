@@ -29,6 +29,7 @@ def test_known_names_pass(formula):
     ("formula", "says"),
     [
         ("modl('/etc')", "not allowed here"),
+        ("model('/etc')", "not allowed here"),
         ("__import__('os')", "not allowed here"),
         ("QED.__class__", "only numbers"),
         ("GED", "unknown property"),
@@ -51,6 +52,8 @@ def test_a_formula_that_reads_a_folder_is_refused_before_it_reads(monkeypatch):
     with pytest.raises(ConfigError, match="reads is not allowed here"):
         choices.check_formula("QED + reads('/etc')")
     assert opened == [] and "reads" not in choices.targets()
+    monkeypatch.setattr(choices.DOMAIN, "targets", list(targets.TARGETS))  # even if the domain let it through
+    assert not any(targets.TARGETS[name].reads_files for name in choices.targets())
 
 
 def recipe(**values) -> DesignRecipe:

@@ -3,12 +3,13 @@
 import fcntl
 import json
 import os
+import threading
 import time
 
 import pytest
 
 from molvae.app import jobs
-from molvae.app.workspace import JOB
+from molvae.app.workspace import JOB, Workspace
 from molvae.design.store import CampaignStore
 from molvae.errors import ConfigError
 from molvae.experiments.design import DesignRecipe
@@ -80,6 +81,37 @@ def test_the_lock_says_whether_it_lives(workspace):
     os.close(file)  # as the kernel does when a process is killed
     assert jobs.state(folder).phase == "stopped"
     jobs.stop(folder)  # nobody to be stopped
+
+
+def test_who_looks_is_no_job_and_is_waited_for(workspace):
+    folder = workspace.folder("seen")
+    lock = folder / JOB / "lock"
+    os.close(held(folder, {"phase": "running"}))
+    lock.write_text(str(os.getpid()))  # of a process that has ended: the number may be anybody's by now
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert jobs.state(folder).phase == "stopped"
+        jobs.stop(folder)  # does not interrupt us
+        assert lock.read_text() == ""
+        looks = threading.Timer(0.1, fcntl.flock, (other, fcntl.LOCK_UN))
+        looks.start()
+        with jobs._owned(lock) as mine:
+            assert mine is not None and jobs.state(folder).alive
+        looks.join()
+
+
+def test_of_two_who_choose_a_name_one_gets_it(workspace, monkeypatch):
+    def runs(place):
+        """Another browser begins the run after its name was found to be free."""
+        job = place.folder("same") / JOB
+        job.mkdir(parents=True)
+        (job / "recipe.json").write_text("theirs")
+        return []
+
+    monkeypatch.setattr(Workspace, "runs", runs)
+    with pytest.raises(ConfigError, match="there is a run same already"):
+        jobs.start(workspace, "same", recipe())
+    assert (workspace.folder("same") / JOB / "recipe.json").read_text() == "theirs"
 
 
 def test_only_so_many_run_at_once(workspace):

@@ -8,7 +8,11 @@ import pytest
 from molvae.app import jobs
 from molvae.app.workspace import JOB
 from molvae.design.campaign import Campaign
+from molvae.molecules.cluster_vocabulary import ClusterVocabulary
+from molvae.molecules.graph_vae import GraphVAE, GraphVAEConfig
+from molvae.molecules.tree_data import build_arrays
 from molvae.molecules.vae import MoleculeVAE
+from molvae.run.progress import silent
 
 pytest.importorskip("streamlit", reason="the page needs the extra app")
 
@@ -94,6 +98,21 @@ def test_a_bad_pattern_and_bad_molecules_say_what_to_do(open_page):
     assert "none of the 2 rows is a molecule" in messages(page) and button(page, "Start").disabled
 
 
+def test_nothing_is_dropped_without_a_word(open_page):
+    page = open_page("design")
+    page.text_area(key="design-forbid").set_value("[Br]\n" * 21).run()
+    assert "at most 20 patterns, not 21" in messages(page) and button(page, "Start").disabled
+
+
+@pytest.mark.parametrize("text", ["smiles,id\n", "smiles\n"])
+def test_a_table_without_rows_holds_no_molecule(open_page, text):
+    page = open_page("design")
+    page.segmented_control(key="design-way").set_value("Upload a file").run()
+    page.file_uploader(key="design-file").set_value(("empty.csv", text.encode(), "text/csv")).run()
+    assert not page.exception
+    assert "holds no molecule" in messages(page) and button(page, "Start").disabled
+
+
 @pytest.fixture
 def finished(workspace):
     """A small campaign that has ended."""
@@ -112,6 +131,16 @@ def test_runs_are_shown(open_page, finished):
     assert any(each.proto.body.count("data:image/svg+xml") == 4 for each in shown)
     button(page, "Report").click().run()
     assert not page.exception and (finished / "report.html").is_file()
+
+
+def test_a_run_with_several_objectives_names_them(open_page, workspace):
+    model = MoleculeVAE.from_pretrained("zinc250k-small")
+    settings = {"strategy": "pareto", "pareto": ("QED", "-SAS"), "batch": 1}
+    with Campaign(model, None, DRUGS, 4, workspace.folder("two"), progress=lambda event: None, **settings) as campaign:
+        campaign.run()
+    page = open_page("runs")
+    shown = [each.value.replace("\\", "") for each in page.caption]
+    assert any("Objectives" in text and "QED, -SAS" in text for text in shown)
 
 
 def test_there_is_no_run_yet(open_page):
@@ -155,6 +184,23 @@ def test_a_path_between_two_molecules(open_page):
     assert len(table) == 3 and table["valid"].all() and table["QED"].between(0, 1).all()
     page.text_input(key="path-first").set_value("C1CC").run()
     assert "Not a molecule" in messages(page) and button(page, "Interpolate").disabled
+
+
+def test_a_graph_model_that_was_trained_here_walks_too(open_page, workspace):
+    folder = workspace.folder("graphs")
+    sizes = {"latent_size": 6, "embedding_size": 8, "graph_size": 8, "encoder_size": 8, "decoder_size": 8}
+    vocabulary = ClusterVocabulary.build(build_arrays(DRUGS, progress=silent))
+    GraphVAE(GraphVAEConfig.create({**sizes, "dense_size": 8, "output_size": 8}), vocabulary).save_pretrained(
+        folder / "model"
+    )
+    record = {"format": 2, "kind": "train_graph", "settings": {}, "facts": {}}
+    (folder / "config.json").write_text(json.dumps(record))
+    page = open_page("interpolate")
+    page.selectbox(key="path-model").select("run: graphs")
+    page.slider(key="path-steps").set_value(3).run()
+    button(page, "Interpolate").click().run()
+    assert not page.exception and not page.error
+    assert page.session_state["path"]["valid"].all()
 
 
 def test_a_laboratory_is_asked_and_told(open_page, workspace):

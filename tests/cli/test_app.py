@@ -1,8 +1,12 @@
 """``molvae app``: how the server is started; what it shows is tested in tests/app."""
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
+
+import molvae as molvae_package
 
 pytest.importorskip("streamlit", reason="the page needs the extra app")
 
@@ -40,6 +44,8 @@ def test_local_and_silent_by_default(molvae, started, tmp_path):
     ):
         assert setting in started["command"]
     assert started["env"]["MOLVAE_APP_WORKSPACE"] == str((tmp_path / "runs").resolve())
+    package = str(Path(molvae_package.__file__).resolve().parents[1])
+    assert started["env"]["PYTHONPATH"].split(os.pathsep)[0] == package  # the children run the same molvae
     assert started["env"]["MOLVAE_MODEL_FOLDERS"] == ""  # formulas read no folder
     assert (tmp_path / "runs").is_dir()
 

@@ -99,7 +99,7 @@ def edit(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "circle"}, "of kind 'circle'; this molvae knows molecule-vae, image-vae, line"),
+        ({"kind": "circle"}, "of kind 'circle'; this molvae knows molecule-vae, graph-vae, image-vae, line"),
         ({"kind": None}, "of kind 'None'"),
         ({"kind": "image-vae"}, "no 'shape'"),
         ({"model": None}, "no 'model'"),

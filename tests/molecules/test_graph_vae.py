@@ -8,6 +8,8 @@ from molvae.chemistry.molecule import Molecule, canonical
 from molvae.chemistry.properties import compute_many
 from molvae.core.fit import FitConfig
 from molvae.core.pretrained import load_model
+from molvae.core.schedules import in_steps
+from molvae.core.training import vae_objective
 from molvae.design.protocols import TrainableModel
 from molvae.errors import ConfigError, InputError, InvalidMoleculeWarning
 from molvae.molecules.base import MolecularModel
@@ -154,6 +156,23 @@ def test_it_is_measured_like_any_other_model(learnt):
     result = evaluate_model(learnt, held_out, EvaluationConfig(**few), progress=silent)
     assert result["reconstruction"]["D"] > 0.9 and result["prior"]["none"]["validity"] == 1
     assert result["protocol"]["held"] == "molecules without stereo marks" and summary_table(result)
+
+
+def test_a_step_of_training_in_bfloat16_goes_where_one_in_float32_goes():
+    properties = np.ones((len(GRAPHS), 3), np.float32)
+    config = in_steps(GraphTrainConfig(), 10)
+    objective = vae_objective(config.objective)
+
+    def gradient(autocast: bool) -> torch.Tensor:
+        model = small_graph_model().train()
+        dataset, _ = model.dataset(GRAPHS, properties)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            values, _ = objective(model, dataset.batch(range(len(dataset))), 5, torch.Generator().manual_seed(0))
+        (-values.mean()).backward()
+        return torch.cat([each.grad.flatten() for each in model.parameters() if each.grad is not None])
+
+    exact, rounded = gradient(False), gradient(True)
+    assert 0.99 < torch.cosine_similarity(exact, rounded, dim=0) < 1
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_weights(tmp_path):

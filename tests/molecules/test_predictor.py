@@ -1,8 +1,10 @@
 """Predictions come in the user's units, with an uncertainty that is learnt."""
 
+import numpy as np
 import torch
 
-from molvae.molecules.predictor import PropertyPredictor
+from molvae.core.candidates import Prediction
+from molvae.molecules.predictor import PropertyPredictor, absolute_errors
 
 
 def test_scaling_travels_with_the_weights():
@@ -22,6 +24,12 @@ def test_an_unknown_property_contributes_nothing():
     whole = predictor.log_prob(z, torch.tensor([[1.0, 2.0]] * 3))
     assert torch.isfinite(one).all() and (one != whole).all()
     assert predictor.log_prob(z, torch.full((3, 2), float("nan"))).tolist() == [0, 0, 0]
+
+
+def test_absolute_errors_pass_over_what_is_unknown():
+    predicted = Prediction(("a", "b"), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.ones(2, 2))
+    known = np.array([[0.0, np.nan], [6.0, 4.5]], np.float32)
+    assert absolute_errors(predicted, known) == {"a_mae": 2.0, "b_mae": 0.5}
 
 
 def test_learns_mean_and_noise_in_real_units():

@@ -54,7 +54,10 @@ class TreeRecurrence(nn.Module):
         Returns:
             State of each node, and the sum of the states of its children, (N, H) each.
         """
-        states: tuple[Tensor, Tensor] = _Upwards.apply(inputs, self.weight, self.bias, parent, tuple(levels))
+        inputs = inputs.to(self.weight.dtype)
+        # the passes are written out for one precision, that of the weights
+        with torch.autocast(inputs.device.type, enabled=False):
+            states: tuple[Tensor, Tensor] = _Upwards.apply(inputs, self.weight, self.bias, parent, tuple(levels))
         return states
 
     def downwards(self, inputs: Tensor, roots: Tensor, parent: Tensor, levels: Sequence[int]) -> Tensor:
@@ -69,7 +72,9 @@ class TreeRecurrence(nn.Module):
         Returns:
             State of each node, (N, H).
         """
-        states: Tensor = _Downwards.apply(inputs, roots, self.weight, self.bias, parent, tuple(levels))
+        inputs, roots = inputs.to(self.weight.dtype), roots.to(self.weight.dtype)
+        with torch.autocast(inputs.device.type, enabled=False):
+            states: Tensor = _Downwards.apply(inputs, roots, self.weight, self.bias, parent, tuple(levels))
         return states
 
 
