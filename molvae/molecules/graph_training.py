@@ -14,12 +14,8 @@ from molvae.errors import ConfigError, InputError
 from molvae.molecules.cluster_vocabulary import ClusterVocabulary
 from molvae.molecules.graph_config import GraphVAEConfig
 from molvae.molecules.graph_vae import GraphVAE
-<<<<<<< HEAD
-from molvae.molecules.training import BoundOfMolecules, MoleculeData, ValidationConfig, report_refused
-=======
 from molvae.molecules.predictor import absolute_errors
-from molvae.molecules.training import MoleculeData, ValidationConfig, report_refused
->>>>>>> app
+from molvae.molecules.training import BoundOfMolecules, MoleculeData, ValidationConfig, report_refused
 from molvae.molecules.tree_batches import TreeBatches
 from molvae.molecules.tree_data import cached_arrays
 from molvae.run.progress import Progress, on_stderr
