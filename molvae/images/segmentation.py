@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from molvae.images.vae import ImageVAE
+
 
 def foreground_index(truth: Tensor, masks: Tensor) -> Tensor:
     """Adjusted Rand index of each scene, (n,): 1 where every object has a mask of its own, about 0 for chance.
@@ -26,3 +28,17 @@ def foreground_index(truth: Tensor, masks: Tensor) -> Tensor:
     chance = rows * columns / pairs(table.sum((1, 2)))
     best = (rows + columns) / 2
     return torch.where(best == chance, torch.ones_like(best), (both - chance) / (best - chance)).float()
+
+
+def foreground_ari(model: ImageVAE, pixels: Tensor, truth: Tensor) -> float:
+    """Mean foreground index of a model's slots over scenes.
+
+    Args:
+        model: of slots.
+        pixels: (n, C, H, W).
+        truth: (n, K + 1, H, W), where each object is, the background first.
+
+    Raises:
+        ConfigError: a model without slots.
+    """
+    return float(foreground_index(truth, model.components(pixels)[1].squeeze(2)).mean())

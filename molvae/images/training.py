@@ -18,7 +18,7 @@ from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_ord
 from molvae.images.completion import GUESS
 from molvae.images.datasets import ImageData
 from molvae.images.pictures import completion_panel, grid, is_plane, manifold_panel, slot_panel, traversal_panel
-from molvae.images.segmentation import foreground_index
+from molvae.images.segmentation import foreground_ari
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Seed
 from molvae.run.panels import Panel
@@ -79,8 +79,8 @@ class ImageValidator(BoundValidator):
     def measure(self, model: ImageVAE) -> dict[str, float]:
         if self.masks is None or model.config.network.kind != "slots":
             return {}
-        found = model.components(torch.cat([batch.pixels for batch in self.batches]))[1]
-        return {"foreground_ari": float(foreground_index(self.masks, found.squeeze(2)).mean())}
+        pixels = torch.cat([batch.pixels for batch in self.batches])
+        return {"foreground_ari": foreground_ari(model, pixels, self.masks)}
 
 
 def train_images(
@@ -159,8 +159,7 @@ def evaluate_images(
         if model.completion is not None:
             result["completion"] = _completion(model, part, config, progress)
     if test.masks is not None and model.config.network.kind == "slots":
-        index = foreground_index(test.masks, model.components(test.pixels)[1].squeeze(2))
-        result["segmentation"] = {"foreground_ari": float(index.mean())}
+        result["segmentation"] = {"foreground_ari": foreground_ari(model, test.pixels, test.masks)}
     result["protocol"] = {
         "data": data.name,
         "test_images": len(test),

@@ -1,5 +1,6 @@
 """A spatial broadcast decoder against transposed convolutions on coloured sprites (Watters et al. 2019)."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pandas as pd
@@ -72,16 +73,8 @@ def run(config: BroadcastConfig, data: ImageData, seed: int, device: str, progre
         )
         rebuilt.append(whole.reconstruct(data.test.pixels[:12]))
         moved = traversal_panel(whole, data.test, 0, config.steps)
-        panels.append(
-            Panel(
-                f"traversals-{kind}",
-                "images",
-                f"{NAMES.get(kind, kind).capitalize()}: one number of the code moved at a time",
-                moved.caption,
-                array=moved.array,
-                options=moved.options,
-            )
-        )
+        title = f"{NAMES.get(kind, kind).capitalize()}: one number of the code moved at a time"
+        panels.append(replace(moved, name=f"traversals-{kind}", title=title))
         panels.append(_lattice(whole, kind, config.steps, data.test))
     return [
         Panel(

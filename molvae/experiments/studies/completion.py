@@ -1,5 +1,6 @@
 """Structured output: images completed from one, two or three quadrants (Sohn, Lee & Yan 2015, section 5.1)."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pandas as pd
@@ -74,16 +75,7 @@ def run(config: CompletionConfig, data: ImageData, seed: int, device: str, progr
                 table.setdefault(f"{name}, importance sampling", {})[column] = result["likelihood"]["nll"]
             panel = completion_panel(model, shown, seed=seed)
             title = f"{given} of 4 quadrants given: {name}"
-            panels.append(
-                Panel(
-                    f"completions-{given}-{_file(name)}",
-                    "images",
-                    title,
-                    panel.caption,
-                    array=panel.array,
-                    options=panel.options,
-                )
-            )
+            panels.append(replace(panel, name=f"completions-{given}-{_file(name)}", title=title))
     return [_table(table, config, data), *panels]
 
 

@@ -1,5 +1,6 @@
 """Slot attention on scenes of tetrominoes: does each object get a slot of its own (Locatello et al. 2020)?"""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pandas as pd
@@ -9,10 +10,10 @@ from molvae.core.fit import FitConfig
 from molvae.core.training import ObjectiveConfig
 from molvae.errors import ConfigError
 from molvae.experiments.studies.common import Study, trained
-from molvae.images.datasets import ImageData, ImageSplit, tetrominoes
+from molvae.images.datasets import ImageData, tetrominoes
 from molvae.images.networks import NetworkConfig
 from molvae.images.pictures import slot_panel
-from molvae.images.segmentation import foreground_index
+from molvae.images.segmentation import foreground_ari
 from molvae.images.training import ImageTrainConfig
 from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Count, Seed, one_of
@@ -65,7 +66,7 @@ def run(config: SlotsConfig, data: ImageData, seed: int, device: str, progress: 
         best: tuple[float, ImageVAE] | None = None
         for number in config.seeds:
             model = trained(_settings(config, name), data, seed + number, device, progress, posterior=POSTERIORS[name])
-            found = agreement(model, data.test[: config.scenes])
+            found = foreground_ari(model, data.test.pixels[: config.scenes], data.test.masks[: config.scenes])
             rows.append({"model": name, "seed": number, "foreground ARI": found, "failed": found < config.failed})
             if best is None or found > best[0]:
                 best = found, model
@@ -76,12 +77,6 @@ def run(config: SlotsConfig, data: ImageData, seed: int, device: str, progress: 
 
 
 STUDY = Study(SlotsConfig, run, "tetrominoes")
-
-
-def agreement(model: ImageVAE, split: ImageSplit) -> float:
-    """Mean foreground ARI over scenes."""
-    assert split.masks is not None
-    return float(foreground_index(split.masks, model.components(split.pixels)[1].squeeze(2)).mean())
 
 
 def _settings(config: SlotsConfig, name: str) -> ImageTrainConfig:
@@ -112,37 +107,16 @@ def _pictures(name: str, model: ImageVAE, config: SlotsConfig, data: ImageData) 
     """Of the best seed: scenes as in training, and scenes with the most objects."""
     stem, rows = name.replace(" ", "-"), []
     panel = slot_panel(model, data.test.pixels[: config.shown])
-    panels = [
-        Panel(
-            stem,
-            "images",
-            f"{name.capitalize()}: {panel.title.lower()}",
-            panel.caption,
-            array=panel.array,
-            options=panel.options,
-        )
-    ]
+    panels = [replace(panel, name=stem, title=f"{name.capitalize()}: {panel.title.lower()}")]
     for number in config.objects:
-        crowded = tetrominoes(config.scenes, 3, number)
-        rows.append(
-            {
-                "objects": number,
-                "slots": number + 1,
-                "foreground ARI": agreement(model.with_slots(number + 1), crowded),
-            }
-        )
+        crowded, wider = tetrominoes(config.scenes, 3, number), model.with_slots(number + 1)
+        assert crowded.masks is not None
+        found = foreground_ari(wider, crowded.pixels, crowded.masks)
+        rows.append({"objects": number, "slots": number + 1, "foreground ARI": found})
         if number == max(config.objects):
-            wide = slot_panel(model.with_slots(number + 1), crowded.pixels[: config.shown])
-            panels.append(
-                Panel(
-                    f"{stem}-crowded",
-                    "images",
-                    f"{name.capitalize()}: {number} objects, trained on fewer",
-                    wide.caption,
-                    array=wide.array,
-                    options=wide.options,
-                )
-            )
+            wide = slot_panel(wider, crowded.pixels[: config.shown])
+            title = f"{name.capitalize()}: {number} objects, trained on fewer"
+            panels.append(replace(wide, name=f"{stem}-crowded", title=title))
     table = Panel(
         f"{stem}-objects",
         "table",
