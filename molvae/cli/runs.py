@@ -111,7 +111,8 @@ def train(
 ) -> None:
     """Train a molecular VAE.
 
-    It is one of SMILES or, if the recipe says so, of graphs. Leaves a model folder that every other command takes with -m.
+    It is one of SMILES or, if the recipe says so, of graphs. Leaves a model folder that every other command takes
+    with -m.
     """
     from molvae.experiments.data import TrainingRecipe
     from molvae.experiments.registry import make_recipe

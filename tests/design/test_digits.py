@@ -52,7 +52,10 @@ def test_a_campaign_killed_in_the_middle_of_steps_ends_as_if_it_had_not_been(tmp
 
 
 def plates(folder, strategy, anew: bool) -> list[list[str]]:
-    """What a laboratory is asked to measure, four plates of the start and three of the search, told in halves; ``anew``: a process for each."""
+    """What a laboratory is asked to measure, four plates of the start and three of the search, told in halves.
+
+    ``anew``: by a process for each half.
+    """
     meter, asked = Meter(), []
 
     def opened():
