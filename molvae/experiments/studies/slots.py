@@ -45,7 +45,7 @@ class SlotsConfig(Config):
     )
     models: tuple[Annotated[str, one_of(POSTERIORS)], ...] = Field(("slot attention",), min_length=1)
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
-    """Of weights and batches."""
+    """Of weights and batches, counted from the seed of the study."""
     failed: float = Field(0.9, ge=0, le=1)
     """A run below this foreground ARI counts as failed."""
     objects: tuple[Annotated[int, Field(ge=1, le=6)], ...] = Field((3, 4, 5, 6), min_length=1)
@@ -64,8 +64,8 @@ def run(config: SlotsConfig, data: ImageData, seed: int, device: str, progress: 
     panels = []
     for name in config.models:
         best: tuple[float, ImageVAE] | None = None
-        for number in config.seeds:
-            model = trained(_settings(config, name), data, seed + number, device, progress, posterior=POSTERIORS[name])
+        for number in (seed + offset for offset in config.seeds):
+            model = trained(_settings(config, name), data, number, device, progress, posterior=POSTERIORS[name])
             found = foreground_ari(model, data.test.pixels[: config.scenes], data.test.masks[: config.scenes])
             rows.append({"model": name, "seed": number, "foreground ARI": found, "failed": found < config.failed})
             if best is None or found > best[0]:
@@ -108,6 +108,8 @@ def _pictures(name: str, model: ImageVAE, config: SlotsConfig, data: ImageData) 
     stem, rows = name.replace(" ", "-"), []
     panel = slot_panel(model, data.test.pixels[: config.shown])
     panels = [replace(panel, name=stem, title=f"{name.capitalize()}: {panel.title.lower()}")]
+    assert data.train.masks is not None
+    learned = data.train.masks.shape[1] - 1  # the background is no object
     for number in config.objects:
         crowded, wider = tetrominoes(config.scenes, 3, number), model.with_slots(number + 1)
         assert crowded.masks is not None
@@ -115,12 +117,12 @@ def _pictures(name: str, model: ImageVAE, config: SlotsConfig, data: ImageData) 
         rows.append({"objects": number, "slots": number + 1, "foreground ARI": found})
         if number == max(config.objects):
             wide = slot_panel(wider, crowded.pixels[: config.shown])
-            title = f"{name.capitalize()}: {number} objects, trained on fewer"
+            title = f"{name.capitalize()}: {number} objects, trained on {learned}"
             panels.append(replace(wide, name=f"{stem}-crowded", title=title))
     table = Panel(
         f"{stem}-objects",
         "table",
-        f"{name.capitalize()}: more objects at test time than in training",
+        f"{name.capitalize()}: scenes of several numbers of objects, trained on {learned}",
         "The best seed; a set has no fixed size, so slots are added without training.",
         frame=pd.DataFrame(rows),
     )

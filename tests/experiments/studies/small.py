@@ -66,10 +66,10 @@ SMALL = {
 }
 
 
-def run(name: str, device: str = "cpu", **changes: object) -> dict[str, Panel]:
+def run(name: str, device: str = "cpu", seed: int = 0, **changes: object) -> dict[str, Panel]:
     """The panels of a study by name."""
     settings = study_settings(name, SMALL[name] | changes)
-    panels = run_study(name, settings, _data(STUDIES[name].data), 0, device, silent)
+    panels = run_study(name, settings, _data(STUDIES[name].data), seed, device, silent)
     return {panel.name: panel for panel in panels}
 
 

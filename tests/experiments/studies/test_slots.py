@@ -23,6 +23,12 @@ def test_every_seed_is_told_failed_ones_too():
     assert panels["slot-attention-crowded"].array.shape == (2, 2 + 2 * 5, 24, 24, 3)
 
 
+def test_the_seed_of_a_row_is_the_one_that_was_used_and_a_title_says_what_was_trained_on():
+    panels = run("slots", seed=5, models=["slot attention"], seeds=[0, 2], objects=[2])
+    assert panels["seeds"].frame["seed"].tolist() == [5, 7]
+    assert panels["slot-attention-crowded"].title == "Slot attention: 2 objects, trained on 3"
+
+
 def test_data_without_masks_are_refused():
     settings = study_settings("slots", SMALL["slots"])
     with pytest.raises(ConfigError, match="needs the data set tetrominoes"):
