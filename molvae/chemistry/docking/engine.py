@@ -51,8 +51,9 @@ def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
             mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
     except OSError:  # an empty file
         return None
-    whole = mol is not None and mol.HasProp(AFFINITY) and mol.HasProp("smiles")
-    return mol if whole and mol.GetProp("smiles") == smiles else None  # a damaged file counts as none
+    if mol is None or not mol.HasProp(AFFINITY) or not mol.HasProp("smiles"):  # a damaged one
+        return None
+    return mol if mol.GetProp("smiles") == smiles else None
 
 
 def dock(receptor: Receptor, config: DockingConfig, smiles: str) -> Chem.Mol:
