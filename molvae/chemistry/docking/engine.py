@@ -51,7 +51,7 @@ def cached_pose(folder: Path, smiles: str) -> Chem.Mol | None:
             mol = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)), None)
     except OSError:  # an empty file
         return None
-    if mol is None or not (mol.HasProp(AFFINITY) and mol.HasProp("smiles")):  # a damaged file counts as none
+    if mol is None or not mol.HasProp(AFFINITY) or not mol.HasProp("smiles"):  # a damaged one
         return None
     return mol if mol.GetProp("smiles") == smiles else None
 
