@@ -319,8 +319,8 @@ class Campaign:
         The rows may be some of those asked for, in any order, and others: what was not asked for is taken in, and the
         search learns from it with the next step. Another value for what has been measured is another measurement:
         the results hold their mean, and the strategies on latent space learn from each, and so how large their noise
-        is; ``tanimoto``, ``gpbo``, ``evolved`` and the evolving half of ``hybrid`` keep to the first. The same value again
-        counts once. A step closes when all its candidates have been told.
+        is; ``tanimoto``, ``gpbo``, ``evolved`` and the evolving half of ``hybrid`` keep to the first. The same value
+        again counts once. A step closes when all its candidates have been told.
 
         Returns:
             One row for each input: the column of the domain, ``score`` (as remembered, the mean of its measurements),

@@ -64,8 +64,8 @@ class SimulatedAssay(Config):
         known = scored[np.isfinite(scored["score"])].head(self.molecules)
         if len(known) < FEWEST:
             raise InputError(
-                f"the simulated formula {self.formula!r} has a finite value for {len(known)} of {len(scored)} molecules;"
-                f" a model needs {FEWEST}: give another formula"
+                f"the simulated formula {self.formula!r} has a finite value for {len(known)} of {len(scored)}"
+                f" molecules; a model needs {FEWEST}: give another formula"
             )
         again = known.iloc[rng.integers(0, len(known), self.replicates)]
         rows = pd.concat([known, again], ignore_index=True)
