@@ -91,7 +91,7 @@ def test_a_store_of_before_is_read_and_written(tmp_path):
     with CampaignStore(path) as store:
         store.record_evaluation(Evaluation(1, "C", 1.0, {}, None, 0.0, "start", 0))
     connection = sqlite3.connect(path)
-    connection.executescript("DROP TABLE replicates; PRAGMA user_version = 1;")
+    connection.executescript("DROP TABLE replicates; DROP TABLE requests; PRAGMA user_version = 1;")
     connection.close()
     with CampaignStore(path, read_only=True) as store:
         assert store.replicates() == [] and len(store.evaluations()) == 1

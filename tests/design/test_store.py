@@ -58,6 +58,7 @@ def test_the_tables_are_exactly_those_that_other_programs_rely_on(path: Path) ->
         ],
         "steps": ["step", "state", "seconds"],
         "replicates": ["id", "smiles", "score", "step"],
+        "requests": ["step", "asked", "answered"],
     }
 
 

@@ -52,7 +52,8 @@ def test_a_molecule_is_refined_alike_in_every_batch(trained):
     whole = trained.refine(MOLECULES, start, 20, silent)
     for rows in ([3], [5, 1], list(reversed(range(10))), [2] * 70):
         part = trained.refine([MOLECULES[row] for row in rows], start[rows], 20, silent)
-        torch.testing.assert_close(part, whole[rows], rtol=0, atol=0)
+        # matrix products of other shapes may round differently, on some processors
+        torch.testing.assert_close(part, whole[rows], rtol=0, atol=1e-5)
 
 
 def test_the_norm_is_bounded(trained):
