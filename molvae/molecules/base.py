@@ -53,7 +53,7 @@ class Dataset(Protocol):
 class MolecularModel(Pretrained):
     """A VAE whose points decode to molecules, with a property predictor on z.
 
-    A subclass has :meth:`dataset` and :meth:`generate`.
+    A subclass has :meth:`dataset`, :meth:`generate` and :meth:`refine_points`.
     """
 
     domain: ClassVar[Any] = MOLECULES
@@ -76,8 +76,10 @@ class MolecularModel(Pretrained):
         """One SMILES for each latent point (n, D), and its log p(x|z) (n,) in nats."""
         raise NotImplementedError
 
-    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
-        """Points (n, D) moved until they decode to their n canonical SMILES, where the model can do that."""
+    def refine_points(self, molecules: Any, z: Tensor, steps: int, progress: Progress) -> Tensor:
+        """Points (n, D) on the model's device, one for each molecule of a data set of its own, as :meth:`refine` moves
+        them; the result lies on the CPU.
+        """
         raise NotImplementedError
 
     def held(self, smiles: str) -> str:
@@ -194,6 +196,23 @@ class MolecularModel(Pretrained):
         for rows, q in batches:
             log_q[rows] = q.log_prob(points[rows].unsqueeze(0))[0].cpu()
         return log_q
+
+    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
+        """Points (n, D) moved until they decode to their n canonical SMILES, see :mod:`molvae.molecules.refinement`.
+
+        Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
+
+        Raises:
+            InputError: not as many points as molecules.
+        """
+        if z.ndim != 2 or len(z) != len(smiles):
+            raise InputError(f"refine takes as many points as molecules, {len(smiles)}, not {tuple(z.shape)}")
+        finite = torch.nonzero(torch.isfinite(z).all(-1)).flatten().tolist()
+        dataset, refused = self.dataset([smiles[row] for row in finite])
+        rows = [row for index, row in enumerate(finite) if index not in refused]
+        refined = z.detach().float().cpu().clone()
+        refined[rows] = self.refine_points(dataset, refined[rows].to(self.device), steps, progress)
+        return refined
 
     def _posteriors(self, strings: list[str]) -> tuple[dict[int, str], Iterator[tuple[list[int], Posterior]]]:
         """Why rows cannot be encoded, and q(z|x) of the others in batches, each with the rows that it holds."""

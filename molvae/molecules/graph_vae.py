@@ -23,14 +23,13 @@ from molvae.molecules.graph_config import GraphVAEConfig
 from molvae.molecules.graph_encoder import GraphEncoder
 from molvae.molecules.junction_tree import without_stereo
 from molvae.molecules.predictor import PropertyPredictor
-from molvae.molecules.refinement import STEPS
 from molvae.molecules.registries import MASKS
 from molvae.molecules.tree_batches import TreeBatch, TreeDataset
 from molvae.molecules.tree_data import TreeArrays, build_arrays
 from molvae.molecules.tree_decoder import TreeDecoder
 from molvae.molecules.tree_generation import Generated, generate
 from molvae.molecules.tree_refinement import refine
-from molvae.run.progress import Progress, on_stderr, silent
+from molvae.run.progress import Progress, silent
 
 __all__ = ["GraphVAE", "GraphVAEConfig"]
 
@@ -121,22 +120,8 @@ class GraphVAE(MolecularModel):
         points = self._points(z)
         return [generate(self.decoder, part, temperature, generator) for part in points.split(BATCH) if len(part)]
 
-    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
-        """Points (n, D) moved until they decode to their n molecules, see :mod:`molvae.molecules.tree_refinement`.
-
-        Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
-
-        Raises:
-            InputError: not as many points as molecules.
-        """
-        if z.ndim != 2 or len(z) != len(smiles):
-            raise InputError(f"refine takes as many points as molecules, {len(smiles)}, not {tuple(z.shape)}")
-        finite = torch.nonzero(torch.isfinite(z).all(-1)).flatten().tolist()
-        dataset, refused = self.dataset([smiles[row] for row in finite])
-        rows = [row for index, row in enumerate(finite) if index not in refused]
-        refined = z.detach().float().cpu().clone()
-        refined[rows] = refine(self.decoder, dataset, refined[rows].to(self.device), steps, progress=progress)
-        return refined
+    def refine_points(self, molecules: TreeDataset, z: Tensor, steps: int, progress: Progress) -> Tensor:
+        return refine(self.decoder, molecules, z, steps, progress=progress)
 
     def batch(self, items: Sequence[object]) -> TreeBatch:
         """Accepted molecules as what the encoder reads, on the model's device."""

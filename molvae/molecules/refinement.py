@@ -6,7 +6,8 @@ is given back already stays where it is. Each molecule is moved by itself, and i
 is refined with it: matrices have a fixed number of rows, and as many columns as the molecule's own length asks for.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -76,28 +77,34 @@ def refine(
         for width, rows in track(parts, "refining encodings", progress=progress):
             tokens = molecules.batch(rows.numpy()).tokens
             tokens = nn.functional.pad(tokens, (0, width - tokens.shape[1]), value=PAD_INDEX)
-            refined[rows] = _climb(decoder, tokens, refined[rows], z.device, steps, rate, margin, largest_norm)
+            look = functools.partial(_look, decoder, tokens, z.device, margin)
+            refined[rows] = climb(refined[rows], steps, rate, largest_norm, look)
     return refined
 
 
-def _climb(
-    decoder: SequenceDecoder,
-    tokens: Tensor,
-    start: Tensor,
-    device: torch.device,
-    steps: int,
-    rate: float,
-    margin: float,
-    largest_norm: float,
-) -> Tensor:
-    """Adam (Kingma & Ba 2015) on each row (n, D) by itself; rows leave as soon as they are done."""
+Look = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Points (k, D) on the CPU and the rows (k,) that they are of -> log p(x|z) (k,), whether greedy decoding gives x (k,),
+and the gradient of the first (k, D), all on the CPU."""
+
+
+def climb(start: Tensor, steps: int, rate: float, largest_norm: float, look: Look) -> Tensor:
+    """Adam (Kingma & Ba 2015) on each row (n, D) by itself; rows leave as soon as they are done.
+
+    Args:
+        start: (n, D) on the CPU.
+        steps, rate, largest_norm: see :func:`refine`.
+        look: what is climbed, at some of the rows.
+
+    Returns:
+        (n, D): where a row was done, else the point with the largest log p(x|z) seen.
+    """
     z, best = start.clone(), start.clone()
     score = torch.full((len(z),), -torch.inf)
     first, second = torch.zeros_like(z), torch.zeros_like(z)
     bound = start.norm(dim=1, keepdim=True).clamp_min(largest_norm * z.shape[1] ** 0.5)
     rows = torch.arange(len(z))
     for step in range(1, steps + 2):  # one more than moves: the last point is looked at too
-        log_p, done, gradient = _look(decoder, z[rows], tokens[rows], device, margin)
+        log_p, done, gradient = look(z[rows], rows)
         better = done | (log_p > score[rows])
         best[rows[better]] = z[rows[better]]
         score[rows] = torch.maximum(score[rows], log_p)
@@ -113,10 +120,10 @@ def _climb(
 
 
 def _look(
-    decoder: SequenceDecoder, z: Tensor, tokens: Tensor, device: torch.device, margin: float
+    decoder: SequenceDecoder, tokens: Tensor, device: torch.device, margin: float, z: Tensor, which: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(x|z) (n,), whether greedy decoding gives x (n,), and the gradient of the first (n, D)."""
-    parts = []
+    """See :data:`Look`; the tokens are of all rows."""
+    parts, tokens = [], tokens[which]
     for rows in torch.arange(len(z)).split(_ROWS):
         filled = torch.cat([rows, rows[:1].expand(_ROWS - len(rows))])  # always the same shape
         answers = _look_at_rows(decoder, z[filled].to(device), TokenBatch(tokens[filled]).to(device), margin)

@@ -7,7 +7,7 @@ every decision of the tree is ahead of all others (semi-amortised inference, Kim
 import torch
 from torch import Tensor
 
-from molvae.molecules.refinement import STEPS
+from molvae.molecules.refinement import STEPS, climb
 from molvae.molecules.tree_batches import TreeBatch, TreeDataset
 from molvae.molecules.tree_network import TreeNetwork
 from molvae.run.progress import Progress, on_stderr, track
@@ -25,75 +25,45 @@ def refine(
     largest_norm: float = 1.25,
     progress: Progress = on_stderr,
 ) -> Tensor:
-    """Move encodings until they decode to their molecules.
+    """Move encodings (n, D) until they decode to their molecules.
 
-    Args:
-        decoder: p(x|z), whose weights stay as they are.
-        molecules: n molecules.
-        z: (n, D) where to begin, usually their encodings; on the decoder's device.
-        steps: at most.
-        rate: of Adam.
-        margin: by how much, in nats, each decision must be ahead of all others for a molecule to be done.
-        largest_norm: bound of the norm of z in units of sqrt(D), that of the prior; a point that begins further out may
-            stay as far.
-        progress: told how far it has come.
-
-    Returns:
-        (n, D) float32 on the CPU. Where a molecule is never given back, the point with the largest log p(x|z) seen.
+    The arguments and the result are those of :func:`molvae.molecules.refinement.refine`; ``margin`` is by how much each
+    decision of the tree must be ahead of all others.
     """
     with torch.inference_mode(False):  # a caller may have turned gradients off for good
         refined = z.detach().float().cpu().clone()
         for rows in track(torch.arange(len(z)).split(_TOGETHER), "refining encodings", progress=progress):
-            refined[rows] = _climb(
-                decoder, molecules, rows, refined[rows].to(z.device), steps, rate, margin, largest_norm
-            )
+            look = _Look(decoder, molecules, rows, z.device, margin)
+            refined[rows] = climb(refined[rows], steps, rate, largest_norm, look)
     return refined
 
 
-def _climb(
-    decoder: TreeNetwork,
-    molecules: TreeDataset,
-    which: Tensor,
-    start: Tensor,
-    steps: int,
-    rate: float,
-    margin: float,
-    largest_norm: float,
-) -> Tensor:
-    """Adam (Kingma & Ba 2015) on each row (n, D) by itself; rows leave as soon as they are done."""
-    z, best = start.clone(), start.clone()
-    score = torch.full((len(z),), -torch.inf, device=z.device)
-    first, second = torch.zeros_like(z), torch.zeros_like(z)
-    bound = start.norm(dim=1, keepdim=True).clamp_min(largest_norm * z.shape[1] ** 0.5)
-    rows = torch.arange(len(z), device=z.device)
-    batch = molecules.batch(which.numpy()).to(z.device)
-    for step in range(1, steps + 2):  # one more than moves: the last point is looked at too
-        log_p, done, gradient = _look(decoder, z[rows], batch, margin)
-        better = done | (log_p > score[rows])
-        best[rows[better]] = z[rows[better]]
-        score[rows] = torch.maximum(score[rows], log_p)
-        if bool(done.any()):
-            rows, gradient = rows[~done], gradient[~done]
-            if len(rows):
-                batch = molecules.batch(which.numpy()[rows.cpu().numpy()]).to(z.device)
-        if len(rows) == 0 or step > steps:
-            break
-        first[rows] = 0.9 * first[rows] + 0.1 * gradient
-        second[rows] = 0.999 * second[rows] + 0.001 * gradient.square()
-        mean, square = first[rows] / (1 - 0.9**step), second[rows] / (1 - 0.999**step)
-        moved = z[rows] + rate * mean / (square.sqrt() + 1e-8)
-        z[rows] = moved * (bound[rows] / moved.norm(dim=1, keepdim=True)).clamp_max(1)
-    return best
+class _Look:
+    """See :data:`molvae.molecules.refinement.Look`.
 
+    Args:
+        decoder: p(x|z).
+        molecules: a data set.
+        which: those of it that the rows are.
+        device: of the decoder.
+        margin: see :func:`refine`.
+    """
 
-def _look(decoder: TreeNetwork, z: Tensor, batch: TreeBatch, margin: float) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(x|z) (n,), whether greedy decoding gives x (n,), and the gradient of the first (n, D)."""
-    with torch.enable_grad():
-        points = z.detach().clone().requires_grad_(True)
-        log_p = decoder.log_prob(points, batch)
-        (gradient,) = torch.autograd.grad(log_p.sum(), points)
-    with torch.no_grad():
-        return log_p.detach(), least_margin(decoder, z, batch) > margin, gradient
+    def __init__(
+        self, decoder: TreeNetwork, molecules: TreeDataset, which: Tensor, device: torch.device, margin: float
+    ) -> None:
+        self.decoder, self.molecules, self.which, self.device, self.margin = decoder, molecules, which, device, margin
+        self._batch: TreeBatch | None = None
+
+    def __call__(self, z: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self._batch is None or len(self._batch) != len(rows):  # rows only ever leave
+            self._batch = self.molecules.batch(self.which[rows].numpy()).to(self.device)
+        with torch.enable_grad():
+            points = z.to(self.device).detach().clone().requires_grad_(True)
+            log_p = self.decoder.log_prob(points, self._batch)
+            (gradient,) = torch.autograd.grad(log_p.sum(), points)
+        done = least_margin(self.decoder, points.detach(), self._batch) > self.margin
+        return log_p.detach().cpu(), done.cpu(), gradient.cpu()
 
 
 @torch.no_grad()

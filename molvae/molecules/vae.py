@@ -24,12 +24,11 @@ from molvae.molecules.dataset import MoleculeDataset, TokenBatch
 from molvae.molecules.decoding import generate, generate_until_complete
 from molvae.molecules.masks import constraint
 from molvae.molecules.predictor import PropertyPredictor
-from molvae.molecules.refinement import STEPS
 from molvae.molecules.refinement import refine as refine_encodings
 from molvae.molecules.registries import DECODERS, ENCODERS
 from molvae.molecules.vocabulary import Vocabulary
 from molvae.run.device import gains_from_bfloat16
-from molvae.run.progress import Progress, on_stderr
+from molvae.run.progress import Progress
 
 __all__ = ["MoleculeVAE", "MoleculeVAEConfig"]
 
@@ -100,22 +99,8 @@ class MoleculeVAE(MolecularModel):
         """Canonical SMILES as a data set of those that the model can hold, and why it refuses the other rows."""
         return MoleculeDataset.build(smiles, self.vocabulary, properties)
 
-    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
-        """Points (n, D) moved until they decode to their n canonical SMILES, see :mod:`molvae.molecules.refinement`.
-
-        Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
-
-        Raises:
-            InputError: not as many points as molecules.
-        """
-        if z.ndim != 2 or len(z) != len(smiles):
-            raise InputError(f"refine takes as many points as molecules, {len(smiles)}, not {tuple(z.shape)}")
-        finite = torch.nonzero(torch.isfinite(z).all(-1)).flatten().tolist()
-        dataset, refused = MoleculeDataset.build([smiles[row] for row in finite], self.vocabulary)
-        rows = [row for index, row in enumerate(finite) if index not in refused]
-        refined = z.detach().float().cpu().clone()
-        refined[rows] = refine_encodings(self.decoder, dataset, refined[rows].to(self.device), steps, progress=progress)
-        return refined
+    def refine_points(self, molecules: MoleculeDataset, z: Tensor, steps: int, progress: Progress) -> Tensor:
+        return refine_encodings(self.decoder, molecules, z, steps, progress=progress)
 
     # --- latent space to molecules ------------------------------------------------------------------------------
 
