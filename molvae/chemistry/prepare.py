@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.properties import check_names, property_or_reason
 from molvae.errors import InputError, abbreviate
 from molvae.run.fetch import default_cache
+from molvae.run.files import atomic_folder
 from molvae.run.progress import Progress, on_stderr, track
 
 _FORMAT = 1
@@ -114,21 +114,12 @@ def prepare(
         return PreparedData(folder)
     except (OSError, ValueError, KeyError, IndexError):
         shutil.rmtree(folder, ignore_errors=True)  # not there, or damaged: made anew
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-    try:
+    with atomic_folder(folder) as temporary:
         counts = _write(path, smiles_column, tuple(properties), temporary, num_workers, progress)
         meta = {"properties": list(properties), "counts": counts, "source": path.name, "sha256": sha256}
         (temporary / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
         if counts["kept"] == 0:
             raise InputError(f"{path}: none of its {counts['read']} rows is a molecule; the first: {_first(temporary)}")
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster; its result is the same
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return PreparedData(folder)
 
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,6 +22,7 @@ from rdkit import rdBase
 from molvae.errors import InputError
 from molvae.molecules.junction_tree import choices, decompose, without_stereo
 from molvae.run.fetch import default_cache
+from molvae.run.files import atomic_folder
 from molvae.run.progress import Progress, on_stderr, track
 
 _FORMAT = 1
@@ -212,20 +212,11 @@ def cache_folder(molecules: Sequence[str], cache_dir: Path | None = None) -> Pat
 
 def _save(found: TreeArrays, folder: Path) -> None:
     """Write a folder that is complete or not there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-    try:
+    with atomic_folder(folder) as temporary:
         for name, values in {**found.columns, **{f"{g}_offsets": o for g, o in found.offsets.items()}}.items():
             np.save(temporary / f"{name}.npy", values, allow_pickle=False)
         meta = {"labels": found.labels, "refused": list(found.refused.items())}
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster; its result is the same
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(folder: Path) -> TreeArrays:
