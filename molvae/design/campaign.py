@@ -10,7 +10,6 @@ import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any, Self
@@ -18,13 +17,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from molvae.design.diversity import Selection
+from molvae.design.batch import BatchChooser
 from molvae.design.latent_space import LatentSpace, load_searchable
-from molvae.design.objective import Objective, formula_values
-from molvae.design.oracle.named import NamedOracle, named_oracle
+from molvae.design.objective import Objective
+from molvae.design.oracle.of_campaign import make_scorer, oracle_setting
 from molvae.design.oracle.oracle import Oracle
-from molvae.design.oracle.scorers import CallableScorer, NamedScorer, PropertyScorer, Scorer, parse_oracle
-from molvae.design.protocols import Domain, Model
+from molvae.design.oracle.scorers import NamedScorer
+from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig
 from molvae.design.start import Start, select_start
 from molvae.design.store import CampaignStore, CandidateRecord, Evaluation
@@ -37,10 +36,7 @@ from molvae.run.progress import Event, Progress, on_stderr
 
 STORE = "campaign.sqlite"
 CONFIRMED = "confirmed.sqlite"  # what was scored once more at full fidelity
-_CALLABLE = "callable:"  # how an oracle that is a Python object is named in the settings
-MADE_TO_FIT = "made to fit"  # noted on a valid candidate that was not decoded or bred as it is
 TOLD = "told"  # origin of what was scored without having been asked for
-_OVERSAMPLE = 3  # times as many proposals are asked for as are taken, where not all of them may be
 _MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
@@ -89,7 +85,7 @@ class Campaign:
         origin: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
-        named = oracle if isinstance(oracle, str) or oracle is None else f"{_CALLABLE} {_name_of(oracle)}"
+        named = oracle_setting(oracle)
         config = (config or CampaignConfig()).replace(objective=objective, budget=budget, oracle=named, **overrides)
         folder = Path(folder) if folder is not None else new_run_name("design")
         self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, origin)
@@ -168,9 +164,12 @@ class Campaign:
         else:
             self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
-        self.scorer = _make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
+        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
+        self.batches = BatchChooser(
+            domain, config.diversity, self.preselect, lambda item: item in self.oracle, self._verdict, progress
+        )
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
         self._answered = sys.maxsize  # calls that had been answered when it was to propose
@@ -384,44 +383,17 @@ class Campaign:
             self._catch_up(count)
             return batch
         self._proposed, self._answered = self.step, self.oracle.calls
-        batch = self._take(self._propose(count), count)
+        suggestions = self._propose(count)
+        self._items |= {each.item.identity: each.item for row in suggestions for each in row.candidates}
+        batch = self.batches.choose(suggestions, count)
         self.store.record_candidates(self.step, batch, count, self._answered)
         return self.store.batch(self.step)
-
-    @property
-    def _choosy(self) -> bool:
-        """Whether more is asked for than is taken."""
-        return self.config.diversity.limited or self.preselect is not None
 
     def _propose(self, count: int) -> list[Suggestion]:
         """What the strategy proposes for a batch of ``count``."""
         if self.space.fitting is not None:
             self.space.parents = self._parents(self.space.fitting.built_on)
-        return self.strategy.propose(count * (_OVERSAMPLE if self._choosy else 1), self.step, self._judge)
-
-    def _take(self, suggestions: list[Suggestion], count: int) -> list[CandidateRecord]:
-        """The batch: all that was proposed, or of that the first ``count`` valid ones that fit the limits."""
-        if self.preselect is not None:
-            suggestions = self._ordered(suggestions, self.preselect)
-        selection = Selection(self.domain, self.config.diversity)
-        chosen: set[Any] = set()
-        records: list[CandidateRecord] = []
-        for suggestion in suggestions:
-            if self._choosy and len(chosen) == count:
-                break
-            record = self._choose(suggestion, len(records), chosen, selection)
-            if record is not None:
-                records.append(record)
-        return records
-
-    def _ordered(self, suggestions: list[Suggestion], formula: Objective) -> list[Suggestion]:
-        """By a formula of the candidate that each would be; those that have none, or no value, come last."""
-        firsts = [
-            next((candidate.item for candidate in suggestion.candidates if self._judge(candidate.item)), None)
-            for suggestion in suggestions
-        ]
-        value = np.nan_to_num(formula.sign * formula_values([formula], firsts, self.progress)[:, 0], nan=-np.inf)
-        return [suggestions[row] for row in np.argsort(-value, kind="stable")]
+        return self.strategy.propose(count * self.batches.oversampling, self.step, self._judge)
 
     def _catch_up(self, count: int) -> None:
         """Move the strategy on to where it was when another process made it propose the candidates of this step.
@@ -456,43 +428,6 @@ class Campaign:
         if item not in self._verdicts:
             self._verdicts[item] = self.validator.verdict(item)
         return self._verdicts[item]
-
-    def _choose(
-        self, suggestion: Suggestion, slot: int, chosen: set[Any], selection: Selection
-    ) -> CandidateRecord | None:
-        """The first candidate that validation accepts and the limits admit; else the verdict on the most likely one.
-
-        None if the limits alone refuse it: it is as good as any other, so the strategy is told nothing of it.
-        """
-        nothing = CandidateRecord(
-            slot=slot,
-            identity=suggestion.text or None,
-            status="invalid",
-            z=suggestion.z,
-            reason=suggestion.error,
-            votes=0,
-            predicted_mean=suggestion.mean,
-            predicted_std=suggestion.std,
-            acquisition=suggestion.acquisition,
-            feasibility=suggestion.feasibility,
-        )
-        refused: CandidateRecord | None = None
-        crowded = False
-        for candidate in suggestion.candidates:
-            item = candidate.item
-            self._items[item.identity] = item
-            seen = item in self.oracle or item in chosen
-            status, reason = ("duplicate", "seen before") if seen else self._verdict(item)
-            record = replace(nothing, identity=item.identity, status=status, reason=reason, votes=candidate.votes)
-            if status == "valid" and not selection.admits(item):
-                crowded = True
-                continue
-            if status == "valid":
-                chosen.add(item)
-                selection.take(item)
-                return replace(record, reason=MADE_TO_FIT) if candidate.fitted else record
-            refused = refused or record
-        return None if crowded else refused or nothing
 
     def _item(self, record: CandidateRecord | Evaluation) -> Any:
         """What a stored identity stands for."""
@@ -606,36 +541,3 @@ def _completed(before: dict[str, Any]) -> dict[str, Any]:
         return {**before, "campaign": CampaignConfig.create(before.get("campaign")).model_dump(mode="json")}
     except ConfigError:
         return before
-
-
-def _make_scorer(config: CampaignConfig, objective: Any, domain: Domain, oracle: Any, workers: int) -> Scorer:
-    if callable(oracle):
-        return CallableScorer(oracle, objective)
-    if config.oracle is not None and config.oracle.startswith(_CALLABLE):
-        raise RunFolderError(f"this campaign was begun with a Python function ({config.oracle}): pass it as oracle=")
-    named = named_oracle(config.oracle or "", config.oracle_settings)
-    if named is not None:
-        _check_named(config, named)
-        return NamedScorer(named, objective, max(1, workers), config.timeout)
-    if config.confirm is not None:
-        raise ConfigError("confirm needs an oracle with a cheap and a full fidelity, such as dock:RECEPTOR")
-    if config.oracle is not None:
-        return parse_oracle(config.oracle, objective, max(1, workers), config.timeout)
-    if objective is None:
-        raise ConfigError("a campaign needs an objective, an oracle, or both")
-    return PropertyScorer(objective, also=domain.reported, num_workers=workers)
-
-
-def _check_named(config: CampaignConfig, oracle: NamedOracle) -> None:
-    """Refuse settings that contradict an oracle, before anything is started or paid."""
-    if config.objective is None and config.direction == "min":
-        raise ConfigError(
-            f"the score of {config.oracle} is better the larger it is: leave direction out, or give an objective over"
-            f" {', '.join(oracle.names)}"
-        )
-    if config.confirm is not None:
-        oracle.full()
-
-
-def _name_of(function: Any) -> str:
-    return str(getattr(function, "__qualname__", type(function).__name__))

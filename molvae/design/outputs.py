@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 
 from molvae.core.sampling import slerp
-from molvae.design.campaign import MADE_TO_FIT, Campaign
+from molvae.design.batch import MADE_TO_FIT
+from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
 from molvae.design.oracle.scorers import NamedScorer
 from molvae.run.files import atomic_path, write_text

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.design.campaign import MADE_TO_FIT, Campaign
+from molvae.design.batch import MADE_TO_FIT
+from molvae.design.campaign import Campaign
 from molvae.design.outputs import fitting_sentence, fitting_share, write_outputs
 from molvae.report import build
 from molvae.run.progress import silent
