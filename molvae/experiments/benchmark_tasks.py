@@ -44,16 +44,18 @@ def task_table(
     for method, areas in published.items():
         total[f"{method} (published)"] = _sum([areas.get(task) for task in tasks])
     frame = pd.DataFrame([*lines, total]).fillna("")
-    return Panel(
-        "tasks",
-        "table",
-        "Task by task",
+    caption = (
         "Area under the top-10 curve as PMO defines it; ours is the mean over seeds with its 95 % bootstrap interval."
-        " Columns marked as published are others' figures, for other starting molecules. The best of the library is the"
-        " score of its best molecule, had all of them been scored; beside it the calls, starting molecules included,"
-        " after which a campaign had a better one (median of the seeds; of those seeds that had one).",
-        frame=frame,
     )
+    if published:
+        caption += " Columns marked as published are others' figures, for other starting molecules."
+    if library_best:
+        caption += (
+            " The best of the library is the score of its best molecule, had all of them been scored; beside it the"
+            " calls, starting molecules included, after which a campaign had a better one (median of the seeds; of those"
+            " seeds that had one)."
+        )
+    return Panel("tasks", "table", "Task by task", caption, frame=frame)
 
 
 def _with_interval(values: np.ndarray | None) -> str:
