@@ -52,8 +52,8 @@ def task_table(
     if library_best:
         caption += (
             " The best of the library is the score of its best molecule, had all of them been scored; beside it the"
-            " calls, starting molecules included, after which a campaign had a better one (median of the seeds; of those"
-            " seeds that had one)."
+            " calls, starting molecules included, after which a campaign had a better one (median of the seeds that"
+            " had one)."
         )
     return Panel("tasks", "table", "Task by task", caption, frame=frame)
 
