@@ -88,6 +88,14 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def with_interval(values: np.ndarray) -> str:
+    """Mean, and for more than one seed its :func:`bootstrap_interval` in brackets."""
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    low, high = bootstrap_interval(values)
+    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
 def panels(rows: pd.DataFrame) -> list[Panel]:
     """Tables and curves of :func:`run_benchmark`'s rows."""
     result = [_summary(rows)]
@@ -120,8 +128,7 @@ def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
         line: dict[str, Any] = {"strategy": strategy, "seeds": len(runs)}
         early = [name for name in runs.columns if re.fullmatch(r"(best|top 10) at \d+", name)]
         for name in (*early, "best", "top 10", "AUC top 10", "diverse top 10"):
-            low, high = bootstrap_interval(runs[name].to_numpy())
-            line[name] = f"{runs[name].mean():.3f} ({low:.3f} to {high:.3f})"
+            line[name] = with_interval(runs[name].to_numpy())
         for name in ("valid", "novel", "diversity", "alerts", "odd", "seconds per call"):
             line[name] = "" if runs[name].isna().all() else f"{runs[name].mean():.3f}"
         lines.append(line)

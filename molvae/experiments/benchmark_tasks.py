@@ -5,10 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from molvae.experiments.benchmark_panels import bootstrap_interval
+from molvae.experiments.benchmark_panels import with_interval
 from molvae.run.panels import Panel
 
 _SCORE = "AUC top 10"
+FINE_AREA = "AUC top 10, every 10 calls"
+"""The same curve read every 10 calls instead of every 100: from (0, 0) to the first reading its area counts half, so at
+1,000 calls the rule of PMO cannot exceed 0.95 of the best score, and published figures that do were read more often.
+"""
 
 
 def task_table(
@@ -29,9 +33,10 @@ def task_table(
     for task in tasks:
         line = {"task": task}
         for strategy in strategies:
-            line[strategy] = _with_interval(scores.get((task, strategy)))
-        for method, areas in published.items():
-            line[f"{method} (published)"] = f"{areas[task]:.3f}" if task in areas else ""
+            values = scores.get((task, strategy))
+            line[strategy] = "" if values is None else with_interval(values)
+        for method, others in published.items():
+            line[f"{method} (published)"] = f"{others[task]:.3f}" if task in others else ""
         if library_best:
             line["best of the library"] = f"{library_best[task]:.3f}" if task in library_best else ""
             line["passed after"] = _passed(rows[rows["objective"] == task], strategies)
@@ -41,11 +46,18 @@ def task_table(
         total[strategy] = _sum(
             [float(scores[task, strategy].mean()) if (task, strategy) in scores else None for task in tasks]
         )
-    for method, areas in published.items():
-        total[f"{method} (published)"] = _sum([areas.get(task) for task in tasks])
-    frame = pd.DataFrame([*lines, total]).fillna("")
+    for method, others in published.items():
+        total[f"{method} (published)"] = _sum([others.get(task) for task in tasks])
+    fine: dict[str, str] = {"task": "the same, curve read every 10 calls"}
+    for strategy in strategies:
+        values = [
+            rows[(rows["objective"] == task) & (rows["strategy"] == strategy)][FINE_AREA].mean() for task in tasks
+        ]
+        fine[strategy] = _sum([float(value) if np.isfinite(value) else None for value in values])
+    frame = pd.DataFrame([*lines, total, fine]).fillna("")
     caption = (
-        "Area under the top-10 curve as PMO defines it; ours is the mean over seeds with its 95 % bootstrap interval."
+        "Area under the top-10 curve as PMO defines it, read every 100 calls from (0, 0); ours is the mean over seeds"
+        " with its 95 % bootstrap interval."
     )
     if published:
         caption += " Columns marked as published are others' figures, for other starting molecules."
@@ -56,15 +68,6 @@ def task_table(
             " had one)."
         )
     return Panel("tasks", "table", "Task by task", caption, frame=frame)
-
-
-def _with_interval(values: np.ndarray | None) -> str:
-    if values is None:
-        return ""
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    low, high = bootstrap_interval(values)
-    return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
 def _sum(values: list[float | None]) -> str:

@@ -19,7 +19,7 @@ from molvae.experiments.benchmark import (
     run_benchmark,
 )
 from molvae.experiments.benchmark_panels import panels
-from molvae.experiments.benchmark_tasks import task_table
+from molvae.experiments.benchmark_tasks import FINE_AREA, task_table
 from molvae.run.progress import silent
 
 CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
@@ -40,6 +40,7 @@ def test_numbers_of_a_campaign():
     np.testing.assert_allclose(result["curve"], [4.5, 14.5, 14.5])  # the last call was not used: its value stays
     assert result["top 10"] == 14.5
     assert result["AUC top 10"] == pytest.approx((11 * 14.5 / 2 + 14.5) / 12)  # one trapezoid from (0, 0), then flat
+    assert result[FINE_AREA] == pytest.approx((10 * 4.5 / 2 + (4.5 + 14.5) / 2 + 14.5) / 12)  # read at calls 10 and 11
 
 
 def test_gradient_ascent_takes_part_only_where_the_predictor_knows_the_objective():
@@ -121,7 +122,10 @@ def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
     made = {panel.name: panel for panel in panels(rows)}
     assert made["summary"].frame["first"].tolist()[0] in ("genetic", "random")
     assert made["table-0"].frame["strategy"].tolist() == ["genetic", "random"]
-    assert "(" in made["table-0"].frame["AUC top 10"].iloc[0] and "top 10 at 25" in made["table-0"].frame
+    assert "(" not in made["table-0"].frame["AUC top 10"].iloc[0]  # one seed has no interval
+    two_seeds = pd.concat([rows, rows.assign(**{"seed": 1, "AUC top 10": rows["AUC top 10"] + 1})])
+    again = {panel.name: panel for panel in panels(two_seeds)}
+    assert "(" in again["table-0"].frame["AUC top 10"].iloc[0] and "top 10 at 25" in made["table-0"].frame
     assert made["curve-0"].frame.columns.tolist() == ["calls", "genetic", "random"]
     assert len(made["curve-0"].frame) == 21
     best = made["best-0"].frame
@@ -130,7 +134,7 @@ def test_the_panels_name_every_strategy_with_its_interval(tmp_path):
 
 def made_up_rows() -> pd.DataFrame:
     """Two tasks and two strategies; ``slow`` has no result on the second task."""
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         [
             {"objective": "a", "strategy": "fast", "AUC top 10": 0.5, "calls to pass the library": 300},
             {"objective": "a", "strategy": "fast", "AUC top 10": 0.7, "calls to pass the library": np.nan},
@@ -138,6 +142,7 @@ def made_up_rows() -> pd.DataFrame:
             {"objective": "b", "strategy": "fast", "AUC top 10": 0.2, "calls to pass the library": np.nan},
         ]
     )
+    return rows.assign(**{FINE_AREA: rows["AUC top 10"] + 0.1})
 
 
 def test_the_table_of_tasks_sets_published_columns_beside_ours():
@@ -149,6 +154,8 @@ def test_the_table_of_tasks_sets_published_columns_beside_ours():
     assert table["a"]["passed after"] == "fast 300 (1 of 2), slow never"
     assert table["sum of 2"]["fast"] == "0.80" and table["sum of 2"]["rival (published)"] == "0.65"
     assert table["sum of 2"]["slow"] == "0.40 (of 1)" and table["sum of 2"]["other (published)"] == "0.30 (of 1)"
+    finer = table["the same, curve read every 10 calls"]
+    assert finer["fast"] == "1.00" and finer["slow"] == "0.50 (of 1)" and finer["rival (published)"] == ""
 
 
 def test_calls_to_pass_a_library_are_counted(tmp_path):
