@@ -239,3 +239,21 @@ class TrainableModel(Model, Protocol):
 
     def terms(self, x: Any, samples: int = 1, generator: torch.Generator | None = None) -> Terms:
         """The terms of the bound of a batch."""
+
+
+class Policy(Protocol):
+    """A generator of items that learns from their scores."""
+
+    def sample(self, count: int, seed: int) -> list[str]:
+        """Texts that it writes now; some may stand for no item."""
+
+    def learn(self, texts: Sequence[str], scores: Sequence[float], seed: int) -> None:
+        """Take in identities with scores that lie between 0 and 1, or nearly."""
+
+
+@runtime_checkable
+class PolicyModel(Model, Protocol):
+    """What policy gradients need."""
+
+    def policy(self) -> Policy:
+        """A generator of items of the model's domain that has learnt nothing from scores yet."""

@@ -18,6 +18,10 @@ KINDS: Registry[type[Recipe]] = Registry(
         "design": (f"{_HERE}.design:DesignRecipe", "a design campaign and its baselines"),
         "train": (f"{_HERE}.train:TrainRecipe", "training of a VAE of SMILES"),
         "train_graph": (f"{_HERE}.train_graph:TrainGraphRecipe", "training of a VAE of graphs (junction trees)"),
+        "train_language_model": (
+            f"{_HERE}.train_language_model:TrainLanguageModelRecipe",
+            "training of the GRU over SMILES from which the search reinvent starts",
+        ),
         "evaluate": (f"{_HERE}.evaluate:EvaluateRecipe", "evaluation of a molecular VAE"),
         "samples": (f"{_HERE}.samples:SamplesRecipe", "a file of generated molecules beside a reference"),
         "fit": (f"{_HERE}.fit:FitRecipe", "a model of the user's own measurements"),

@@ -24,10 +24,13 @@ from molvae.core.priors import StandardNormal
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.errors import CheckpointError, InputError, InvalidMoleculeWarning, abbreviate
 from molvae.molecules.known import known_molecules
+from molvae.molecules.language_model import LanguageModel
+from molvae.molecules.policy import Policy
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.refinement import STEPS
 from molvae.molecules.reranking import Choice, decode_points, first_of_each, preferring
 from molvae.run.progress import Progress, on_stderr
+from molvae.weights import LANGUAGE_MODEL
 
 BATCH = 512  # molecules, or points, at a time
 
@@ -103,6 +106,12 @@ class MolecularModel(Pretrained):
     def known(self) -> Container[str] | None:
         """Canonical SMILES of the training set; None if they were not kept."""
         return known_molecules(self.folder) if self.folder is not None else None
+
+    def policy(self) -> Policy:
+        """A GRU over SMILES that can be taught what to write; it ships beside the models, and is that of no latent
+        space.
+        """
+        return Policy(LanguageModel.from_folder(LANGUAGE_MODEL))
 
     # --- molecules to latent space --------------------------------------------------------------------------
 

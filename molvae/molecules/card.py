@@ -12,7 +12,9 @@ from molvae.molecules.training import REFUSED
 from molvae.version import __version__
 
 
-def model_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path) -> str:
+def model_card(
+    recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path, title: str = "Molecular VAE"
+) -> str:
     """Markdown for the model folder's README.
 
     Args:
@@ -20,10 +22,11 @@ def model_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Pa
         sources: file name, SHA-256 and row counts of each data file.
         folder: the run folder; its ``metrics.csv`` gives the length of the training, its ``refused.csv`` what was
             left out.
+        title: what it is a card of.
     """
     steps, seconds = _length(folder / "metrics.csv")
     lines = [
-        "# Molecular VAE",
+        f"# {title}",
         "",
         f"Trained by molvae {__version__} on Python {platform.python_version()}, {platform.machine()}, "
         f"{steps} steps, {seconds / 3600:.2f} hours.",

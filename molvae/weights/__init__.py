@@ -8,6 +8,8 @@ DEFAULT_MODEL = "zinc250k-flow"
 """For encoding, decoding and sampling: of those that ship it has the most valid prior and the smoothest space."""
 SEARCH_MODEL = "zinc250k"
 """For campaigns: the one with which the search has been measured."""
+LANGUAGE_MODEL = "zinc250k-smiles"
+"""From which ``reinvent`` starts: no latent space, only p(x)."""
 DESCRIPTIONS = {
     "zinc250k": "CNN encoder, GRU decoder, 64 dimensions; the default of campaigns",
     "zinc250k-flow": "the same with position features and a learned map of the code; the default elsewhere",
@@ -19,7 +21,7 @@ _HERE = Path(__file__).parent
 
 def shipped_models() -> list[str]:
     """Names that :func:`molvae.core.pretrained.load_model` knows."""
-    return sorted(path.parent.name for path in _HERE.glob("*/config.json"))
+    return sorted({path.parent.name for path in _HERE.glob("*/config.json")} - {LANGUAGE_MODEL})
 
 
 def weights_folder(name_or_folder: str | Path) -> Path:
@@ -29,7 +31,7 @@ def weights_folder(name_or_folder: str | Path) -> Path:
         CheckpointError: neither a shipped name nor a folder.
     """
     name = str(name_or_folder)
-    if name in shipped_models():
+    if name in (*shipped_models(), LANGUAGE_MODEL):
         return _HERE / name
     folder = Path(name)
     if folder.is_dir():

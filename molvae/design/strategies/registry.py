@@ -32,6 +32,10 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             "the same with less effort, mean and amplitude of the process following the scores",
         ),
         "hybrid": (f"{_HERE}.alternating:Alternating", "latent and evolved in turn, each told what the other finds"),
+        "reinvent": (
+            f"{_HERE}.policy:PolicyGradient",
+            "policy gradient on a GRU over SMILES, augmented memory (Olivecrona et al. 2017, Guo & Schwaller 2024)",
+        ),
         "random": (f"{_HERE}.prior_sampling:PriorSampling", "random samples of the prior"),
         "screening": (f"{_HERE}.screening:Screening", "screening of the start file"),
         "gradient": (f"{_HERE}.gradient:GradientAscent", "gradient ascent on the property predictor"),
