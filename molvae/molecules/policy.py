@@ -22,6 +22,8 @@ from molvae.molecules.dataset import MoleculeDataset
 from molvae.molecules.language_model import LanguageModel
 from molvae.run.seeds import short_seed, step_seed
 
+_LARGEST = 2**31 - 1  # seed that RDKit takes
+
 
 @dataclass(frozen=True)
 class PolicyConfig:
@@ -99,4 +101,4 @@ def other_spelling(smiles: str, seed: int) -> str:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         return smiles
-    return str(Chem.MolToRandomSmilesVect(mol, 1, randomSeed=short_seed(seed) % 2**31)[0])
+    return str(Chem.MolToRandomSmilesVect(mol, 1, randomSeed=1 + short_seed(seed) % _LARGEST)[0])  # 0 is no seed

@@ -20,7 +20,7 @@ from molvae.run.progress import silent
 from ..digits import DigitModel
 
 SMALL = {"budget": 34, "start_size": 20, "batch": 7, "progress": silent, "num_workers": 0, "n_decodings": 4}
-TRAINING = ("weighted", "lolbo", "metric")  # need a network
+TRAINING = ("weighted", "lolbo", "metric", "reinvent")  # need a network
 FORMULAS = {"molecules": ("QED", "-SAS"), "digits": ("sum", "ones")}
 
 
