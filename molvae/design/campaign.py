@@ -22,6 +22,7 @@ from molvae.design.latent_space import LatentSpace, load_searchable
 from molvae.design.objective import Objective
 from molvae.design.oracle.of_campaign import make_scorer, oracle_setting
 from molvae.design.oracle.oracle import Oracle
+from molvae.design.oracle.remote import MANY, Place
 from molvae.design.oracle.scorers import NamedScorer
 from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig
@@ -62,6 +63,8 @@ class Campaign:
         config: all further settings; the arguments above and ``overrides`` win over it.
         progress: told how far it has come.
         workers: processes for scoring; 0: as the settings say.
+        executor: where the oracle runs in place of such processes: a :class:`~molvae.design.oracle.cluster.Cluster`, or
+            any :class:`concurrent.futures.Executor`; it is not closed with the campaign.
         origin: what the run folder is to record beside settings and model, such as the file of the start.
         overrides: single settings of :class:`CampaignConfig`.
 
@@ -82,13 +85,14 @@ class Campaign:
         config: CampaignConfig | None = None,
         progress: Progress = on_stderr,
         workers: int = 0,
+        executor: Place | None = None,
         origin: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         named = oracle_setting(oracle)
         config = (config or CampaignConfig()).replace(objective=objective, budget=budget, oracle=named, **overrides)
         folder = Path(folder) if folder is not None else new_run_name("design")
-        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, origin)
+        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, executor, origin)
 
     @classmethod
     def resume(
@@ -98,6 +102,7 @@ class Campaign:
         oracle: Any = None,
         progress: Progress = on_stderr,
         workers: int = 0,
+        executor: Place | None = None,
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -107,6 +112,7 @@ class Campaign:
             oracle: only if the campaign was started with a Python callable: the same one.
             progress: told how far it has come.
             workers: processes for scoring; 0: as the settings say.
+            executor: where the oracle runs, as for a new campaign; it need not be where it ran before.
 
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
@@ -120,7 +126,7 @@ class Campaign:
             raise RunFolderError(f"{folder}/{CONFIG} cannot be used: {error}") from None
         self = cls.__new__(cls)
         loaded = load_searchable(name) if model is None else model
-        self._enter(folder, loaded, config, None, oracle, progress, workers)
+        self._enter(folder, loaded, config, None, oracle, progress, workers, executor)
         return self
 
     def baseline(self, strategy: str) -> "Campaign":
@@ -131,7 +137,9 @@ class Campaign:
         other = Campaign.__new__(Campaign)
         config = self.config.replace(strategy=strategy, baselines=(), pareto=())
         folder = self.folder / "baselines" / strategy
-        other._enter(folder, self.model, config, self.start, self._given_oracle, self.progress, self.workers)
+        other._enter(
+            folder, self.model, config, self.start, self._given_oracle, self.progress, self.workers, self.executor
+        )
         return other
 
     def _enter(
@@ -143,11 +151,12 @@ class Campaign:
         oracle: Any,
         progress: Progress,
         workers: int,
+        executor: Place | None = None,
         origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Make the folder, or go on in it; everything that can be wrong with the settings shows before it is made."""
         self.folder, self.model, self.config, self.progress = folder, model, config, progress
-        self.domain, self.workers = (domain := model.domain), workers
+        self.domain, self.workers, self.executor = (domain := model.domain), workers, executor
         self._given_oracle = oracle
         self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
         files = self._files_behind()  # before anything is computed with them
@@ -164,7 +173,7 @@ class Campaign:
         else:
             self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
-        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
+        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers, executor)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.batches = BatchChooser(
@@ -253,7 +262,7 @@ class Campaign:
         assert isinstance(self.scorer, NamedScorer)
         with self.scorer.full() as scorer:
             oracle = Oracle(scorer, store, len(store.answers()) + len(due), self.oracle.sign)
-            side_by_side = max(1, self.workers or self.config.num_workers)
+            side_by_side = MANY if self.executor is not None else max(1, self.workers or self.config.num_workers)
             for done in range(0, len(due), side_by_side):
                 self.progress(Event("confirming", done, len(due), "at full fidelity"))
                 oracle.evaluate(due[done : done + side_by_side], "confirmed", 0)
