@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from molvae.design.asynchronous import MAX_STALLED, Flight
 from molvae.design.batch import BatchChooser
 from molvae.design.latent_space import LatentSpace, load_searchable
 from molvae.design.objective import Objective
@@ -38,7 +39,6 @@ from molvae.run.progress import Event, Progress, on_stderr
 STORE = "campaign.sqlite"
 CONFIRMED = "confirmed.sqlite"  # what was scored once more at full fidelity
 TOLD = "told"  # origin of what was scored without having been asked for
-_MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
 class Campaign:
@@ -177,7 +177,7 @@ class Campaign:
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.batches = BatchChooser(
-            domain, config.diversity, self.preselect, lambda item: item in self.oracle, self._verdict, progress
+            domain, config.diversity, self.preselect, self._is_known, self.verdict, progress
         )
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
@@ -204,7 +204,11 @@ class Campaign:
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
             self.oracle = Oracle(self.scorer, self.store, config.budget, sign)
             self._step_began = time.monotonic()
-            self._replay()
+            self.flight: Flight | None = None
+            if config.in_flight is not None:
+                self.step, self.flight = 0, Flight(self)
+            else:
+                self._replay()
             cleanup.pop_all()  # from here on, close() is the user's
 
     def _files_behind(self) -> dict[str, str]:
@@ -251,7 +255,7 @@ class Campaign:
         assert isinstance(self.scorer, NamedScorer), "settings with confirm are refused without such an oracle"
         cheap = self.store.evaluations().dropna(subset=["score"])
         order = (self.oracle.sign * cheap["score"]).sort_values(ascending=False, kind="stable").index[:number]
-        items = [self._item_of(text) for text in cheap.loc[order, self.domain.column]]
+        items = [self.item_of(text) for text in cheap.loc[order, self.domain.column]]
         with CampaignStore(self.folder / CONFIRMED, column=self.domain.column) as store:
             known = {answer.identity for answer in store.answers()}
             if due := [item for item in items if item.identity not in known]:
@@ -277,10 +281,16 @@ class Campaign:
     @property
     def finished(self) -> bool:
         """Whether the budget is spent, or the strategy has nothing new to propose."""
-        return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= _MAX_STALLED)
+        if self.flight is not None:
+            return self.flight.finished
+        return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= MAX_STALLED)
 
     def advance(self) -> None:
-        """One step: the start first, then a batch of candidates."""
+        """One step: the start first, then a batch of candidates; of steps that overlap, to the next answer or step."""
+        if self.flight is not None:
+            self.flight.advance()
+            self.step = self.flight.step
+            return
         if self.step == 0:
             self.oracle.evaluate(self.start.items, "start", 0)
             self._begin()
@@ -309,7 +319,9 @@ class Campaign:
 
         Raises:
             BudgetExhausted: no call is left.
+            ConfigError: the steps of this campaign overlap.
         """
+        self._refuse_in_flight()
         if self.step == 0:
             if pending := [item for item in self.start.items if item not in self.oracle]:
                 return self._to_ask([(item, None) for item in pending[: self.oracle.calls_left]])
@@ -338,7 +350,9 @@ class Campaign:
 
         Raises:
             InputError: a column is missing.
+            ConfigError: the steps of this campaign overlap.
         """
+        self._refuse_in_flight()
         column = self.domain.column
         if missing := {column, "score"} - set(table.columns):
             raise InputError(f"tell needs the columns {column} and score; {', '.join(sorted(missing))} is missing")
@@ -348,6 +362,10 @@ class Campaign:
         ]
         self._close_if_answered()
         return pd.DataFrame(rows, columns=[column, "score", "status", "asked", "error"])
+
+    def _refuse_in_flight(self) -> None:
+        if self.flight is not None:
+            raise ConfigError("ask and tell go in steps, which the setting in_flight does without: leave it out, or run()")
 
     def _tell(self, text: str, score: Any, pending: set[str]) -> tuple[str, float, str, bool, str]:
         value = pd.to_numeric(score, errors="coerce")
@@ -372,7 +390,9 @@ class Campaign:
     @property
     def pending(self) -> list[str]:
         """What was asked for and has no answer yet."""
-        if self.step == 0:
+        if self.flight is not None:
+            items = self.flight.pending
+        elif self.step == 0:
             items = self.start.items
         else:
             items = [self._item(record) for record in self.store.batch(self.step) if record.status == "valid"]
@@ -430,19 +450,25 @@ class Campaign:
         self._tell_strategy(batch, self.step)
         self._close_step()
 
-    def _judge(self, item: Any) -> bool:
-        return not self.oracle.answered(item, self._answered) and self._verdict(item)[0] == "valid"
+    def _is_known(self, item: Any) -> bool:
+        """Whether there is nothing to be asked about an item: it has an answer, or is waiting for one."""
+        return item in self.oracle or (self.flight is not None and item in self.flight.asked)
 
-    def _verdict(self, item: Any) -> tuple[str, str]:
+    def _judge(self, item: Any) -> bool:
+        return not self.oracle.answered(item, self._answered) and self.verdict(item)[0] == "valid"
+
+    def verdict(self, item: Any) -> tuple[str, str]:
+        """Status and reason of an item, as :class:`~molvae.design.validation.Validator` gives them."""
         if item not in self._verdicts:
             self._verdicts[item] = self.validator.verdict(item)
         return self._verdicts[item]
 
     def _item(self, record: CandidateRecord | Evaluation) -> Any:
         """What a stored identity stands for."""
-        return self._item_of(str(record.identity))
+        return self.item_of(str(record.identity))
 
-    def _item_of(self, identity: str) -> Any:
+    def item_of(self, identity: str) -> Any:
+        """What a canonical text stands for."""
         if identity not in self._items:
             item, reason = self.domain.parse(identity)
             if item is None:
@@ -457,7 +483,7 @@ class Campaign:
     def _measured_again(self, step: int) -> list[Outcome]:
         """Further measurements told in a step."""
         again = self.oracle.replicates_of(step)
-        return [Outcome(None, self._item_of(each.identity), self.oracle.sign * each.score) for each in again]
+        return [Outcome(None, self.item_of(each.identity), self.oracle.sign * each.score) for each in again]
 
     def _tell_strategy(self, batch: Sequence[CandidateRecord], step: int) -> None:
         """What became of the candidates of one step, and what was told unasked, from what is stored alone."""

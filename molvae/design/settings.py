@@ -47,7 +47,7 @@ class CampaignConfig(Config):
     budget: int = Field(500, ge=1, le=1_000_000)
     """Oracle calls in all, those of the start included; a repeat costs nothing."""
     batch: int = Field(10, ge=1, le=10_000)
-    """Candidates scored in a step."""
+    """Candidates scored in a step; with ``in_flight``, answers that count as one where a strategy adapts by steps."""
     in_flight: int | None = Field(None, ge=1, le=4096)
     """Oracle calls kept running at a time: the search is asynchronous, and proposes anew after every ``refill`` answers
     while the others run. None: in steps of ``batch`` candidates, each scored before the next is proposed.

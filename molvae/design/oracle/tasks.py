@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from molvae.design.domains import DOMAINS
 from molvae.design.objective import Objective
 from molvae.design.oracle.command import parse_payload, run_command
 from molvae.design.oracle.named import named_oracle
@@ -71,6 +70,8 @@ class OracleTask:
         return functools.partial(user_values, *where), functools.partial(user_function, *where)
 
     def _formula(self) -> tuple[Callable[[str], Values], Callable[[], object]]:
+        from molvae.design.domains import DOMAINS  # brings torch, which a function of the user need not wait for
+
         assert self.objective is not None, "a task has an oracle or an objective"
         objective = Objective.parse(self.objective, self.direction, DOMAINS[self.domain])
         names = tuple(dict.fromkeys((*objective.properties, *self.also)))
