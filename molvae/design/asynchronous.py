@@ -15,7 +15,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,7 +100,7 @@ class Flight:
         self._fill()
         if not self._running:
             return
-        done = wait(self._running, None if block else 0, FIRST_COMPLETED).done
+        done = set(self.campaign.scorer.done(list(self._running), block))
         problem: OracleError | None = None
         for future in [future for future in self._running if future in done]:
             item = self._running.pop(future)

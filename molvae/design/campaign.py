@@ -58,8 +58,8 @@ class Campaign:
             the others are the pool of the screening baseline.
         budget: oracle calls in all, those of the start included.
         folder: run folder; default ``runs/design-<date>-<time>``.
-        oracle: ``module:function``, ``command: ...``, ``dock:...``, or a Python callable text -> float; default: the
-            objective.
+        oracle: ``module:function``, ``command: ...``, ``dock:...``, a Python callable text -> float, or a
+            :class:`~molvae.design.oracle.scorers.Scorer`; default: the objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
         progress: told how far it has come.
         workers: processes for scoring; 0: as the settings say.

@@ -47,7 +47,7 @@ def make_scorer(
         config: of the campaign.
         objective: its objective, parsed, or None.
         domain: of its candidates.
-        oracle: a Python function, or what the settings say already.
+        oracle: a Python function, a scorer, or what the settings say already.
         workers: candidates scored side by side; 0: in this process, where that can be.
         place: a cluster or an executor in place of processes of our own.
 
@@ -56,6 +56,8 @@ def make_scorer(
         RunFolderError: the campaign was begun with a Python function, which is not given.
         MolvaeError: the oracle cannot be set up.
     """
+    if isinstance(oracle, Scorer):
+        return oracle
     if callable(oracle):
         return _callable_scorer(oracle, objective, place)
     if config.oracle is not None and config.oracle.startswith(_CALLABLE):

@@ -15,7 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
@@ -100,6 +100,10 @@ class Scorer(ABC):
         """
         answer: Answer = future.result()
         return answer
+
+    def done(self, futures: "Collection[Future[Any]]", block: bool) -> "Collection[Future[Any]]":
+        """Those of :meth:`submit` that are done; with ``block``, it waits for one if there is none."""
+        return wait(futures, None if block else 0, FIRST_COMPLETED).done
 
     def close(self) -> None:  # noqa: B027 - most scorers hold nothing
         """End the processes that the scorer holds, if any."""
