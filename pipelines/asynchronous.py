@@ -46,7 +46,9 @@ def seconds(seed: int, smiles: str) -> float:
     return random.Random(f"{seed} {smiles}").lognormvariate(np.log(MEAN) - SIGMA**2 / 2, SIGMA)
 
 
-def run(options: argparse.Namespace, model: object, seed: int, workers: int, in_flight: int | None) -> dict[str, object]:
+def run(
+    options: argparse.Namespace, model: object, seed: int, workers: int, in_flight: int | None
+) -> dict[str, object]:
     """One campaign; its numbers, its curve, and the molecules of its steps."""
     objective = Objective.parse("5*QED - SAS", domain=MOLECULES)
     scorer = SimulatedScorer(PropertyScorer(objective, num_workers=0), workers, functools.partial(seconds, seed))
@@ -72,7 +74,9 @@ def run(options: argparse.Namespace, model: object, seed: int, workers: int, in_
     steps: dict[int, list[str]] = {}
     for answer in answers:
         steps.setdefault(answer.step, []).append(answer.identity)
-    print(f"  {options.strategy} seed {seed} in flight {in_flight}: {prepared:.0f} s, CPU {taken:.0f} s", file=sys.stderr)
+    print(
+        f"  {options.strategy} seed {seed} in flight {in_flight}: {prepared:.0f} s, CPU {taken:.0f} s", file=sys.stderr
+    )
     return {
         "score": score,
         "steps": list(steps.values()),
@@ -162,7 +166,9 @@ def driver(options: argparse.Namespace) -> None:
             began, cpu = time.perf_counter(), time.process_time()
             keep_running(submit, number, workers)
             wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-            rows.append({"workers": workers, "calls/s": number / wall, "driver and scheduler, CPU ms": 1e3 * cpu / number})
+            rows.append(
+                {"workers": workers, "calls/s": number / wall, "driver and scheduler, CPU ms": 1e3 * cpu / number}
+            )
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.2f}".format))
     model = load_searchable("zinc250k-small", "cpu")
     times = []

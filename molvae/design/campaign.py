@@ -176,9 +176,7 @@ class Campaign:
         self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers, executor)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
-        self.batches = BatchChooser(
-            domain, config.diversity, self.preselect, self._is_known, self.verdict, progress
-        )
+        self.batches = BatchChooser(domain, config.diversity, self.preselect, self._is_known, self.verdict, progress)
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
         self._answered = sys.maxsize  # calls that had been answered when it was to propose
@@ -365,7 +363,9 @@ class Campaign:
 
     def _refuse_in_flight(self) -> None:
         if self.flight is not None:
-            raise ConfigError("ask and tell go in steps, which the setting in_flight does without: leave it out, or run()")
+            raise ConfigError(
+                "ask and tell go in steps, which the setting in_flight does without: leave it out, or run()"
+            )
 
     def _tell(self, text: str, score: Any, pending: set[str]) -> tuple[str, float, str, bool, str]:
         value = pd.to_numeric(score, errors="coerce")

@@ -122,7 +122,12 @@ def test_workers_are_kept_busy_and_no_more_is_in_flight_than_was_said(tmp_path, 
 def test_steps_leave_workers_idle_that_overlapping_steps_use(tmp_path):
     batches = simulated()
     with Campaign(
-        DigitModel(), oracle=batches, folder=tmp_path / "run", strategy="genetic", **SMALL | {"in_flight": None}, batch=5
+        DigitModel(),
+        oracle=batches,
+        folder=tmp_path / "run",
+        strategy="genetic",
+        **SMALL | {"in_flight": None},
+        batch=5,
     ) as campaign:
         campaign.run()
     assert batches.used() < 0.75
@@ -178,9 +183,12 @@ def test_what_comes_beside_an_error_of_the_oracle_is_kept(tmp_path):
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_any_executor_will_do(tmp_path, kind):
-    with kind(2) as executor, Campaign(
-        DigitModel(), oracle=total, folder=tmp_path / "run", strategy="genetic", executor=executor, **SMALL
-    ) as campaign:
+    with (
+        kind(2) as executor,
+        Campaign(
+            DigitModel(), oracle=total, folder=tmp_path / "run", strategy="genetic", executor=executor, **SMALL
+        ) as campaign,
+    ):
         table = campaign.run()
     assert len(table) == 24 and (table["score"] == table["digits"].map(total)).all()
 
@@ -192,9 +200,13 @@ def test_an_executor_that_breaks_ends_the_campaign_with_its_reason(tmp_path):
                 raise BrokenProcessPool("a child process terminated abruptly")
             return super().submit(*arguments)
 
-    with Broken(4) as executor, pytest.raises(OracleError, match="terminated abruptly"), Campaign(
-        DigitModel(), oracle=total, folder=tmp_path / "run", strategy="genetic", executor=executor, **SMALL
-    ) as campaign:
+    with (
+        Broken(4) as executor,
+        pytest.raises(OracleError, match="terminated abruptly"),
+        Campaign(
+            DigitModel(), oracle=total, folder=tmp_path / "run", strategy="genetic", executor=executor, **SMALL
+        ) as campaign,
+    ):
         campaign.run()
 
 

@@ -37,7 +37,9 @@ from molvae.version import __version__
 
 MAX_LOST = 3
 """Workers that one task may lose before it is given up."""
-SILENCE = 30.0  # seconds without a heartbeat after which a worker counts as lost; they come twice a second to five seconds
+SILENCE = (
+    30.0  # seconds without a heartbeat after which a worker counts as lost; they come twice a second to five seconds
+)
 QUEUES = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",
@@ -91,7 +93,9 @@ class Cluster:
         silence: seconds without a heartbeat after which a worker counts as lost.
     """
 
-    def __init__(self, client: Any, owned: Any = None, progress: Progress = on_stderr, silence: float = SILENCE) -> None:
+    def __init__(
+        self, client: Any, owned: Any = None, progress: Progress = on_stderr, silence: float = SILENCE
+    ) -> None:
         self.address = str(client.scheduler.address)
         self._client, self._owned, self._progress, self._silence = client, owned, progress, silence
         self._lock = threading.RLock()
@@ -444,6 +448,4 @@ def _load(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise MissingDependencyError(
-            f"--cluster needs the package {package}: pip install 'molvae[cluster]'"
-        ) from None
+        raise MissingDependencyError(f"--cluster needs the package {package}: pip install 'molvae[cluster]'") from None

@@ -175,7 +175,11 @@ class PropertyScorer(ExecutorScorer):
     """An objective over the properties of its domain."""
 
     def __init__(
-        self, objective: Objective, also: Sequence[str] = (), num_workers: int = 1, timeout: float | None = PROPERTY_TIMEOUT
+        self,
+        objective: Objective,
+        also: Sequence[str] = (),
+        num_workers: int = 1,
+        timeout: float | None = PROPERTY_TIMEOUT,
     ) -> None:
         """Set up.
 

@@ -35,7 +35,9 @@ class Alternating:
         self.credit = {name: (1.0, 1.0) for name in self.parts}  # proposals among the ten best, and others
         self.best: list[float] = []  # at most ten utilities, rising
         self.known: set[str] = set()  # identities of what has a utility: a find is new
-        self.pending: dict[str, str] | None = None  # whose turn it was for what is being scored; None: steps end at once
+        self.pending: dict[str, str] | None = (
+            None  # whose turn it was for what is being scored; None: steps end at once
+        )
         self._latent_state: dict[str, Any] = {}
 
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
