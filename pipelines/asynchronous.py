@@ -54,7 +54,7 @@ def run(
     scorer = SimulatedScorer(PropertyScorer(objective, num_workers=0), workers, functools.partial(seconds, seed))
     refill = min(options.refill, workers) if in_flight else None
     with tempfile.TemporaryDirectory() as folder:
-        began, cpu = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
         with Campaign(
             model,
             oracle=scorer,

@@ -8,7 +8,8 @@ the order in which they came, and those that came while a step was computed wait
 order (the number of a call) and with each step how many answers it knew, so that a driver that was killed goes on
 exactly where it was, with all answers that had come; only what was in flight is asked for again.
 
-Of the start, too, no worker waits for the slowest: the search begins when a quarter of it is known and a worker is free.
+Of the start, too, no worker waits for the slowest: the search begins when a quarter of it is known and a worker is
+free.
 """
 
 import math

@@ -226,7 +226,7 @@ def test_a_laboratory_works_in_steps(tmp_path):
         assert campaign.pending == [item.identity for item in campaign.start.items]
 
 
-# --- keeping away from what is pending ---------------------------------------------------------------------------------
+# --- keeping away from what is pending ------------------------------------------------------------
 
 
 def test_what_is_pending_counts_as_chosen():

@@ -86,8 +86,8 @@ class RemoteNamedScorer(NamedScorer):
         )
 
     def full(self) -> "RemoteNamedScorer":
-        task, *others = self._sent
-        return RemoteNamedScorer(self.oracle.full(), replace(task, full=True), *others)
+        task, objective, place, timeout = self._sent
+        return RemoteNamedScorer(self.oracle.full(), replace(task, full=True), objective, place, timeout)
 
 
 class Lent(Executor):
