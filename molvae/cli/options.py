@@ -33,6 +33,10 @@ SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, h
 Workers = Annotated[
     int, typer.Option("-n", "--num-workers", min=0, max=1024, help="Processes side by side; 0: as many as pay.")
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", help="Oracles run there: tcp://HOST:8786 (dask), local:8, or slurm:FILE.toml."),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
 Mirror = Annotated[Path | None, typer.Option("--mirror", help="Read data sets from this folder, not from the net.")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")]
@@ -76,6 +80,7 @@ def execute(
     mirror: Path | None = None,
     quiet: bool = False,
     tensorboard: bool = False,
+    cluster: str | None = None,
 ) -> None:
     """Execute a recipe, print its main numbers and where everything lies, and build the report."""
     from molvae.run.folder import CONFIG, new_run_name
@@ -84,7 +89,7 @@ def execute(
     if output is not None and output.exists() and not output.is_dir():
         raise ConfigError(f"{output} is a file: a run needs a folder (-o)")
     folder = output or new_run_name(recipe.kind)
-    context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard)
+    context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard, cluster)
     recipe.check_context(context)
     try:
         result = recipe.execute(context)

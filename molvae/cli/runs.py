@@ -54,6 +54,13 @@ def design(
     mirror: options.Mirror = None,
     smiles_column: options.Column = None,
     num_workers: options.Workers = 0,
+    cluster: options.ClusterOption = None,
+    in_flight: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many oracle calls running: an answer, then a new proposal.")
+    ] = None,
+    refill: Annotated[
+        int | None, typer.Option(min=1, help="With --in-flight: so many answers, then as many proposals (1).")
+    ] = None,
     device: options.Device = "auto",
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
@@ -78,6 +85,8 @@ def design(
         pareto=pareto,
         baselines=None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()],
         require_novel=require_novel,
+        in_flight=in_flight,
+        refill=refill,
     )
     campaign |= options.filters_given(
         require=require, forbid=forbid, lead=lead, min_similarity=min_similarity, scaffold=scaffold
@@ -85,7 +94,7 @@ def design(
     campaign |= options.diversity_given(per_scaffold, per_cluster, cluster_similarity)
     campaign |= {} if seed is None else {"seed": seed}
     recipe = DesignRecipe.create({"campaign": campaign}, input=input, smiles_column=smiles_column, model=model)
-    options.execute(recipe, output, device, num_workers, mirror, quiet)
+    options.execute(recipe, output, device, num_workers, mirror, quiet, cluster=cluster)
 
 
 @app.command()
@@ -235,6 +244,7 @@ def run(
     output: options.RunFolder = None,
     mirror: options.Mirror = None,
     num_workers: options.Workers = 0,
+    cluster: options.ClusterOption = None,
     tensorboard: options.Tensorboard = False,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -242,7 +252,7 @@ def run(
     """Execute a recipe of any kind."""
     from molvae.experiments.registry import read_recipe
 
-    options.execute(read_recipe(recipe), output, device, num_workers, mirror, quiet, tensorboard)
+    options.execute(read_recipe(recipe), output, device, num_workers, mirror, quiet, tensorboard, cluster)
 
 
 @app.command()
@@ -250,6 +260,7 @@ def resume(
     folder: Annotated[Path, typer.Argument(help="A run folder.")],
     mirror: options.Mirror = None,
     num_workers: options.Workers = 0,
+    cluster: options.ClusterOption = None,
     tensorboard: options.Tensorboard = False,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -257,7 +268,7 @@ def resume(
     """Go on with the run of a folder, whatever its kind. Nothing that was paid for is paid again."""
     from molvae.experiments.registry import recipe_of_run
 
-    options.execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard)
+    options.execute(recipe_of_run(folder), folder, device, num_workers, mirror, quiet, tensorboard, cluster)
 
 
 @app.command()

@@ -47,15 +47,26 @@ class BatchChooser:
         """How many times as many proposals are asked for as are taken."""
         return _OVERSAMPLING if self.limits.limited or self.preselect is not None else 1
 
-    def choose(self, suggestions: Sequence[Suggestion], count: int) -> list[CandidateRecord]:
-        """The batch: all that was proposed, or of that the first ``count`` valid ones that fit the limits."""
+    def choose(
+        self, suggestions: Sequence[Suggestion], count: int, pending: Sequence[Any] | None = None
+    ) -> list[CandidateRecord]:
+        """The batch: all that was proposed, or of that the first ``count`` valid ones that fit the limits.
+
+        Args:
+            suggestions: the proposals.
+            count: how many are wanted.
+            pending: where steps overlap, what is being scored: it counts as part of the batch, of which there are then
+                no more than ``count`` others.
+        """
         if self.preselect is not None:
             suggestions = self._ordered(suggestions, self.preselect)
         selection = Selection(self.domain, self.limits)
+        for item in pending or ():
+            selection.take(item)
         chosen: set[Any] = set()
         records: list[CandidateRecord] = []
         for suggestion in suggestions:
-            if self.oversampling > 1 and len(chosen) == count:
+            if len(chosen) == count and (self.oversampling > 1 or pending is not None):
                 break
             record = self._record(suggestion, len(records), chosen, selection)
             if record is not None:

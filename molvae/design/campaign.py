@@ -17,11 +17,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from molvae.design.asynchronous import MAX_STALLED, Flight
 from molvae.design.batch import BatchChooser
 from molvae.design.latent_space import LatentSpace, load_searchable
 from molvae.design.objective import Objective
 from molvae.design.oracle.of_campaign import make_scorer, oracle_setting
 from molvae.design.oracle.oracle import Oracle
+from molvae.design.oracle.remote import MANY, Place
 from molvae.design.oracle.scorers import NamedScorer
 from molvae.design.protocols import Model
 from molvae.design.settings import CampaignConfig
@@ -37,7 +39,6 @@ from molvae.run.progress import Event, Progress, on_stderr
 STORE = "campaign.sqlite"
 CONFIRMED = "confirmed.sqlite"  # what was scored once more at full fidelity
 TOLD = "told"  # origin of what was scored without having been asked for
-_MAX_STALLED = 25  # steps in a row without a new candidate after which a strategy counts as exhausted
 
 
 class Campaign:
@@ -57,11 +58,13 @@ class Campaign:
             the others are the pool of the screening baseline.
         budget: oracle calls in all, those of the start included.
         folder: run folder; default ``runs/design-<date>-<time>``.
-        oracle: ``module:function``, ``command: ...``, ``dock:...``, or a Python callable text -> float; default: the
-            objective.
+        oracle: ``module:function``, ``command: ...``, ``dock:...``, a Python callable text -> float, or a
+            :class:`~molvae.design.oracle.scorers.Scorer`; default: the objective.
         config: all further settings; the arguments above and ``overrides`` win over it.
         progress: told how far it has come.
         workers: processes for scoring; 0: as the settings say.
+        executor: where the oracle runs in place of such processes: a :class:`~molvae.design.oracle.cluster.Cluster`, or
+            any :class:`concurrent.futures.Executor`; it is not closed with the campaign.
         origin: what the run folder is to record beside settings and model, such as the file of the start.
         overrides: single settings of :class:`CampaignConfig`.
 
@@ -82,13 +85,14 @@ class Campaign:
         config: CampaignConfig | None = None,
         progress: Progress = on_stderr,
         workers: int = 0,
+        executor: Place | None = None,
         origin: Mapping[str, Any] | None = None,
         **overrides: Any,
     ) -> None:
         named = oracle_setting(oracle)
         config = (config or CampaignConfig()).replace(objective=objective, budget=budget, oracle=named, **overrides)
         folder = Path(folder) if folder is not None else new_run_name("design")
-        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, origin)
+        self._enter(folder, model, config.for_domain(model.domain), start, oracle, progress, workers, executor, origin)
 
     @classmethod
     def resume(
@@ -98,6 +102,7 @@ class Campaign:
         oracle: Any = None,
         progress: Progress = on_stderr,
         workers: int = 0,
+        executor: Place | None = None,
     ) -> Self:
         """Go on with the campaign of a run folder.
 
@@ -107,6 +112,7 @@ class Campaign:
             oracle: only if the campaign was started with a Python callable: the same one.
             progress: told how far it has come.
             workers: processes for scoring; 0: as the settings say.
+            executor: where the oracle runs, as for a new campaign; it need not be where it ran before.
 
         Raises:
             RunFolderError: no campaign, a damaged one, or the model is not the one that it began with.
@@ -120,7 +126,7 @@ class Campaign:
             raise RunFolderError(f"{folder}/{CONFIG} cannot be used: {error}") from None
         self = cls.__new__(cls)
         loaded = load_searchable(name) if model is None else model
-        self._enter(folder, loaded, config, None, oracle, progress, workers)
+        self._enter(folder, loaded, config, None, oracle, progress, workers, executor)
         return self
 
     def baseline(self, strategy: str) -> "Campaign":
@@ -131,7 +137,9 @@ class Campaign:
         other = Campaign.__new__(Campaign)
         config = self.config.replace(strategy=strategy, baselines=(), pareto=())
         folder = self.folder / "baselines" / strategy
-        other._enter(folder, self.model, config, self.start, self._given_oracle, self.progress, self.workers)
+        other._enter(
+            folder, self.model, config, self.start, self._given_oracle, self.progress, self.workers, self.executor
+        )
         return other
 
     def _enter(
@@ -143,11 +151,12 @@ class Campaign:
         oracle: Any,
         progress: Progress,
         workers: int,
+        executor: Place | None = None,
         origin: Mapping[str, Any] | None = None,
     ) -> None:
         """Make the folder, or go on in it; everything that can be wrong with the settings shows before it is made."""
         self.folder, self.model, self.config, self.progress = folder, model, config, progress
-        self.domain, self.workers = (domain := model.domain), workers
+        self.domain, self.workers, self.executor = (domain := model.domain), workers, executor
         self._given_oracle = oracle
         self.objective, self.preselect = config.parsed_objective(domain), config.parsed_preselect(domain)
         files = self._files_behind()  # before anything is computed with them
@@ -164,12 +173,10 @@ class Campaign:
         else:
             self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
-        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers)
+        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers, executor)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
-        self.batches = BatchChooser(
-            domain, config.diversity, self.preselect, lambda item: item in self.oracle, self._verdict, progress
-        )
+        self.batches = BatchChooser(domain, config.diversity, self.preselect, self._is_known, self.verdict, progress)
         self.stalled = 0
         self._proposed = 0  # the last step in which this process made the strategy propose
         self._answered = sys.maxsize  # calls that had been answered when it was to propose
@@ -195,7 +202,11 @@ class Campaign:
             sign = self.objective.sign if self.objective is not None else (1 if config.direction == "max" else -1)
             self.oracle = Oracle(self.scorer, self.store, config.budget, sign)
             self._step_began = time.monotonic()
-            self._replay()
+            self.flight: Flight | None = None
+            if config.in_flight is not None:
+                self.step, self.flight = 0, Flight(self)
+            else:
+                self._replay()
             cleanup.pop_all()  # from here on, close() is the user's
 
     def _files_behind(self) -> dict[str, str]:
@@ -242,7 +253,7 @@ class Campaign:
         assert isinstance(self.scorer, NamedScorer), "settings with confirm are refused without such an oracle"
         cheap = self.store.evaluations().dropna(subset=["score"])
         order = (self.oracle.sign * cheap["score"]).sort_values(ascending=False, kind="stable").index[:number]
-        items = [self._item_of(text) for text in cheap.loc[order, self.domain.column]]
+        items = [self.item_of(text) for text in cheap.loc[order, self.domain.column]]
         with CampaignStore(self.folder / CONFIRMED, column=self.domain.column) as store:
             known = {answer.identity for answer in store.answers()}
             if due := [item for item in items if item.identity not in known]:
@@ -253,7 +264,7 @@ class Campaign:
         assert isinstance(self.scorer, NamedScorer)
         with self.scorer.full() as scorer:
             oracle = Oracle(scorer, store, len(store.answers()) + len(due), self.oracle.sign)
-            side_by_side = max(1, self.workers or self.config.num_workers)
+            side_by_side = MANY if self.executor is not None else max(1, self.workers or self.config.num_workers)
             for done in range(0, len(due), side_by_side):
                 self.progress(Event("confirming", done, len(due), "at full fidelity"))
                 oracle.evaluate(due[done : done + side_by_side], "confirmed", 0)
@@ -268,10 +279,16 @@ class Campaign:
     @property
     def finished(self) -> bool:
         """Whether the budget is spent, or the strategy has nothing new to propose."""
-        return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= _MAX_STALLED)
+        if self.flight is not None:
+            return self.flight.finished
+        return self.step > 0 and (self.oracle.calls_left == 0 or self.stalled >= MAX_STALLED)
 
     def advance(self) -> None:
-        """One step: the start first, then a batch of candidates."""
+        """One step: the start first, then a batch of candidates; of steps that overlap, to the next answer or step."""
+        if self.flight is not None:
+            self.flight.advance()
+            self.step = self.flight.step
+            return
         if self.step == 0:
             self.oracle.evaluate(self.start.items, "start", 0)
             self._begin()
@@ -300,7 +317,9 @@ class Campaign:
 
         Raises:
             BudgetExhausted: no call is left.
+            ConfigError: the steps of this campaign overlap.
         """
+        self._refuse_in_flight()
         if self.step == 0:
             if pending := [item for item in self.start.items if item not in self.oracle]:
                 return self._to_ask([(item, None) for item in pending[: self.oracle.calls_left]])
@@ -329,7 +348,9 @@ class Campaign:
 
         Raises:
             InputError: a column is missing.
+            ConfigError: the steps of this campaign overlap.
         """
+        self._refuse_in_flight()
         column = self.domain.column
         if missing := {column, "score"} - set(table.columns):
             raise InputError(f"tell needs the columns {column} and score; {', '.join(sorted(missing))} is missing")
@@ -339,6 +360,12 @@ class Campaign:
         ]
         self._close_if_answered()
         return pd.DataFrame(rows, columns=[column, "score", "status", "asked", "error"])
+
+    def _refuse_in_flight(self) -> None:
+        if self.flight is not None:
+            raise ConfigError(
+                "ask and tell go in steps, which the setting in_flight does without: leave it out, or run()"
+            )
 
     def _tell(self, text: str, score: Any, pending: set[str]) -> tuple[str, float, str, bool, str]:
         value = pd.to_numeric(score, errors="coerce")
@@ -363,7 +390,9 @@ class Campaign:
     @property
     def pending(self) -> list[str]:
         """What was asked for and has no answer yet."""
-        if self.step == 0:
+        if self.flight is not None:
+            items = self.flight.pending
+        elif self.step == 0:
             items = self.start.items
         else:
             items = [self._item(record) for record in self.store.batch(self.step) if record.status == "valid"]
@@ -421,19 +450,25 @@ class Campaign:
         self._tell_strategy(batch, self.step)
         self._close_step()
 
-    def _judge(self, item: Any) -> bool:
-        return not self.oracle.answered(item, self._answered) and self._verdict(item)[0] == "valid"
+    def _is_known(self, item: Any) -> bool:
+        """Whether there is nothing to be asked about an item: it has an answer, or is waiting for one."""
+        return item in self.oracle or (self.flight is not None and item in self.flight.asked)
 
-    def _verdict(self, item: Any) -> tuple[str, str]:
+    def _judge(self, item: Any) -> bool:
+        return not self.oracle.answered(item, self._answered) and self.verdict(item)[0] == "valid"
+
+    def verdict(self, item: Any) -> tuple[str, str]:
+        """Status and reason of an item, as :class:`~molvae.design.validation.Validator` gives them."""
         if item not in self._verdicts:
             self._verdicts[item] = self.validator.verdict(item)
         return self._verdicts[item]
 
     def _item(self, record: CandidateRecord | Evaluation) -> Any:
         """What a stored identity stands for."""
-        return self._item_of(str(record.identity))
+        return self.item_of(str(record.identity))
 
-    def _item_of(self, identity: str) -> Any:
+    def item_of(self, identity: str) -> Any:
+        """What a canonical text stands for."""
         if identity not in self._items:
             item, reason = self.domain.parse(identity)
             if item is None:
@@ -448,7 +483,7 @@ class Campaign:
     def _measured_again(self, step: int) -> list[Outcome]:
         """Further measurements told in a step."""
         again = self.oracle.replicates_of(step)
-        return [Outcome(None, self._item_of(each.identity), self.oracle.sign * each.score) for each in again]
+        return [Outcome(None, self.item_of(each.identity), self.oracle.sign * each.score) for each in again]
 
     def _tell_strategy(self, batch: Sequence[CandidateRecord], step: int) -> None:
         """What became of the candidates of one step, and what was told unasked, from what is stored alone."""

@@ -47,7 +47,15 @@ class CampaignConfig(Config):
     budget: int = Field(500, ge=1, le=1_000_000)
     """Oracle calls in all, those of the start included; a repeat costs nothing."""
     batch: int = Field(10, ge=1, le=10_000)
-    """Candidates scored in a step."""
+    """Candidates scored in a step; with ``in_flight``, answers that count as one where a strategy adapts by steps."""
+    in_flight: int | None = Field(None, ge=1, le=4096)
+    """Oracle calls kept running at a time: the search is asynchronous, and proposes anew after every ``refill`` answers
+    while the others run. None: in steps of ``batch`` candidates, each scored before the next is proposed.
+    """
+    refill: int = Field(1, ge=1, le=4096)
+    """With ``in_flight``: after so many answers, as many new candidates are proposed. More of them at a time cost the
+    search less, and let workers wait for each other a little.
+    """
     start_size: int = Field(100, ge=1, le=1_000_000)
     """What the campaign begins with, drawn from the start file."""
     strategy: StrategyName = "latent"
@@ -100,10 +108,20 @@ class CampaignConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _check_size_of_a_step(self) -> Self:
-        if self.batch * self.oversample * self.n_decodings > _MAX_DECODINGS:
+    def _check_in_flight(self) -> Self:
+        if self.refill > (self.in_flight or 1):
             raise ValueError(
-                f"batch x oversample x n_decodings, the decodings of a step, exceed {_MAX_DECODINGS:,}: lower one"
+                f"refill is {self.refill}, more than the {self.in_flight} calls in flight"
+                if self.in_flight
+                else "refill is for a search with in_flight: give it too"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_size_of_a_step(self) -> Self:
+        if max(self.batch, self.in_flight or 0) * self.oversample * self.n_decodings > _MAX_DECODINGS:
+            raise ValueError(
+                f"batch (or in_flight) x oversample x n_decodings, the decodings of a step, exceed {_MAX_DECODINGS:,}: lower one"
             )
         return self
 

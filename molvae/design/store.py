@@ -248,17 +248,22 @@ class CampaignStore:
         Raises:
             RunFolderError: a slot of this step is stored already, or the disk is full.
         """
+        with self._explained("write to"), _transaction(self._connection):
+            self._insert_candidates(step, candidates, asked, answered)
+
+    def _insert_candidates(
+        self, step: int, candidates: Iterable[CandidateRecord], asked: int | None, answered: int | None
+    ) -> None:
         rows = []
         for c in candidates:
             z = None if c.z is None else np.ascontiguousarray(c.z, dtype="<f8").tobytes()
             numbers = [_finite(n) for n in (c.predicted_mean, c.predicted_std, c.acquisition, c.feasibility)]
             votes = None if c.votes is None else int(c.votes)
             rows.append((int(step), int(c.slot), z, c.identity, c.status, c.reason, votes, *numbers))
-        with self._explained("write to"), _transaction(self._connection):
-            self._connection.executemany(f"INSERT INTO candidates VALUES (NULL, {', '.join('?' * 11)})", _cleaned(rows))
-            if asked is not None and answered is not None:
-                request = (int(step), int(asked), int(answered))
-                self._connection.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", request)
+        self._connection.executemany(f"INSERT INTO candidates VALUES (NULL, {', '.join('?' * 11)})", _cleaned(rows))
+        if asked is not None and answered is not None:
+            request = (int(step), int(asked), int(answered))
+            self._connection.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", request)
 
     def request(self, step: int) -> tuple[int, int] | None:
         """How many candidates the strategy was asked for in a step, and the calls that were answered by then."""
@@ -279,9 +284,40 @@ class CampaignStore:
             RunFolderError: the step is stored already, or the disk is full.
         """
         with self._explained("write to"), _transaction(self._connection):
-            self._connection.execute("UPDATE steps SET state = '{}' WHERE step < (SELECT max(step) FROM steps)")
-            row = (int(step), _clean(_to_json(state)), float(seconds))
-            self._connection.execute("INSERT INTO steps VALUES (?, ?, ?)", row)
+            self._insert_step(step, state, seconds)
+
+    def _insert_step(self, step: int, state: Mapping[str, Any], seconds: float) -> None:
+        self._connection.execute("UPDATE steps SET state = '{}' WHERE step < (SELECT max(step) FROM steps)")
+        row = (int(step), _clean(_to_json(state)), float(seconds))
+        self._connection.execute("INSERT INTO steps VALUES (?, ?, ?)", row)
+
+    def record_turn(
+        self,
+        step: int,
+        state: Mapping[str, Any],
+        seconds: float,
+        candidates: Iterable[CandidateRecord],
+        asked: int,
+        answered: int,
+    ) -> None:
+        """Store that a step is complete together with the candidates of the next: both or nothing.
+
+        So it is in a search whose steps overlap: the next begins with the end of this one, at ``answered`` calls.
+
+        Args:
+            step: the number of the complete one.
+            state: as for :meth:`record_step`.
+            seconds: as for :meth:`record_step`.
+            candidates: of the next step.
+            asked: how many the strategy was asked for in the next step.
+            answered: calls of which it had been told by then.
+
+        Raises:
+            RunFolderError: the step is stored already, or the disk is full.
+        """
+        with self._explained("write to"), _transaction(self._connection):
+            self._insert_step(step, state, seconds)
+            self._insert_candidates(step + 1, candidates, asked, answered)
 
     def answers(self) -> list[Evaluation]:
         """All stored answers, by call."""

@@ -1,5 +1,6 @@
 """A design campaign and its baselines."""
 
+import contextlib
 from typing import ClassVar, Literal
 
 import pandas as pd
@@ -8,9 +9,10 @@ from pydantic import Field, field_validator
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
 from molvae.design.latent_space import load_searchable
+from molvae.design.oracle.cluster import Cluster, open_cluster
 from molvae.design.outputs import fitting_sentence, write_outputs
 from molvae.design.settings import CampaignConfig
-from molvae.errors import abbreviate
+from molvae.errors import ConfigError, abbreviate
 from molvae.experiments.data import SearchRecipe
 from molvae.run.recipe import Context, Result
 
@@ -20,7 +22,7 @@ _SHOWN = ("score", "confirmed", "affinity", "QED", "SAS", "logP", "novel", "call
 class DesignRecipe(SearchRecipe):
     """A design campaign."""
 
-    uses: ClassVar = frozenset({"device", "workers", "mirror"})
+    uses: ClassVar = frozenset({"device", "workers", "mirror", "cluster"})
     kind: Literal["design"] = "design"
     campaign: CampaignConfig = Field(CampaignConfig(), validate_default=True)
 
@@ -31,7 +33,7 @@ class DesignRecipe(SearchRecipe):
 
     def execute(self, context: Context) -> Result:
         """Spend the budget; a campaign that was begun goes on from its folder alone, whatever became of the input."""
-        with self._campaign(context) as campaign:
+        with cluster_of(context) as cluster, self._campaign(context, cluster) as campaign:
             campaign.run()
             for name in campaign.config.baselines:
                 with campaign.baseline(name) as other:
@@ -41,12 +43,14 @@ class DesignRecipe(SearchRecipe):
         files = {"molecules": campaign.folder / "molecules.csv", "poses": campaign.folder / "poses.sdf"}
         return Result(campaign.folder, text, {name: path for name, path in files.items() if path.is_file()}, table)
 
-    def _campaign(self, context: Context) -> Campaign:
+    def _campaign(self, context: Context, cluster: Cluster | None) -> Campaign:
         begun = self.is_begun(context)
         model = load_searchable(self.model, context.device)
         if begun:
             assert context.folder is not None
-            return Campaign.resume(context.folder, model, progress=context.progress, workers=context.workers)
+            return Campaign.resume(
+                context.folder, model, progress=context.progress, workers=context.workers, executor=cluster
+            )
         return Campaign(
             model,
             start=self.start_table(context.mirror),
@@ -54,8 +58,18 @@ class DesignRecipe(SearchRecipe):
             config=self.campaign,
             progress=context.progress,
             workers=context.workers,
+            executor=cluster,
             origin={"input": self.input, "smiles_column": self.smiles_column},
         )
+
+
+def cluster_of(context: Context) -> contextlib.AbstractContextManager[Cluster | None]:
+    """The cluster that oracles run on; None: they run on this machine."""
+    if context.cluster is None:
+        return contextlib.nullcontext()
+    if context.workers:
+        raise ConfigError("-n is for processes on this machine; with --cluster, the cluster says how many workers work")
+    return open_cluster(context.cluster, context.progress)
 
 
 def _best(table: pd.DataFrame) -> str:

@@ -31,6 +31,7 @@ class Context:
         mirror: data sets are read from this folder instead of the network.
         progress: told how far the work has come.
         tensorboard: also write TensorBoard events, where something is trained.
+        cluster: where oracles run, such as ``tcp://host:8786``; None: on this machine.
     """
 
     folder: Path | None = None
@@ -39,6 +40,7 @@ class Context:
     mirror: Path | None = None
     progress: Progress = on_stderr
     tensorboard: bool = False
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Recipe(Config):
     """Base of every kind of run; a subclass has a ``kind``, says what it uses of a context, and does its work."""
 
     uses: ClassVar[frozenset[str]] = frozenset()
-    """Of ``device``, ``workers``, ``mirror`` and ``tensorboard`` those that make a difference to this kind of run."""
+    """Of ``device``, ``workers``, ``mirror``, ``tensorboard`` and ``cluster`` those that make a difference here."""
     kind: str
 
     def execute(self, context: Context) -> Result:
@@ -81,6 +83,7 @@ class Recipe(Config):
         """
         default = Context()
         flags = {"device": "--device", "workers": "-n", "mirror": "--mirror", "tensorboard": "--tensorboard"}
+        flags["cluster"] = "--cluster"
         for name, flag in flags.items():
             if name not in self.uses and getattr(context, name) != getattr(default, name):
                 raise ConfigError(f"a run of kind {self.kind!r} has no use for {flag}: leave it out")

@@ -81,6 +81,7 @@ class Search:
         self.y = torch.empty(0, dtype=torch.double)
         self.feasible = torch.empty(0, dtype=torch.bool)
         self.pending = torch.empty(0, dimension, dtype=torch.double)
+        self.together: int | None = None  # feasible results that are one step of the region; None: what is told at once
         self._conditioned = -1  # number of points that the surrogate has seen
         self._moved = -1  # number of points at the last fit of the hyperparameters
 
@@ -100,7 +101,11 @@ class Search:
         self.feasible = torch.cat([self.feasible, feasible])
         self.pending = self.pending[:0]
         if before is not None and len(z):
-            self.region.update(self._improved(before, len(z)))
+            improved = self._improved(before, len(z))
+            if self.together is None:
+                self.region.update(improved)
+            else:
+                self.region.add(improved, max(1, int(feasible.sum())), self.together)
 
     def _incumbent(self) -> Any:
         """What the next results must beat; None before there are any."""

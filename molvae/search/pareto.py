@@ -80,7 +80,7 @@ class ParetoSearch(Search):
             row = int(values.argmax())
             chosen.append(row)
             gains[row] = values[row]
-            acquisition.set_X_pending(candidates[chosen])
+            acquisition.set_X_pending(torch.cat([self.pending, candidates[chosen]]))
         return chosen, self._proposal(candidates, feasibility, torch.tensor(chosen), gains)
 
     @property
@@ -111,13 +111,16 @@ class ParetoSearch(Search):
         models = [surrogate.model for surrogate in self.surrogates if surrogate.model is not None]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NumericalWarning)  # jitter was added, as it must be for close points
-            return qLogNoisyExpectedHypervolumeImprovement(
+            acquisition = qLogNoisyExpectedHypervolumeImprovement(
                 model=ModelListGP(*models),
                 ref_point=infer_reference_point(front),
                 X_baseline=self.z[self.front_rows],
                 sampler=SobolQMCNormalSampler(torch.Size([64]), seed=short_seed(self.seed + step)),
                 prune_baseline=False,
             )
+            if len(self.pending):
+                acquisition.set_X_pending(self.pending)
+            return acquisition
 
     def _centres(self) -> tuple[Tensor, Tensor]:
         centres = self.z[self.front_rows]

@@ -18,6 +18,7 @@ class TrustRegion:
     Attributes:
         length: standard deviation of a move along the coordinates that are moved.
         successes, failures: steps in a row with and without a new best.
+        told, improved: results of a step that comes in parts, so far, and whether a new best was among them.
     """
 
     length: float = 0.4
@@ -27,6 +28,15 @@ class TrustRegion:
     successes: int = 0
     failures: int = 0
     restarts: int = 0
+    told: int = 0
+    improved: bool = False
+
+    def add(self, improved: bool, told: int, together: int) -> None:
+        """Take in a part of a step; ``together`` results are one step."""
+        self.told, self.improved = self.told + told, self.improved or improved
+        if self.told >= together:
+            self.update(self.improved)
+            self.told, self.improved = 0, False
 
     def update(self, improved: bool) -> None:
         """Take in whether the last batch held a new best."""

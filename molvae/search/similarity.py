@@ -6,7 +6,7 @@ inputs that are rows of a matrix computed before, and a batch of which only what
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -68,7 +68,12 @@ def expected_improvement(mean: Tensor, std: Tensor, best: float) -> Tensor:
 
 
 def choose_batch(
-    posterior: Posterior, best: float, count: int, accept: Callable[[int], bool], value: Value = expected_improvement
+    posterior: Posterior,
+    best: float,
+    count: int,
+    accept: Callable[[int], bool],
+    value: Value = expected_improvement,
+    pending: Sequence[int] = (),
 ) -> list[tuple[int, float]]:
     """Up to ``count`` of m, one after another by expected improvement or another ``value``.
 
@@ -82,6 +87,7 @@ def choose_batch(
         count: how many.
         accept: asked once for each that would be chosen; what it refuses is passed over.
         value: what the largest is chosen by.
+        pending: those that are being evaluated; they count as chosen before all others.
 
     Returns:
         (index, value when it was chosen)
@@ -89,6 +95,10 @@ def choose_batch(
     mean, covariance = posterior.mean, posterior.covariance.clone()
     open_rows = torch.zeros_like(mean)
     chosen: list[tuple[int, float]] = []
+    for index in pending:
+        open_rows[index] = -torch.inf
+        best = max(best, float(mean[index]))
+        _condition(covariance, index)
     while len(chosen) < count and not bool(open_rows.isinf().all()):
         gain = value(mean, covariance.diagonal().clamp(min=0).sqrt(), best)
         index = int((gain + open_rows).argmax())
@@ -97,6 +107,11 @@ def choose_batch(
             continue
         chosen.append((index, float(gain[index])))
         best = max(best, float(mean[index]))
-        column = covariance[:, index].clone()
-        covariance -= torch.outer(column, column) / column[index].clamp(min=1e-12)
+        _condition(covariance, index)
     return chosen
+
+
+def _condition(covariance: Tensor, index: int) -> None:
+    """Make a covariance (m, m) that of all given the value of one."""
+    column = covariance[:, index].clone()
+    covariance -= torch.outer(column, column) / column[index].clamp(min=1e-12)

@@ -32,7 +32,11 @@ _LARGEST_ANSWER = 1 << 26  # bytes
 
 
 def run_command(
-    arguments: Sequence[str], text: str, timeout: float | None = None, cancelled: threading.Event | None = None
+    arguments: Sequence[str],
+    text: str,
+    timeout: float | None = None,
+    cancelled: threading.Event | None = None,
+    own_group: bool = True,
 ) -> bytes:
     """Run a command without a shell; its standard output.
 
@@ -44,6 +48,8 @@ def run_command(
         text: what it reads on its standard input.
         timeout: seconds that it may take, or ``None``.
         cancelled: ends the command when it is set by another thread.
+        own_group: False leaves it in the process group of its caller, who is ended with all of its group, and so with
+            the command.
 
     Raises:
         TaskFailed: it cannot be started, was ended, or failed.
@@ -54,18 +60,19 @@ def run_command(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=own_group,
         )
     except (OSError, ValueError) as error:
         raise TaskFailed(f"the command cannot be started: {describe_exception(error)}") from None
+    kill = kill_group if own_group else subprocess.Popen.kill
     with process:
         try:
             output, errors, problem = _communicate(process, text.encode("utf-8", "replace"), timeout, cancelled)
         except BaseException:
-            kill_group(process)
+            kill(process)
             raise
         if problem:
-            kill_group(process)
+            kill(process)
         elif process.returncode:
             problem = describe_exit(process.returncode)
     if problem:

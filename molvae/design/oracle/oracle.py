@@ -113,6 +113,28 @@ class Oracle:
         self._pay(new[: self.calls_left], origin, step)
         return [self._memory.get(item.identity) for item in items]
 
+    def take(self, item: Item, answer: Answer, origin: str, step: int) -> Evaluation:
+        """Take in an answer that the scorer gave to a single question; its call has the next number.
+
+        What is remembered already is kept as it was, and an answer that comes twice is paid once.
+
+        Args:
+            item: what was asked about.
+            answer: of the scorer.
+            origin: as for :meth:`evaluate`.
+            step: as for :meth:`evaluate`.
+
+        Returns:
+            What is remembered of the item.
+        """
+        if item not in self:
+            self._remember(item.identity, answer, self._free_calls(1)[0], origin, step)
+        return self._memory[item.identity]
+
+    def answers(self) -> list[Evaluation]:
+        """All answers, by call."""
+        return sorted(self._memory.values(), key=lambda evaluation: evaluation.call)
+
     def tell(self, item: Item, score: float | None, origin: str, step: int) -> Evaluation:
         """Take in a score measured elsewhere, as in a laboratory; a new item counts as a call.
 
@@ -130,7 +152,7 @@ class Oracle:
         if item not in self:
             failed = score is None or not is_score(score)
             answer = Answer(error="no score was given") if failed else Answer(float(score or 0.0))
-            self._remember(item.identity, answer, self._free_calls(1)[0], origin, step)
+            self.take(item, answer, origin, step)
         return self._memory[item.identity]
 
     def tell_again(self, item: Item, score: float, step: int) -> bool:

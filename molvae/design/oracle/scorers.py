@@ -15,7 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
@@ -31,7 +31,9 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
 SCORE = "score"  # the name under which an oracle of the user gives the score itself
-_STARTUP = 900.0  # seconds in which a worker must be ready: maps of a large box take long on a busy machine
+STARTUP = 900.0  # seconds in which a worker must be ready: maps of a large box take long on a busy machine
+PROPERTY_TIMEOUT = 60.0  # seconds for the properties of one molecule
+_UNSENT = "not sent to the command: empty, or holds white space"
 LARGEST_SCORE = 1e30  # beyond, squares and sums of scores overflow in single precision
 
 
@@ -78,6 +80,31 @@ class Scorer(ABC):
         answers = dict(self.stream(smiles))
         return [answers[index] for index in range(len(smiles))]
 
+    def submit(self, smiles: str) -> "Future[Any]":
+        """Begin to score one molecule; :meth:`read` gives the answer of what comes.
+
+        Here it is scored before this returns; scorers that have workers do not wait.
+        """
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self.score([smiles])[0])
+        except OracleError as error:
+            future.set_exception(error)
+        return future
+
+    def read(self, smiles: str, future: "Future[Any]") -> Answer:
+        """The answer for a molecule, from its future, which is done.
+
+        Raises:
+            OracleError: no molecule at all can be scored any more.
+        """
+        answer: Answer = future.result()
+        return answer
+
+    def done(self, futures: "Collection[Future[Any]]", block: bool) -> "Collection[Future[Any]]":
+        """Those of :meth:`submit` that are done; with ``block``, it waits for one if there is none."""
+        return wait(futures, None if block else 0, FIRST_COMPLETED).done
+
     def close(self) -> None:  # noqa: B027 - most scorers hold nothing
         """End the processes that the scorer holds, if any."""
 
@@ -88,7 +115,7 @@ class Scorer(ABC):
         self.close()
 
 
-class _FunctionScorer(Scorer):
+class ExecutorScorer(Scorer):
     """Calls a function on each molecule: in this process, or as tasks of an executor."""
 
     def __init__(
@@ -117,19 +144,26 @@ class _FunctionScorer(Scorer):
             for index, molecule in enumerate(smiles):
                 yield index, _answer(functools.partial(_timed, self._function, molecule), self._objective, molecule)
             return
-        if self._executor is None:
-            self._executor = self._open_executor()
-        executor = self._executor
-
-        def submit(index: int) -> Future[tuple[Mapping[str, float], float]]:
-            return executor.submit(_timed, self._function, smiles[index])
-
         try:
-            for index, future in _as_completed(submit, deque(range(len(smiles))), self._in_flight):
-                yield index, _answer(future.result, self._objective, smiles[index])
+            for index, future in _as_completed(
+                lambda index: self.submit(smiles[index]), deque(range(len(smiles))), self._in_flight
+            ):
+                yield index, self.read(smiles[index], future)
         except BaseException:  # also GeneratorExit: whoever asked has left
             self.close()
             raise
+
+    def submit(self, smiles: str) -> "Future[Any]":
+        if self._open_executor is None:
+            return super().submit(smiles)
+        if self._executor is None:
+            self._executor = self._open_executor()
+        return self._executor.submit(_timed, self._function, smiles)
+
+    def read(self, smiles: str, future: "Future[Any]") -> Answer:
+        if self._open_executor is None:
+            return super().read(smiles, future)
+        return _answer(future.result, self._objective, smiles)
 
     def close(self) -> None:
         if self._executor is not None:
@@ -137,11 +171,15 @@ class _FunctionScorer(Scorer):
             self._executor = None
 
 
-class PropertyScorer(_FunctionScorer):
+class PropertyScorer(ExecutorScorer):
     """An objective over the properties of its domain."""
 
     def __init__(
-        self, objective: Objective, also: Sequence[str] = (), num_workers: int = 1, timeout: float | None = 60.0
+        self,
+        objective: Objective,
+        also: Sequence[str] = (),
+        num_workers: int = 1,
+        timeout: float | None = PROPERTY_TIMEOUT,
     ) -> None:
         """Set up.
 
@@ -180,7 +218,7 @@ class LaboratoryScorer(Scorer):
         yield from ()
 
 
-class FunctionScorer(_FunctionScorer):
+class FunctionScorer(ExecutorScorer):
     """A Python function of the user, given as ``module:function`` and run in worker processes.
 
     The function takes one canonical SMILES and returns a number, or a dict of numbers: ``score`` is the score, the
@@ -216,7 +254,7 @@ class FunctionScorer(_FunctionScorer):
             raise OracleError(f"oracle {target!r}: {error}") from None
 
 
-class NamedScorer(_FunctionScorer):
+class NamedScorer(ExecutorScorer):
     """An oracle of :data:`~molvae.design.oracle.named.ORACLES`, run in worker processes.
 
     Args:
@@ -224,6 +262,8 @@ class NamedScorer(_FunctionScorer):
         objective: optional formula over what it answers with.
         num_workers: candidates scored side by side.
         timeout: seconds for one candidate, or ``None``.
+        function: what is called in its place elsewhere, if not in such processes.
+        open_executor: makes the executor there.
 
     Raises:
         ConfigError: the objective names what nobody knows.
@@ -236,24 +276,27 @@ class NamedScorer(_FunctionScorer):
         objective: Objective | None = None,
         num_workers: int = 1,
         timeout: float | None = 600.0,
+        function: Callable[[str], Mapping[str, float]] | None = None,
+        open_executor: Callable[[], Executor] | None = None,
     ) -> None:
         check_names(oracle, objective)
         self.oracle, self._settings = oracle, (objective, num_workers, timeout)
-        open_executor = functools.partial(WorkerPool, num_workers, timeout, oracle.prepare, startup_timeout=_STARTUP)
-        super().__init__(oracle, objective, open_executor, num_workers)
+        if open_executor is None:
+            open_executor = functools.partial(WorkerPool, num_workers, timeout, oracle.prepare, startup_timeout=STARTUP)
+        super().__init__(function or oracle, objective, open_executor, num_workers)
 
     def full(self) -> "NamedScorer":
         """The scorer at full fidelity, see :meth:`~molvae.design.oracle.named.NamedOracle.full`."""
         return NamedScorer(self.oracle.full(), *self._settings)
 
 
-class CallableScorer(_FunctionScorer):
+class CallableScorer(ExecutorScorer):
     """A Python function at hand, as in a notebook; called in this process, so it must neither crash nor hang."""
 
     def __init__(
         self, function: Callable[[str], float | Mapping[str, float]], objective: Objective | None = None
     ) -> None:
-        super().__init__(lambda smiles: as_values(function(smiles)), objective)
+        super().__init__(functools.partial(call_function, function), objective)
 
 
 class CommandScorer(Scorer):
@@ -289,12 +332,34 @@ class CommandScorer(Scorer):
         self._objective = objective
         self._num_workers = max(1, num_workers)
         self._timeout = timeout
+        self._threads: ThreadPoolExecutor | None = None  # of submit
+        self._closed = threading.Event()
+
+    def submit(self, smiles: str) -> "Future[Any]":
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._num_workers)
+        return self._threads.submit(self._one, smiles, self._closed)
+
+    def _one(self, smiles: str, closed: threading.Event) -> Answer:
+        if smiles.split() != [smiles]:
+            return Answer(error=_UNSENT)
+        try:
+            columns, seconds = _timed(functools.partial(self._run, cancelled=closed), [smiles])
+        except TaskFailed as failure:
+            return Answer(error=str(failure), seconds=failure.seconds)
+        return make_answer({name: row[0] for name, row in columns.items()}, self._objective, smiles, seconds)
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+        self._threads, self._closed = None, threading.Event()
 
     def stream(self, smiles: Sequence[str]) -> Answers:
         # a line break inside would shift every answer behind it
         for index, molecule in enumerate(smiles):
             if molecule.split() != [molecule]:
-                yield index, Answer(error="not sent to the command: empty, or holds white space")
+                yield index, Answer(error=_UNSENT)
         indices = [index for index, molecule in enumerate(smiles) if molecule.split() == [molecule]]
         size = max(1, math.ceil(len(indices) / self._num_workers))
         chunks = deque(indices[start : start + size] for start in range(0, len(indices), size))
@@ -349,14 +414,26 @@ def parse_oracle(
     text = text.strip()
     if text == LABORATORY:
         return LaboratoryScorer()
+    arguments = check_oracle(text)
+    if arguments is not None:
+        return CommandScorer(arguments, objective, num_workers, timeout)
+    return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
+
+
+def check_oracle(text: str) -> list[str] | None:
+    """The arguments of ``command: program argument ...``; None of ``module:function``.
+
+    Raises:
+        ConfigError: the text has neither form.
+    """
+    text = text.strip()
     if text.startswith("command:"):
         try:
-            arguments = shlex.split(text.removeprefix("command:"))
+            return shlex.split(text.removeprefix("command:"))
         except ValueError as error:
             raise ConfigError(f"cannot split the oracle {text!r} into arguments: {error}") from None
-        return CommandScorer(arguments, objective, num_workers, timeout)
     if re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
-        return FunctionScorer(text, objective, num_workers=num_workers, timeout=timeout)
+        return None
     raise ConfigError(
         f"an oracle is 'module:function' or 'command: program argument ...' (or 'dock:RECEPTOR'), not {text!r}; "
         "a file my_oracle.py in the current folder is named 'my_oracle:function', without .py"
@@ -382,6 +459,11 @@ def property_values(objective: Objective, names: Sequence[str], text: str) -> di
 def user_values(target: str, folder: str, smiles: str) -> dict[str, float]:
     """What the user's function says of one molecule."""
     return as_values(user_function(target, folder)(smiles))
+
+
+def call_function(function: Callable[[str], Any], smiles: str) -> dict[str, float]:
+    """What a function at hand says of one molecule."""
+    return as_values(function(smiles))
 
 
 @functools.cache

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from molvae.design.curves import TOP
-from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
+from molvae.design.strategies.base import Judge, Outcome, Pending, Setup, Suggestion
 from molvae.design.strategies.evolved import EvolvedAcquisition, LatentEvolution
 from molvae.design.strategies.latent import LatentSearch
 from molvae.run.seeds import step_seed
 
 _REMEMBERED = 0.8  # of what is known of an arm, after each of its turns
+_TURN = 10  # outcomes that count as one turn, where steps overlap
 
 
 class Alternating:
@@ -34,6 +35,9 @@ class Alternating:
         self.credit = {name: (1.0, 1.0) for name in self.parts}  # proposals among the ten best, and others
         self.best: list[float] = []  # at most ten utilities, rising
         self.known: set[str] = set()  # identities of what has a utility: a find is new
+        self.pending: dict[str, str] | None = (
+            None  # whose turn it was for what is being scored; None: steps end at once
+        )
         self._latent_state: dict[str, Any] = {}
 
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
@@ -44,19 +48,38 @@ class Alternating:
     def propose(self, count: int, step: int, judge: Judge) -> list[Suggestion]:
         self.step = step
         found = self.parts[self.turn].propose(count, step, judge)
-        if any(suggestion.candidates for suggestion in found):
-            return found
-        other = next(part for name, part in self.parts.items() if name != self.turn)
-        return found + other.propose(count, step, judge)
+        if not any(suggestion.candidates for suggestion in found):
+            other = next(part for name, part in self.parts.items() if name != self.turn)
+            found = found + other.propose(count, step, judge)
+        if self.pending is not None:
+            self.pending |= {each.item.identity: self.turn for row in found for each in row.candidates}
+        return found
+
+    def keep_away(self, pending: Sequence[Pending]) -> None:
+        known = self.pending or {}
+        self.pending = {each.item.identity: known.get(each.item.identity, "") for each in pending}
+        for part in self.parts.values():
+            part.keep_away(pending)
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         for part in self.parts.values():
             part.tell(outcomes)
+        if self.pending is None:
+            self._credit(self.turn, outcomes)
+            return
+        for outcome in outcomes:  # each to whom it belongs; what nobody proposed, or decoded to nothing, to nobody
+            self._credit("" if outcome.item is None else self.pending.get(outcome.item.identity, ""), [outcome])
+
+    def _credit(self, name: str, outcomes: Sequence[Outcome]) -> None:
+        """How many of the outcomes of a turn came among the ten best."""
         told = [outcome for outcome in outcomes if outcome.item is not None]
         among = self._take_in([outcome.item for outcome in told], np.array([outcome.utility for outcome in told]))
-        won, lost = (_REMEMBERED * value for value in self.credit[self.turn])
-        share = among / max(1, len(outcomes))
-        self.credit[self.turn] = won + share, lost + 1 - share
+        if name:
+            # a single outcome of many turns that overlap makes only its part of a turn be forgotten
+            kept = _REMEMBERED if self.pending is None else _REMEMBERED ** (1 / _TURN)
+            won, lost = (kept * value for value in self.credit[name])
+            share, size = among / max(1, len(outcomes)), 1 if self.pending is None else 1 / _TURN
+            self.credit[name] = won + size * share, lost + size * (1 - share)
 
     def _take_in(self, items: Sequence[Any], utility: np.ndarray) -> int:
         """How many that were not known came among the ten best of all that is known."""
@@ -83,10 +106,12 @@ class Alternating:
             "credit": {name: list(values) for name, values in self.credit.items()},
             "latent": {**self._latent_state, "region": self.latent.search.region.state()},
             "evolved": self.evolved.state(),
+            **({} if self.pending is None else {"pending": self.pending}),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.turn, self._latent_state = state["turn"], state["latent"]
+        self.pending = state.get("pending")
         self.credit = {name: (won, lost) for name, (won, lost) in state["credit"].items()}
         for name, part in self.parts.items():
             part.load_state(state[name])

@@ -6,7 +6,7 @@ validation accepts, has it scored, and tells the strategy. A strategy never call
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -86,6 +86,31 @@ class Outcome:
     z: np.ndarray | None
     item: Any | None
     utility: float
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What was asked for and has no answer yet.
+
+    Attributes:
+        item: that is being scored.
+        z: the latent point that it was proposed at, or None.
+    """
+
+    item: Any
+    z: np.ndarray | None
+
+
+@runtime_checkable
+class KeepsAway(Protocol):
+    """Of a strategy that knows what to do about candidates whose scores are still to come.
+
+    Only a search whose steps overlap (``in_flight``) calls this. Other strategies propose as if nothing were pending;
+    what is pending is not asked for again, whatever they propose.
+    """
+
+    def keep_away(self, pending: Sequence[Pending]) -> None:
+        """What is pending at the next :meth:`Strategy.propose`, in the order in which it was asked for."""
 
 
 class Strategy(Protocol):

@@ -26,7 +26,7 @@ import torch
 
 from molvae.core.candidates import Candidate
 from molvae.core.sampling import slerp
-from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
+from molvae.design.strategies.base import Judge, Outcome, Pending, Setup, Suggestion
 from molvae.run.seeds import step_seed
 from molvae.search.growing import GrowingProcess
 from molvae.search.similarity import choose_batch
@@ -120,6 +120,7 @@ class EvolvedAcquisition:
         self.names: set[str] = set()  # of those
         self.scored: dict[str, tuple[np.ndarray, float]] = {}  # features and utility on the scale of the process
         self.carried: dict[str, np.ndarray] = {}
+        self.pending: dict[str, np.ndarray] = {}  # features of what is being scored
         self.scale = (0.0, 1.0)
         self._items: dict[str, Any] = {}
 
@@ -144,9 +145,10 @@ class EvolvedAcquisition:
         population = self._evolve(self.process, weight, count, step, rng)
         # what varies less is known already, under another name
         floor = self.process.scale()[1] * math.sqrt(2 * self.process.noise)
-        fresh = (row for row in population.best(weight) if row[0] not in self.names and row[2] > floor)
+        named = self.names | set(self.pending)
+        fresh = (row for row in population.best(weight) if row[0] not in named and row[2] > floor)
         chosen = self._batch(self.process, population, list(islice(fresh, _LOOK * count)), count, judge)
-        taken = self.names | {row.candidates[0].item.identity for row in chosen}
+        taken = named | {row.candidates[0].item.identity for row in chosen}
         self.carried = {}
         for other in (0.1, 0.5):  # for later steps, whose weights will be other ones
             texts = (text for text, _, _ in population.best(other) if text not in taken)
@@ -249,14 +251,18 @@ class EvolvedAcquisition:
         texts = [text for text, _, _ in ranked]
         features = [population.features[text] for text in texts]
         mean, std = (np.array([row[column] for row in ranked]) for column in (1, 2))
-        covariance = process.covariance(features) if count > 1 else np.diag(std**2)
+        if self.pending:
+            features += self.pending.values()
+            mean = np.concatenate([mean, process.posterior(list(self.pending.values()))[0]])
+        covariance = process.covariance(features) if count > 1 or self.pending else np.diag(std**2)
         posterior = Posterior(torch.from_numpy(mean), torch.from_numpy(covariance))
 
         def accept(row: int) -> bool:  # validation is slow: only what would be chosen is judged
             item = self._item(texts[row])
             return item is not None and item not in self.known and judge(item)
 
-        chosen = choose_batch(posterior, 0.0, count, accept, lambda m, s, _: m + weight * s)
+        pending = range(len(texts), len(features))
+        chosen = choose_batch(posterior, 0.0, count, accept, lambda m, s, _: m + weight * s, pending)
         low, width = self.scale
         return [
             Suggestion(
@@ -274,6 +280,10 @@ class EvolvedAcquisition:
                 del self._items[next(iter(self._items))]  # the oldest: read again if it is wanted again
             self._items[text] = self.domain.parse(text)[0]
         return self._items[text]
+
+    def keep_away(self, pending: Sequence[Pending]) -> None:
+        """What is pending counts as known to be at its mean, as within a batch (Desautels et al. 2014, GP-BUCB)."""
+        self.pending = {each.item.identity: self.domain.features(each.item) for each in pending}
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         told = [outcome for outcome in outcomes if outcome.item is not None]

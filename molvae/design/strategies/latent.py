@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from molvae.core.candidates import Candidate, PointCandidates
-from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion, as_suggestion
+from molvae.design.strategies.base import Judge, Outcome, Pending, Setup, Suggestion, as_suggestion
 from molvae.search import Search
 
 
@@ -74,6 +74,16 @@ class LatentSearch:
             )
             for index, row in enumerate(rows)
         ]
+
+    def keep_away(self, pending: Sequence[Pending]) -> None:
+        """What is pending may turn out as any joint draw of the process says: the acquisition is the mean over them."""
+        placed = [torch.from_numpy(each.z).double() for each in pending if each.z is not None]
+        encoded, _ = self.space.encode([each.item for each in pending if each.z is None])
+        points = [*placed, *encoded.double()]
+        self.search.together = self.config.batch  # answers come one by one: the region moves as it would in steps
+        self.search.pending = self.search.pending[:0]
+        if points:
+            self.search.add_pending(self.to_search_space(torch.stack(points)))
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         # what was told without having been asked for has no point yet: its encoding is one, if the model can hold it

@@ -43,6 +43,7 @@ class RetrainedSearch(PointSearch):
         ConfigError: the model cannot be trained.
     """
 
+    moving = True  # a point means something only until the next training
     every = 50
     steps = 60
     batch = 32

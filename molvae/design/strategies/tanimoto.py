@@ -15,7 +15,7 @@ from torch import Tensor
 
 from molvae.core.candidates import Candidate
 from molvae.core.sampling import slerp
-from molvae.design.strategies.base import Judge, Outcome, Setup, Suggestion
+from molvae.design.strategies.base import Judge, Outcome, Pending, Setup, Suggestion
 from molvae.run.seeds import step_seed
 from molvae.search.similarity import SimilaritySurrogate, choose_batch
 
@@ -38,6 +38,7 @@ class SimilaritySearch:
         self.items: list[Any] = []  # those with a utility
         self.utility = torch.empty(0, dtype=torch.double)
         self.similarity = torch.empty(0, 0, dtype=torch.double)
+        self.pending: list[Any] = []  # items that are being scored
         self._conditioned = 0  # number of items that the surrogate has seen
 
     def begin(self, items: Sequence[Any], utility: np.ndarray) -> None:
@@ -60,15 +61,21 @@ class SimilaritySearch:
         pool: dict[Any, tuple[int, Candidate]] = {}  # item -> row of its point
         for row, point in enumerate(self.space.decode(z, step)):
             for candidate in point.candidates:
-                if candidate.item not in self.known:
+                if candidate.item not in self.known and candidate.item not in self.pending:
                     pool.setdefault(candidate.item, (row, candidate))
         if not pool:
             return []
         self._condition(optimise=False)
-        items = list(pool)
+        items = [*pool, *self.pending]
         posterior = self.surrogate.predict_among(self._similarity(items, self.items), self._similarity(items, items))
         # validation is slow: only what would be chosen is judged
-        chosen = choose_batch(posterior, float(self.utility.max()), count, lambda index: judge(items[index]))
+        chosen = choose_batch(
+            posterior,
+            float(self.utility.max()),
+            count,
+            lambda index: judge(items[index]),
+            pending=range(len(pool), len(items)),
+        )
         rows = [(index, gain, *pool[items[index]]) for index, gain in chosen]
         return [
             Suggestion(
@@ -80,6 +87,10 @@ class SimilaritySearch:
             )
             for index, gain, row, candidate in rows
         ]
+
+    def keep_away(self, pending: Sequence[Pending]) -> None:
+        """What is pending counts as known to be at its mean, as within a batch."""
+        self.pending = [each.item for each in pending]
 
     def tell(self, outcomes: Sequence[Outcome]) -> None:
         known = [outcome for outcome in outcomes if outcome.item is not None]
