@@ -49,9 +49,9 @@ def _command(command, path):
 
 def _text(text):
     """Plain text as Markdown: nothing in it is markup."""
-    for character in "\\*_<[":
+    for character in "\\*_[":
         text = text.replace(character, "\\" + character)
-    return text
+    return text.replace("<", "&lt;")
 
 
 def _cell(text):

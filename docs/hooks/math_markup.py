@@ -19,7 +19,7 @@ _SOURCE = re.compile(r"^<!-- source: ([\w.]+) -->$", re.MULTILINE)
 
 def on_page_markdown(markdown, **_):
     """Put the code in."""
-    return _SOURCE.sub(lambda match: f"```python title=\"{match[1]}\"\n{source_of(match[1])}\n```", markdown)
+    return _SOURCE.sub(lambda match: f'```python title="{match[1]}"\n{source_of(match[1])}\n```', markdown)
 
 
 def on_page_content(page_html, **_):

@@ -11,9 +11,9 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
-from commands_page import commands_page  # noqa: E402
-from modules_pages import modules_pages, python_page  # noqa: E402
-from settings_page import settings_page  # noqa: E402
+from commands_page import commands_page
+from modules_pages import modules_pages, python_page
+from settings_page import settings_page
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"(\]\()(?!https?:|#)([^)\s]+)(\))")

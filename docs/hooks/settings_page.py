@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import types
 import typing
 
@@ -25,7 +26,8 @@ def settings_page() -> str:
         "",
         "Made from the classes that read them. A recipe is a TOML file with one of these kinds of run: `molvae run "
         "RECIPE.toml`. What it does not set has the default. A setting that is not known is an error that names the "
-        "nearest one; a dot stands for a table: `campaign.budget` is `budget` in the table `[campaign]`.",
+        "nearest one. A table may be written as such, `[campaign]` and below it `budget = 300`, or with a dot, "
+        "`campaign.budget = 300`.",
         "",
     ]
     shown: dict[type, str] = {}
@@ -33,7 +35,7 @@ def settings_page() -> str:
         recipe = KINDS[kind]
         lines += [f"## {kind}", "", KINDS.descriptions[kind].capitalize() + f': `kind = "{kind}"`.', ""]
         lines += _table(recipe, "", shown, kind)
-    lines += ["## Studies", "", 'Settings of each study, in the table `[settings]` of a recipe of kind `study`.', ""]
+    lines += ["## Studies", "", "Settings of each study, in the table `[settings]` of a recipe of kind `study`.", ""]
     for name in STUDIES:
         lines += [f"### study {name}", "", STUDIES.descriptions[name].capitalize() + ".", ""]
         lines += _table(STUDIES[name].settings, "settings.", shown, "study")
@@ -47,7 +49,7 @@ def _table(model, prefix, shown, kind):
             continue
         path = f"{prefix}{name}"
         nested = _ELSEWHERE.get(path) or _config_in(field.annotation)
-        rows.append(f"| `{path}` | {_cell(_kind(field))} | {_cell(_default(field))} | {_cell(_about(field))} |")
+        rows.append(f"| `{name}` | {_cell(_kind(field))} | {_cell(_default(field))} | {_cell(_about(field))} |")
         if nested is not None and not getattr(nested, "whole", False):
             inner.append((path, nested))
     lines = ["| setting | is | default | what it does |", "|---|---|---|---|", *rows, ""] if rows else []
@@ -93,7 +95,9 @@ def _type(annotation):
         return f"table: {_type(parts[0])} = {_type(parts[1])}"
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return "number or schedule" if annotation.__name__ == "Schedule" else "table"
-    return _WORDS.get(annotation, "any" if annotation is typing.Any else str(getattr(annotation, "__name__", annotation)))
+    return _WORDS.get(
+        annotation, "any" if annotation is typing.Any else str(getattr(annotation, "__name__", annotation))
+    )
 
 
 def _bounds(metadata):
@@ -118,7 +122,9 @@ def _names(check):
 
 
 def _number(value):
-    return f"2^{value.bit_length() - 1}" if isinstance(value, int) and value > 10**12 else f"{value:,}"
+    if isinstance(value, int) and value > 10**12:
+        return f"2^{value.bit_length() - 1}"
+    return f"{int(value) if value == int(value) else value:,}"
 
 
 def _default(field):
@@ -126,7 +132,9 @@ def _default(field):
         return "must be given"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
-        return f"`{value.value:g}`" if type(value).__name__ == "Schedule" and value.kind == "constant" else "see the table"
+        return (
+            f"`{value.value:g}`" if type(value).__name__ == "Schedule" and value.kind == "constant" else "see the table"
+        )
     if value is None:
         return "none"
     return f"`{json.dumps(value, ensure_ascii=False, default=str)}`"
@@ -142,8 +150,6 @@ def _first(text):
 
 def _plain(text):
     """A docstring in a page: roles of Sphinx become names."""
-    import re
-
     text = re.sub(r":\w+:`~?([\w.]+)`", lambda match: f"`{match[1].rpartition('.')[2]}`", text)
     return text.replace("``", "`").replace("<", "\\<")
 

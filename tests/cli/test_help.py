@@ -57,7 +57,7 @@ def files(tmp_path):
     (tmp_path / "mine.csv").write_text("smiles\n" + "\n".join(smiles) + "\n")
     (tmp_path / "assay.csv").write_text("smiles,pIC50\n" + "".join(f"{s},{len(s) / 10}\n" for s in smiles))
     (tmp_path / "recipe.toml").write_text(
-        'model = "zinc250k-small"\n[campaign]\nbudget = 12\nstart_size = 10\nstrategy = "screening"\n'
+        'input = "mine.csv"\nmodel = "zinc250k-small"\n[campaign]\nbudget = 12\nstart_size = 10\nstrategy = "screening"\n'
     )
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "qed_sas.toml").write_text(
@@ -68,9 +68,11 @@ def files(tmp_path):
 
 
 def run_example(molvae, path):
-    import time; _t=time.process_time()
+    import time
+
+    _t = time.process_time()
     done = molvae(*shlex.split(EXAMPLES[path])[1:], *shlex.split(TINY.get(path, "")))
-    print(path, round(time.process_time()-_t,1), file=open("/work/lab/docs-tmp/times","a"))
+    print(path, round(time.process_time() - _t, 1), file=open("/work/lab/docs-tmp/times", "a"))
     assert done.returncode == 0, f"{EXAMPLES[path]}\n{done.stderr}"
 
 
