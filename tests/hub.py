@@ -1,4 +1,4 @@
-"""A Hugging Face Hub on loopback: as much of its HTTP interface as creating, committing to and reading a model takes."""
+"""A Hugging Face Hub on loopback: as much of its HTTP interface as it takes to make, commit to and read a model."""
 
 import base64
 import hashlib

@@ -12,8 +12,8 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "Made from the command line itself: `molvae COMMAND --help` says the same. `molvae --install-completion` lets the "
-        "shell complete commands, options, and the names of models, strategies, objectives and data sets.",
+        "Made from the command line itself: `molvae COMMAND --help` says the same. `molvae --install-completion` lets "
+        "the shell complete commands, options, and the names of models, strategies, objectives and data sets.",
         "",
     ]
     order = [name for names in GROUPS.values() for name in names.split()]

@@ -1,8 +1,8 @@
 """Formulas as MathML, which browsers draw themselves, and the code of a formula beside it.
 
-``$...$`` and ``$$...$$`` are LaTeX; latex2mathml turns them into MathML when the site is built, so that no script and no
-font is needed. A line ``<!-- source: molvae.core.objectives.iwae -->`` becomes the code of that function or class as it
-is now, without its docstring.
+``$...$`` and ``$$...$$`` are LaTeX; latex2mathml turns them into MathML when the site is built, so that no script and
+no font is needed. A line ``<!-- source: molvae.core.objectives.iwae -->`` becomes the code of that function or class as
+it is now, without its docstring.
 """
 
 import ast

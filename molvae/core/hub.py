@@ -23,8 +23,8 @@ tags:
 def export(saved: Path, target: Path, known_in: Path | None = None) -> None:
     """Make of a model folder one for the hub.
 
-    The card gets the lines that the hub reads (YAML), and the hashes of the training molecules, a ``.npy`` file in other
-    model folders, become safetensors.
+    The card gets the lines that the hub reads (YAML), and the hashes of the training molecules, a ``.npy`` file in
+    other model folders, become safetensors.
 
     Args:
         saved: a folder of :meth:`~molvae.core.pretrained.Pretrained.save_pretrained`.

@@ -44,7 +44,7 @@ def weights_folder(name_or_folder: str | Path) -> Path:
 
 
 def model_name(folder: Path) -> str:
-    """What to call a model folder so that it is found again: the name of a shipped model, its address with the commit if
-    it came from the hub, or the whole path.
+    """What to call a model folder so that it is found again: the name of a shipped model, its address with the commit
+    if it came from the hub, or the whole path.
     """
     return folder.name if folder.parent == _HERE else address_of(folder) or str(folder.resolve())

@@ -1,9 +1,9 @@
 """Models on the Hugging Face Hub, named ``hf:owner/name`` or ``hf:owner/name@revision``.
 
-The network is asked only for an address that somebody wrote, and not at all for a commit (40 hexadecimal digits) that was
-had before. A repository that holds anything but safetensors, JSON and Markdown is refused before a file of it is
-downloaded: nothing that comes from there can run. ``$HF_ENDPOINT``, ``$HF_HUB_CACHE``, ``$HF_HUB_OFFLINE`` and the token
-of ``hf auth login`` hold as for every other program.
+The network is asked only for an address that somebody wrote, and not at all for a commit (40 hexadecimal digits) that
+was had before. A repository that holds anything but safetensors, JSON and Markdown is refused before a file of it is
+downloaded: nothing that comes from there can run. ``$HF_ENDPOINT``, ``$HF_HUB_CACHE``, ``$HF_HUB_OFFLINE`` and the
+token of ``hf auth login`` hold as for every other program.
 """
 
 import functools
@@ -140,8 +140,8 @@ def check_names(address: Address, names: Iterable[str]) -> None:
     refused = sorted(name for name in names if name not in _OF_THE_HUB and ("/" in name or not name.endswith(ALLOWED)))
     if refused:
         raise CheckpointError(
-            f"{address} is refused: it holds {abbreviate(', '.join(refused), 200)}; a model consists of safetensors, JSON "
-            "and Markdown, and nothing else is loaded, least of all a pickle"
+            f"{address} is refused: it holds {abbreviate(', '.join(refused), 200)}; a model consists of safetensors, "
+            "JSON and Markdown, and nothing else is loaded, least of all a pickle"
         )
 
 

@@ -1,8 +1,9 @@
 """``--help``: every command has its heading, and ends with an example that works; the shell completes names."""
 
-import shlex
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,30 +11,28 @@ from molvae.chemistry.domain import nci_molecules
 from molvae.cli import app
 from molvae.cli.help import EXAMPLES, GROUPS, commands
 
+from ..tiny import tiny
+
 HEAVY = {"torch", "rdkit", "pandas", "numpy", "botorch", "matplotlib"}
-FROM_A_SERVER = {"app": "serves until it is stopped", "data fetch": "needs the files of the data set"}
+NOT_RUN = {"app": "serves until it is stopped", "data fetch": "needs the files of the data set"}
 """Examples that are read but not run, and why."""
-TINY = {
-    "design": "-m zinc250k-small --budget 14 --start-size 10 --batch 4 -q",
-    "resume": "-q",
-    "run": "-q",
-    "benchmark": "-n 1 -q",
-    "suggest": "-k 4 -m zinc250k-small",
-    "fit": "--kernel fingerprint --folds 0 -q",
-    "encode": "-m zinc250k-small -q",
-    "sample": "-m zinc250k-small -k 5",
-    "interpolate": "-m zinc250k-small --steps 3 --n-decodings 4",
-    "decode": "--n-decodings 4",
-    "train": "--from zinc250k-small --max-molecules 24 --epochs 1 -q",
-    "evaluate": "--max-molecules 8 --prior-samples 20 -q",
-    "images train": "--epochs 1 -q",
-    "images evaluate": "--nll-images 4 --nll-samples 3 -q",
+IN_TUTORIALS = {
+    "design",
+    "resume",
+    "report",
+    "fit",
+    "predict",
+    "train",
+    "evaluate",
+    "suggest",
+    "tell",
+    "score",
+    "validate",
 }
-"""What makes an example take seconds."""
-ORDER = [
-    *("list", "score", "validate", "encode", "decode", "sample", "interpolate", "design", "resume", "report", "run"),
-    *("benchmark", "suggest", "tell", "fit", "predict"),
-]
+"""Examples that are lines of a tutorial, where ``tests/integration/test_documentation.py`` runs them."""
+TUTORIALS = "".join(
+    path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md")
+)
 
 
 def test_every_command_has_a_heading_and_an_example():
@@ -50,56 +49,43 @@ def test_headings_come_in_order(molvae):
     assert "  molvae decode -i z.csv -o decoded.csv\n" in molvae("decode", "--help").stdout
 
 
-@pytest.fixture
-def files(tmp_path):
-    """What the examples expect to lie in the folder."""
+def test_every_example_is_run_somewhere():
+    here = {path for order in (MOLECULES, IMAGES) for path in order}
+    assert {*here, *IN_TUTORIALS, *NOT_RUN} == set(EXAMPLES)
+    for path in IN_TUTORIALS:
+        assert f"\n{EXAMPLES[path]}\n" in TUTORIALS
+
+
+MOLECULES = ("list", "data prepare", "encode", "decode", "sample", "interpolate", "run", "benchmark")
+IMAGES = tuple(path for path in EXAMPLES if path.startswith("images "))
+
+
+def run(molvae, line):
+    done = molvae(*tiny(line))
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_examples_of_molecules_run(molvae, tmp_path):
+    """In an order in which each finds what it needs."""
     smiles = nci_molecules()["smiles"].head(30).tolist()
     (tmp_path / "mine.csv").write_text("smiles\n" + "\n".join(smiles) + "\n")
-    (tmp_path / "assay.csv").write_text("smiles,pIC50\n" + "".join(f"{s},{len(s) / 10}\n" for s in smiles))
-    (tmp_path / "recipe.toml").write_text(
-        'input = "mine.csv"\nmodel = "zinc250k-small"\n[campaign]\nbudget = 12\nstart_size = 10\nstrategy = "screening"\n'
-    )
+    campaign = "budget = 12\nstart_size = 10\n"
+    shared = 'input = "mine.csv"\nmodel = "zinc250k-small"\n'
+    (tmp_path / "recipe.toml").write_text(f'{shared}[campaign]\nstrategy = "screening"\n{campaign}')
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "qed_sas.toml").write_text(
-        'kind = "benchmark"\nmodel = "zinc250k-small"\n[benchmark]\nstrategies = ["screening"]\nseeds = [0]\n'
-        "[benchmark.campaign]\nbudget = 12\nstart_size = 10\n"
+        f'kind = "benchmark"\n{shared}[benchmark]\nstrategies = ["screening"]\nseeds = [0]\n'
+        f"[benchmark.campaign]\n{campaign}"
     )
-    return smiles
-
-
-def run_example(molvae, path):
-    import time
-
-    _t = time.process_time()
-    done = molvae(*shlex.split(EXAMPLES[path])[1:], *shlex.split(TINY.get(path, "")))
-    print(path, round(time.process_time() - _t, 1), file=open("/work/lab/docs-tmp/times", "a"))
-    assert done.returncode == 0, f"{EXAMPLES[path]}\n{done.stderr}"
-
-
-def test_examples_of_molecules_run(molvae, files, tmp_path):
-    """In an order in which each finds what it needs."""
-    for path in ORDER:
-        if path == "tell":
-            plate = (tmp_path / "plate.csv").read_text().split("\n")
-            place = plate[0].split(",").index("smiles")
-            rows = [line.split(",")[place] for line in plate[1:] if line]
-            (tmp_path / "results.csv").write_text("smiles,score\n" + "".join(f"{s},{len(s)}\n" for s in rows))
-        run_example(molvae, path)
-
-
-def test_examples_of_models_run(molvae, files):
-    for path in ("data prepare", "train", "evaluate"):
-        run_example(molvae, path)
+    for path in MOLECULES:
+        run(molvae, EXAMPLES[path])
 
 
 def test_examples_of_images_run(molvae, tmp_path):
     (tmp_path / "plane.toml").write_text('kind = "images"\n[train.model]\nlatent_size = 2\n')
-    assert molvae("images", "train", "plane.toml", "--epochs", "1", "-q", "-o", "runs/plane").returncode == 0
-    images = [path for path in EXAMPLES if path.startswith("images ")]
-    for path in images:
-        run_example(molvae, path)
-    done = {*ORDER, "data prepare", "train", "evaluate", *images, *FROM_A_SERVER}
-    assert done == set(EXAMPLES)
+    run(molvae, "molvae images train plane.toml -o runs/plane")
+    for path in IMAGES:
+        run(molvae, EXAMPLES[path])
 
 
 @pytest.mark.parametrize(
@@ -142,6 +128,4 @@ def test_completion_can_be_installed(molvae, monkeypatch):
 
 
 def _environment():
-    import os
-
     return {name: value for name, value in os.environ.items() if not name.startswith("COMP_")}

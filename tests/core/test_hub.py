@@ -119,7 +119,7 @@ def test_a_folder_in_the_layout_of_the_hub(monkeypatch, tmp_path, small):
         assert model.name == f"hf:chemists/local@{commit}"
     (snapshot / "pickled.pt").write_bytes(b"")
     download.cache_clear()
-    with pytest.raises(CheckpointError, match="pickled.pt"):
+    with pytest.raises(CheckpointError, match=r"pickled\.pt"):
         load_model("hf:chemists/local")
     shutil.rmtree(repository)
     download.cache_clear()
