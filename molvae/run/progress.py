@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from molvae.run.notebook import Bars, in_notebook
+
 Item = TypeVar("Item")
 
 
@@ -43,16 +45,19 @@ def silent(event: Event) -> None:
 
 
 class Stderr:
-    """Bars on a terminal; where stderr is a file or a pipe, a plain line every ``interval`` seconds."""
+    """Bars on a terminal and in a notebook; where stderr is a file or a pipe, a line every ``interval`` seconds."""
 
     def __init__(self, interval: float = 30.0) -> None:
         self.interval = interval
         self._last: dict[str, float] = {}
+        self._notebook = Bars()
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, event: Event) -> None:
-        if sys.stderr.isatty():
+        if in_notebook():
+            self._notebook(event)
+        elif sys.stderr.isatty():
             self._draw(event)
         else:
             self._log(event)

@@ -65,7 +65,11 @@ def download(text: str) -> Path:
         MissingDependencyError: the extra ``hub`` is not installed.
     """
     address, hub = Address.parse(text), _library()
-    where = {"repo_id": address.repository, "cache_dir": os.environ.get("HF_HUB_CACHE")}
+    where = {
+        "repo_id": address.repository,
+        "cache_dir": os.environ.get("HF_HUB_CACHE"),
+        "allow_patterns": [f"*{suffix}" for suffix in ALLOWED],
+    }
     try:
         if _COMMIT.fullmatch(address.revision) and (folder := _cached(hub, where, address.revision)):
             return folder
@@ -78,12 +82,7 @@ def download(text: str) -> Path:
                 return folder
             raise
         check_names(address, [file.rfilename for file in info.siblings or ()])
-        patterns = [f"*{suffix}" for suffix in ALLOWED]
-        folder = Path(
-            hub.snapshot_download(
-                **where, revision=info.sha, endpoint=os.environ.get("HF_ENDPOINT"), allow_patterns=patterns
-            )
-        )
+        folder = Path(hub.snapshot_download(**where, revision=info.sha, endpoint=os.environ.get("HF_ENDPOINT")))
     except CheckpointError:
         raise
     except _failures(hub) as error:
