@@ -1,4 +1,4 @@
-"""Tables that draw what they hold where they are shown in a notebook; everywhere else they are tables like any other."""
+"""Tables that draw what they hold where a notebook shows them; everywhere else they are tables like any other."""
 
 import secrets
 from collections.abc import Callable
