@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 sys.path.insert(0, str(Path(__file__).parent))
 from commands_page import commands_page
@@ -16,6 +17,7 @@ from modules_pages import modules_pages, python_page
 from settings_page import settings_page
 
 _ROOT = Path(__file__).resolve().parents[2]
+_SHIM = "https://unpkg.com/iframe-worker/shim"
 _LINK = re.compile(r"(\]\()(?!https?:|#)([^)\s]+)(\))")
 
 
@@ -44,6 +46,16 @@ def on_config(config):
                     {"Modules": rooms} if entry == {"Modules": "reference/modules/"} else entry for entry in entries
                 ]
     return config
+
+
+def on_post_page(output, page, config):
+    """The theme would have the search of pages opened as files come from another host: ours does it."""
+    return output.replace(_SHIM, get_relative_url("assets/file_worker.js", page.url))
+
+
+def on_post_template(output_content, template_name, config):
+    """The same for the page that says that there is no such page."""
+    return output_content.replace(_SHIM, "assets/file_worker.js")
 
 
 def _of_repository(name):
