@@ -74,12 +74,13 @@ class Grouped(TyperGroup):
 def complete_help(app: typer.Typer) -> None:
     """Give each command of an application, and of its groups, its heading and its example."""
     headings = {name: heading for heading, names in GROUPS.items() for name in names.split()}
-    for command in [*app.registered_commands, *app.registered_groups]:
+    top: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
+    for command in top:
         if not isinstance(command.rich_help_panel, str):  # typer has an object for what was not given
             command.rich_help_panel = headings.get(name_of(command))
-    for path, command in commands(app):
-        if path in EXAMPLES and not command.epilog:
-            command.epilog = f"Example:\n\n\b\n  {EXAMPLES[path]}"  # \b: not to be wrapped, so that it can be copied
+    for path, each in commands(app):
+        if path in EXAMPLES and not each.epilog:
+            each.epilog = f"Example:\n\n\b\n  {EXAMPLES[path]}"  # \b: not to be wrapped, so that it can be copied
 
 
 def commands(app: typer.Typer, path: str = "") -> Iterator[tuple[str, CommandInfo]]:
