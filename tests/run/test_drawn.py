@@ -5,8 +5,6 @@ import pytest
 
 from molvae.chemistry.drawing import molecule_svg
 from molvae.run.drawn import DrawnTable, drawn
-from molvae.run.notebook import Bars
-from molvae.run.progress import track
 
 TABLE = pd.DataFrame({"smiles": ["CCO", "c1ccccc1", "<script>alert(1)</script>"], "score": [1.5, 2.5, float("nan")]})
 
@@ -41,22 +39,3 @@ def test_a_text_cannot_pass_for_a_drawing():
 
 def test_a_long_table_says_how_long_it_is():
     assert "and 70 more rows" in drawn(pd.DataFrame({"smiles": ["C"] * 100}), "smiles", molecule_svg)._repr_html_()
-
-
-def test_bars_of_a_notebook(monkeypatch):
-    """What a cell shows, picture by picture; IPython itself is told in ``tests/integration/test_notebooks.py``."""
-    display = pytest.importorskip("IPython.display")
-    shown: list[str] = []
-
-    class Handle:
-        def update(self, page):
-            shown.append(page.data)
-
-    monkeypatch.setattr(display, "display", lambda page, display_id: shown.append(page.data) or Handle())
-    clock = iter(range(1000))
-    monkeypatch.setattr("molvae.run.notebook.time.monotonic", lambda: float(next(clock)))
-    bars = Bars()
-    for _ in track(range(3), "<b>work</b>", progress=bars):
-        pass
-    assert 'value="2" max="3"' in shown[-2] and "&lt;b&gt;work&lt;/b&gt;: 2 of 3" in shown[-2]
-    assert shown[-1] == ""  # gone when it is over
