@@ -11,28 +11,28 @@ def models(incomplete: str) -> list[tuple[str, str]]:
     """Shipped models, and folders that hold one."""
     from molvae.weights import DESCRIPTIONS
 
-    return _of(DESCRIPTIONS, incomplete) + [(name, "folder") for name in _paths(incomplete) if Path(name).is_dir()]
+    return among(DESCRIPTIONS, incomplete) + [(name, "folder") for name in _paths(incomplete) if Path(name).is_dir()]
 
 
 def strategies(incomplete: str) -> list[tuple[str, str]]:
     """How a campaign searches."""
     from molvae.design.strategies.registry import STRATEGIES
 
-    return _of(STRATEGIES.descriptions, incomplete)
+    return among(STRATEGIES.descriptions, incomplete)
 
 
 def objectives(incomplete: str) -> list[tuple[str, str]]:
     """Objectives that have a name; a formula is typed."""
     from molvae.chemistry.tasks import TASKS
 
-    return _of({name: task.description for name, task in TASKS.items()}, incomplete)
+    return among({name: task.description for name, task in TASKS.items()}, incomplete)
 
 
 def datasets(incomplete: str) -> list[tuple[str, str]]:
     """What can be downloaded."""
     from molvae.experiments.datasets import DATASETS
 
-    return _of(DATASETS.descriptions, incomplete)
+    return among(DATASETS.descriptions, incomplete)
 
 
 def data_or_files(incomplete: str) -> list[tuple[str, str]]:
@@ -40,14 +40,8 @@ def data_or_files(incomplete: str) -> list[tuple[str, str]]:
     return datasets(incomplete) + [(name, "") for name in _paths(incomplete)]
 
 
-def lists(incomplete: str) -> list[tuple[str, str]]:
-    """What ``molvae list`` lists."""
-    from molvae.cli.listing import LISTS
-
-    return _of({name: rows.__doc__ or "" for name, rows in LISTS.items()}, incomplete)
-
-
-def _of(descriptions: Mapping[str, str], incomplete: str) -> list[tuple[str, str]]:
+def among(descriptions: Mapping[str, str], incomplete: str) -> list[tuple[str, str]]:
+    """The names that begin so, with their descriptions."""
     return [(name, text) for name, text in descriptions.items() if name.startswith(incomplete)]
 
 

@@ -14,13 +14,17 @@ app = options.new_app()
 Row = dict[str, str]
 
 
+def _lists(incomplete: str) -> list[tuple[str, str]]:
+    return complete.among({name: rows.__doc__ or "" for name, rows in LISTS.items()}, incomplete)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
         str,
         typer.Argument(
             help="models, properties, objectives, strategies, oracles, data, filters, kinds or studies.",
-            autocompletion=complete.lists,
+            autocompletion=_lists,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False,
