@@ -1,6 +1,8 @@
 # make demo   design molecules on this machine, from nothing
 # make test   the whole test suite, from nothing
 # make lint   style, types and layers
+# make docs   the site of documentation, into site/
+# make dist   wheel and source archive, checked, into dist/
 # make clean  remove what these made
 #
 # VENV=folder chooses the virtual environment, PYTHON=python3.12 the interpreter it is made with.
@@ -14,7 +16,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
-EXTRAS := app,dev,notebook,parquet,tensorboard
+EXTRAS := app,dev,docs,hub,notebook,parquet,tensorboard
 
 # torch takes minutes to download: dots show that the installation lives
 define install
@@ -43,9 +45,20 @@ lint: $(VENV)/.development
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# NO_MKDOCS_2_WARNING: the announcement of a successor is no warning about our pages
+.PHONY: docs
+docs: $(VENV)/.development
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+
+.PHONY: dist
+dist: $(VENV)/.development
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
 .PHONY: clean
 clean:
-	rm -rf .venv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build site dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find molvae tests pipelines notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

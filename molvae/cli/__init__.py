@@ -11,22 +11,25 @@ import typer
 
 from molvae.cli import app as page
 from molvae.cli import data, images, laboratory, listing, molecules, runs
+from molvae.cli.help import complete_help
+from molvae.cli.hints import next_command
 from molvae.cli.options import new_app
 from molvae.errors import MolvaeError
 from molvae.version import __version__
 
-app = new_app("Design molecules in the latent space of a variational autoencoder.")
+app = new_app("Design molecules in the latent space of a variational autoencoder.", completion=True)
 for part in (runs, laboratory, molecules, listing, page):
     app.registered_commands += part.app.registered_commands
 app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")
+complete_help(app)
 
 
 def main() -> None:
     """Entry point: an error of ours is one message and exit status 1."""
     try:
         _check_arguments()
-        app(standalone_mode=True)
+        app(prog_name="molvae", standalone_mode=True)
     except MolvaeError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -39,6 +42,8 @@ def main() -> None:
 def _fail(message: str) -> None:
     # a file name from a folder may hold what the terminal cannot show
     print(f"error: {message}".encode(errors="backslashreplace").decode(), file=sys.stderr)
+    if command := next_command(message):
+        print(f"next: {command}", file=sys.stderr)
     raise SystemExit(1) from None
 
 

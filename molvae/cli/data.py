@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from molvae.cli import options
+from molvae.cli import complete, options
 
 app = options.new_app("Download data sets and prepare molecule files.")
 
@@ -14,7 +14,7 @@ Cache = Annotated[Path | None, typer.Option(help="Where the files go (default: t
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="zinc250k, mnist or freyfaces.")],
+    name: Annotated[str, typer.Argument(help="zinc250k, mnist or freyfaces.", autocompletion=complete.datasets)],
     mirror: options.Mirror = None,
     cache: Cache = None,
 ) -> None:

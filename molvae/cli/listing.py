@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from molvae.cli import options
+from molvae.cli import complete, options
 from molvae.errors import ConfigError
 
 app = options.new_app()
@@ -14,18 +14,25 @@ app = options.new_app()
 Row = dict[str, str]
 
 
+def _lists(incomplete: str) -> list[tuple[str, str]]:
+    return complete.among({name: rows.__doc__ or "" for name, rows in LISTS.items()}, incomplete)
+
+
 @app.command("list")
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="models, properties, objectives, strategies, oracles, data, filters, kinds or studies."),
+        typer.Argument(
+            help="models, properties, objectives, strategies, oracles, data, filters, kinds or studies.",
+            autocompletion=_lists,
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False,
 ) -> None:
     """List what there is to choose from, one line each."""
-    if what not in _LISTS:
-        raise ConfigError(f"molvae list {', '.join(_LISTS)}; not {what!r}")
-    rows = _LISTS[what]()
+    if what not in LISTS:
+        raise ConfigError(f"molvae list {', '.join(LISTS)}; not {what!r}")
+    rows = LISTS[what]()
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
@@ -88,7 +95,7 @@ def oracles() -> list[Row]:
 
 def data() -> list[Row]:
     """Data sets by name."""
-    from molvae.experiments.data import DATASETS
+    from molvae.experiments.datasets import DATASETS
 
     embedded = {
         "digits": "1,797 handwritten digits, 8 x 8; embedded (scikit-learn)",
@@ -127,6 +134,6 @@ def _described(descriptions: Mapping[Any, str]) -> list[Row]:
     return [{"name": name, "description": description} for name, description in descriptions.items()]
 
 
-_LISTS: dict[str, Callable[[], list[Row]]] = {
+LISTS: dict[str, Callable[[], list[Row]]] = {
     rows.__name__: rows for rows in (models, properties, objectives, strategies, oracles, data, filters, kinds, studies)
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from molvae.cli import options
+from molvae.cli import complete, options
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
 
@@ -120,7 +120,9 @@ def interpolate(
 def score(
     input: options.Input = None,
     output: options.Output = None,
-    objective: Annotated[str, typer.Option(help="Formula over properties.")] = "5*QED - SAS",
+    objective: Annotated[
+        str, typer.Option(help="Formula over properties.", autocompletion=complete.objectives)
+    ] = "5*QED - SAS",
     smiles_column: options.Column = None,
     num_workers: options.Workers = 0,
     quiet: options.Quiet = False,

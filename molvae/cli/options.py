@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from molvae.cli import complete
+from molvae.cli.help import Grouped
 from molvae.errors import ConfigError
 from molvae.run.progress import Progress, on_stderr, silent
 
@@ -19,14 +21,21 @@ if TYPE_CHECKING:
 Input = Annotated[
     Path | None, typer.Option("-i", "--input", help="Molecules: .smi, .csv, .csv.gz, .tsv, .sdf, .parquet.")
 ]
-Data = Annotated[str | None, typer.Option("-i", "--input", help="Data set name (zinc250k) or molecule file.")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "-i", "--input", help="Data set name (zinc250k) or molecule file.", autocompletion=complete.data_or_files
+    ),
+]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where the result goes (default: stdout).")]
 RunFolder = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Run folder (default: runs/KIND-DATE-TIME); the same again: go on."),
 ]
 Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES.")]
-Model = Annotated[str, typer.Option("-m", "--model", help="A shipped model or a model folder.")]
+Model = Annotated[
+    str, typer.Option("-m", "--model", help="A shipped model or a model folder.", autocompletion=complete.models)
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random.")]
 SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random (0).")]
@@ -65,10 +74,15 @@ ScaffoldToKeep = Annotated[
 ]
 
 
-def new_app(help: str | None = None) -> typer.Typer:
+def new_app(help: str | None = None, completion: bool = False) -> typer.Typer:
     """A group of commands that lets errors through to :func:`molvae.cli.main`."""
     return typer.Typer(
-        help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        help=help,
+        cls=Grouped,
+        no_args_is_help=True,
+        add_completion=completion,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from molvae.cli import options
+from molvae.cli import complete, options
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, SEARCH_MODEL
 
@@ -15,7 +15,10 @@ app = options.new_app()
 @app.command()
 def design(
     input: options.Data = None,
-    objective: Annotated[str | None, typer.Option(help='Formula over properties (default "5*QED - SAS").')] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help='Formula over properties (default "5*QED - SAS").', autocompletion=complete.objectives),
+    ] = None,
     direction: Annotated[str | None, typer.Option(help="max or min.")] = None,
     oracle: Annotated[
         str | None, typer.Option(help="'module:function', 'command: program arguments' or 'dock:RECEPTOR'.")
@@ -35,7 +38,10 @@ def design(
     start_size: Annotated[
         int | None, typer.Option(min=1, help="Starting molecules drawn from the input (100).")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="latent (default), or another: molvae list strategies.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="latent (default), or another: molvae list strategies.", autocompletion=complete.strategies),
+    ] = None,
     pareto: Annotated[
         list[str] | None, typer.Option(help="One of several formulas to maximise at once: give it for each.")
     ] = None,
@@ -184,7 +190,9 @@ def fit(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A shipped model or a model folder.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Argument(help="A shipped model or a model folder.", autocompletion=complete.models)
+    ] = DEFAULT_MODEL,
     data: Annotated[str, typer.Option("-i", "--input", help="zinc250k (its test split) or a file.")] = "zinc250k",
     output: options.RunFolder = None,
     max_molecules: options.MaxMolecules = None,

@@ -2,22 +2,26 @@
 
 model = load_model("zinc250k-flow")      # a shipped model
 model = load_model("runs/mnist_vae")     # a run folder, or a model folder
+model = load_model("hf:owner/name")      # of the Hugging Face Hub
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from molvae.core.checkpoint import load_model_folder, read_settings, save_model_folder
+from molvae.core.hub import export
 from molvae.core.vae import VAE
 from molvae.errors import CheckpointError
 from molvae.run.config import Config
 from molvae.run.device import choose_device
 from molvae.run.registry import Registry
 from molvae.weights import model_name, weights_folder
+from molvae.weights.hub import upload
 
 CARD = "README.md"
 
@@ -84,9 +88,39 @@ class Pretrained(VAE):
         save_model_folder(Path(folder), state, {"kind": self.kind, **self.settings()}, texts, extra_files)
         self.folder = Path(folder)
 
+    def push_to_hub(
+        self, repository: str, revision: str = "main", private: bool = False, half: bool = False, message: str = ""
+    ) -> str:
+        """Put the model into a repository of the Hugging Face Hub, which is made if need be (extra ``hub``).
+
+        Args:
+            repository: ``owner/name``.
+            revision: branch.
+            private: whether a repository that is made is yours alone.
+            half: store float16 weights.
+            message: of the commit.
+
+        Returns:
+            The address with the commit, ``hf:owner/name@commit``: :func:`load_model` then gives this very model.
+
+        Raises:
+            ConfigError: not a name of a repository, or the model keeps a file of a kind that does not go to the hub.
+            DownloadError: the hub refuses, or cannot be reached.
+            MissingDependencyError: the extra is not installed.
+        """
+        known_in = self.folder
+        with TemporaryDirectory() as temporary:
+            saved, target = Path(temporary) / "saved", Path(temporary) / "hub"
+            try:
+                self.save_pretrained(saved, half)
+            finally:
+                self.folder = known_in
+            export(saved, target, known_in)
+            return upload(target, repository, revision, private, message)
+
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path, device: str = "auto") -> Self:
-        """Load a shipped model by name, or any model folder or run folder of this kind.
+        """Load a shipped model by name, any model folder or run folder of this kind, or one of the hub by its address.
 
         Raises:
             CheckpointError: no such model, one of another kind, or its folder is incomplete, damaged or altered.
@@ -125,11 +159,13 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> Pretrained:
     """Load a model of any kind.
 
     Args:
-        name_or_folder: a shipped name, a model folder, or a run folder that has trained one.
+        name_or_folder: a shipped name, a model folder, a run folder that has trained one, or the address of a model
+            on the Hugging Face Hub, ``hf:owner/name`` or ``hf:owner/name@revision``, which is then downloaded.
         device: ``auto`` or a torch device.
 
     Raises:
         CheckpointError: no such model, of a kind that is not known here, or its folder is damaged.
+        DownloadError: a model of the hub cannot be had.
         ConfigError: the device cannot be used.
     """
     folder = weights_folder(name_or_folder)

@@ -5,9 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from molvae.errors import CheckpointError
 from molvae.run.files import atomic_path
+
+KNOWN, KNOWN_TENSORS = "known.npy", "known.safetensors"
+"""Files of a model folder: mapped into memory, or as the hub takes it."""
 
 
 class TrainingSet:
@@ -42,22 +47,30 @@ class TrainingSet:
 
     @classmethod
     def load(cls, path: Path | str) -> "TrainingSet":
-        """Map a file of :meth:`build` into memory.
+        """Map a file of :meth:`build` into memory, or read one of :meth:`save`.
 
         Raises:
             CheckpointError: the file is missing, truncated, or not of this kind.
         """
         try:
-            hashes = np.load(path, mmap_mode="r", allow_pickle=False)
+            if Path(path).suffix == ".safetensors":
+                hashes = load_file(path)["hashes"]
+            else:
+                hashes = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise CheckpointError(f"no such file: {path}") from None
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
             raise CheckpointError(f"{path} is damaged or not a training set: {error}") from None
         if not isinstance(hashes, np.ndarray) or hashes.dtype != np.dtype("<u8") or hashes.ndim != 1:
             raise CheckpointError(f"{path} is not a training set: it must hold one row of 64-bit hashes")
         if not bool(np.all(hashes[1:] > hashes[:-1])):
             raise CheckpointError(f"{path} is damaged: its hashes are not in order")
         return cls(hashes)
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file in one atomic step."""
+        with atomic_path(path) as temporary:
+            save_file({"hashes": np.ascontiguousarray(self._hashes)}, temporary)
 
     def __contains__(self, identity: object) -> bool:
         if not isinstance(identity, str):
@@ -68,6 +81,11 @@ class TrainingSet:
 
     def __len__(self) -> int:
         return len(self._hashes)
+
+
+def known_file(folder: Path) -> Path | None:
+    """The file of a model folder that says what the model was trained on, or None."""
+    return next((path for name in (KNOWN, KNOWN_TENSORS) if (path := folder / name).is_file()), None)
 
 
 def _hash(text: str) -> int:

@@ -33,6 +33,7 @@ from molvae.design.strategies.base import Outcome, Setup, Suggestion
 from molvae.design.strategies.registry import STRATEGIES
 from molvae.design.validation import Validator
 from molvae.errors import BudgetExhausted, ConfigError, InputError, RunFolderError
+from molvae.run.drawn import drawn
 from molvae.run.folder import CONFIG, new_run_name, open_run_folder, read_run
 from molvae.run.progress import Event, Progress, on_stderr
 
@@ -516,12 +517,11 @@ class Campaign:
                 "score": np.full(len(rows), np.nan),
             }
         )
-        if self.preselect is None or not rows:
-            return table
-        known = [self.domain.compute(item, self.preselect.properties) for item, _ in rows]
-        return pd.concat(
-            [table, pd.DataFrame([{str(self.preselect): self.preselect.evaluate(k), **k} for k in known])], axis=1
-        )
+        if self.preselect is not None and rows:
+            known = [self.domain.compute(item, self.preselect.properties) for item, _ in rows]
+            values = pd.DataFrame([{str(self.preselect): self.preselect.evaluate(k), **k} for k in known])
+            table = pd.concat([table, values], axis=1)
+        return drawn(table, self.domain.column, self.domain.draw)
 
     # --- results ------------------------------------------------------------------------------------------------
 
@@ -536,7 +536,7 @@ class Campaign:
                 full = {answer.identity: answer.score for answer in store.answers()}
             scores = [full.get(text) for text in table[self.domain.column]]
             table.insert(table.columns.get_loc("score") + 1, "confirmed", pd.array(scores, dtype="float64"))
-        return table
+        return drawn(table, self.domain.column, self.domain.draw)
 
     def _table(self, store: CampaignStore) -> pd.DataFrame:
         items = [self._item(answer) for answer in store.answers()]
@@ -565,9 +565,10 @@ class Campaign:
         self.close()
 
     def _repr_html_(self) -> str:
-        name = escape(self.config.objective or str(self.config.oracle))
+        name = self.config.objective or str(self.config.oracle)
         head = f"{name}: {self.oracle.calls} of {self.config.budget} calls"
-        return f"<p>{head}</p>{self.results().head(10).to_html(escape=True)}"
+        best = self.results().head(10)
+        return f"<p>{escape(head)}</p>{drawn(best, self.domain.column, self.domain.draw)._repr_html_()}"
 
 
 def _completed(before: dict[str, Any]) -> dict[str, Any]:

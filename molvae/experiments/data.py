@@ -11,21 +11,11 @@ from pydantic import Field
 from molvae.chemistry.domain import nci_molecules
 from molvae.chemistry.io import read_molecules
 from molvae.chemistry.prepare import PreparedData, prepare
+from molvae.experiments.datasets import DATASETS as DATASETS
 from molvae.molecules.training import MoleculeData
-from molvae.run.fetch import RemoteDataset, fetch
+from molvae.run.fetch import fetch
 from molvae.run.recipe import Context, Recipe
-from molvae.run.registry import Registry
 from molvae.weights import SEARCH_MODEL
-
-DATASETS: Registry[RemoteDataset] = Registry(
-    "data set",
-    {
-        "zinc250k": ("molvae.chemistry.zinc250k:ZINC250K", "249,456 drug-like molecules in the standard split"),
-        "mnist": ("molvae.images.datasets:MNIST", "70,000 handwritten digits, 28 x 28"),
-        "freyfaces": ("molvae.images.datasets:FREYFACES", "1,965 frames of a face, 28 x 20; from a mirror only"),
-    },
-)
-"""What ``molvae data fetch`` downloads."""
 
 
 def dataset_file(name: str, part: str, mirror: Path | None) -> Path:

@@ -16,6 +16,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from molvae.chemistry.domain import MOLECULES
+from molvae.chemistry.drawing import molecule_svg
 from molvae.chemistry.molecule import Molecule, canonical, parse_smiles
 from molvae.core.candidates import PointCandidates, Prediction
 from molvae.core.distributions import Posterior
@@ -29,6 +30,7 @@ from molvae.molecules.policy import Policy
 from molvae.molecules.predictor import PropertyPredictor
 from molvae.molecules.refinement import STEPS
 from molvae.molecules.reranking import Choice, decode_points, first_of_each, preferring
+from molvae.run.drawn import drawn
 from molvae.run.progress import Progress, on_stderr
 from molvae.weights import LANGUAGE_MODEL
 
@@ -272,9 +274,10 @@ class MolecularModel(Pretrained):
 
         Returns:
             n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
-            largest log p(x|z) among them, nats), ``error`` (why nothing valid came).
+            largest log p(x|z) among them, nats), ``error`` (why nothing valid came). A notebook shows it with drawings.
         """
-        return first_of_each(decode_points(self, z, n_decodings, temperature, mask, seed, choose))
+        points = decode_points(self, z, n_decodings, temperature, mask, seed, choose)
+        return drawn(first_of_each(points), "smiles", molecule_svg)
 
     def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
         """What each point (n, D) decodes to in ``n`` decodings under the valence mask, most frequent first."""
@@ -350,7 +353,7 @@ class MolecularModel(Pretrained):
                 points[row] = preferring(points[row], self.held(canonical(text) or text))
         table = first_of_each(points)
         table.insert(0, "t", t.numpy())
-        return pd.concat([table, self.predict(path).to_frame()], axis=1)
+        return drawn(pd.concat([table, self.predict(path).to_frame()], axis=1), "smiles", molecule_svg)
 
     def _points(self, z: Tensor | np.ndarray) -> Tensor:
         points = torch.as_tensor(z, dtype=torch.float32, device=self.device)

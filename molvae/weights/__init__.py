@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from molvae.errors import CheckpointError
+from molvae.weights.hub import PREFIX, address_of, download
 
 DEFAULT_MODEL = "zinc250k-flow"
 """For encoding, decoding and sampling: of those that ship it has the most valid prior and the smoothest space."""
@@ -25,12 +26,15 @@ def shipped_models() -> list[str]:
 
 
 def weights_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a shipped model, the model in a run folder, or the folder itself.
+    """The folder of a shipped model, of ``hf:owner/name``, the model in a run folder, or the folder itself.
 
     Raises:
         CheckpointError: neither a shipped name nor a folder.
+        DownloadError: the model of the hub cannot be had.
     """
     name = str(name_or_folder)
+    if name.startswith(PREFIX):
+        return download(name)
     if name in (*shipped_models(), LANGUAGE_MODEL):
         return _HERE / name
     folder = Path(name)
@@ -42,5 +46,7 @@ def weights_folder(name_or_folder: str | Path) -> Path:
 
 
 def model_name(folder: Path) -> str:
-    """What to call a model folder so that it is found again: the name of a shipped model, or the whole path."""
-    return folder.name if folder.parent == _HERE else str(folder.resolve())
+    """What to call a model folder so that it is found again: the name of a shipped model, its address with the commit
+    if it came from the hub, or the whole path.
+    """
+    return folder.name if folder.parent == _HERE else address_of(folder) or str(folder.resolve())

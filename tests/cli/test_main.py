@@ -13,6 +13,8 @@ HEAVY = {"torch", "rdkit", "pandas", "numpy", "botorch", "matplotlib", "pydantic
     [
         ("sys.argv = ['molvae', '--help']; from molvae.cli import main; main()", HEAVY),
         ("sys.argv = ['molvae', 'list', 'models']; from molvae.cli import main; main()", HEAVY - {"pydantic"}),
+        ("sys.argv = ['molvae', 'list', 'data']; from molvae.cli import main; main()", HEAVY),
+        ("sys.argv = ['molvae', 'list', 'studies']; from molvae.cli import main; main()", HEAVY),
         ("import molvae; dir(molvae); molvae.__version__", HEAVY | {"typer"}),
     ],
 )
@@ -34,7 +36,7 @@ def test_help_names_every_command(molvae):
     for command in names.split():
         assert f"  {command} " in done.stdout
     assert "compare" not in done.stdout
-    assert "..." not in done.stdout.split("Commands:")[1]  # every description is a short whole sentence
+    assert "..." not in done.stdout.split("Design:")[1]  # every description is a short whole sentence
     assert molvae("--version").stdout.startswith("molvae ")
 
 
@@ -98,3 +100,24 @@ def test_an_argument_that_is_not_utf_8_is_named(molvae):
     assert done.returncode == 1
     assert "out\\udcff.csv is not valid UTF-8" in done.stderr
     assert "not valid UTF-8" in molvae("score", "--objective", "substructure('\udc80')").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("design --objective 5*QDE", "molvae list properties"),
+        ("design --strategy magic", "molvae list strategies"),
+        ("sample -m no-such-model", "molvae list models"),
+        ("data fetch nothing", "molvae list data"),
+        ("design --oracle deck:receptor.pdbqt", "molvae list oracles"),
+        ("resume nowhere", "molvae design -o FOLDER"),
+        ("decode", "molvae COMMAND --help"),
+    ],
+)
+def test_an_error_names_the_command_that_helps(molvae, arguments, hint):
+    assert f"next: {hint}" in molvae(*arguments.split()).stderr
+
+
+def test_a_misspelt_command_is_recognised(molvae):
+    done = molvae("desing")
+    assert done.returncode == 2 and "Did you mean 'design'?" in done.stderr

@@ -1,37 +1,14 @@
-"""What the README promises: its Python block runs, and each of its command lines is one that molvae understands."""
+"""What the README promises: it is short, and its Python block runs. Its command lines: ``test_documentation.py``."""
 
 import os
 import re
-import shlex
 from pathlib import Path
 
-import pytest
-import typer.main
-
-from molvae.cli import app
-
 TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    part.strip()
-    for line in TEXT.splitlines()
-    if line.startswith("molvae ")
-    for part in line.split("  #")[0].split("&&")
-    if part.strip().startswith("molvae ")
-]
 
 
-def test_there_are_commands():
-    assert len(COMMANDS) >= 12
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_command_line_is_understood(line):
-    words = shlex.split(line)[1:]
-    command = typer.main.get_command(app)
-    while hasattr(command, "commands"):  # molvae images train
-        name, *words = words
-        command = command.commands[name]
-    command.make_context(name, words)  # raises on an unknown option or a missing argument
+def test_it_is_short():
+    assert len(TEXT.splitlines()) <= 130
 
 
 def test_python_block_runs(tmp_path):
@@ -48,10 +25,3 @@ def test_python_block_runs(tmp_path):
     assert names["z"].shape == (2, 64)
     assert len(names["path"]) == 12
     assert len(names["best"]) == 60
-
-
-def test_links_lead_somewhere():
-    root = Path(__file__).parents[2]
-    prose = re.sub(r"```.*?```", "", TEXT, flags=re.S)
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", prose):
-        assert (root / target).exists(), target

@@ -3,7 +3,7 @@
 import pytest
 
 from molvae.run import progress
-from molvae.run.progress import Event, Stderr, silent, track
+from molvae.run.progress import Event, NotebookBars, Stderr, silent, track
 
 
 def test_items_come_in_order_whether_or_not_progress_is_shown(capsys):
@@ -55,3 +55,22 @@ def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
     assert next(items) == 2
     assert show._bars is not None
     assert list(items) == [] and show._bars is None
+
+
+def test_bars_of_a_notebook(monkeypatch):
+    """What a cell shows, picture by picture; IPython itself is told in ``tests/integration/test_notebooks.py``."""
+    display = pytest.importorskip("IPython.display")
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, page):
+            shown.append(page.data)
+
+    monkeypatch.setattr(display, "display", lambda page, display_id: shown.append(page.data) or Handle())
+    clock = iter(range(1000))
+    monkeypatch.setattr("molvae.run.progress.time.monotonic", lambda: float(next(clock)))
+    bars = NotebookBars()
+    for _ in track(range(3), "<b>work</b>", progress=bars):
+        pass
+    assert 'value="3" max="3"' in shown[-2] and "&lt;b&gt;work&lt;/b&gt;: 3 of 3" in shown[-2]
+    assert shown[-1] == ""  # gone when it is over

@@ -1,17 +1,19 @@
 """Every study by name. To add one: a file with a :class:`~molvae.experiments.studies.common.Study`, and a line here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from molvae.experiments.studies.common import Study
-from molvae.images.datasets import ImageData
-from molvae.run.config import Config
-from molvae.run.panels import Panel
-from molvae.run.progress import Progress
 from molvae.run.registry import Registry
+
+if TYPE_CHECKING:  # what lists the names should not wait for torch
+    from molvae.experiments.studies.common import Study
+    from molvae.images.datasets import ImageData
+    from molvae.run.config import Config
+    from molvae.run.panels import Panel
+    from molvae.run.progress import Progress
 
 _HERE = "molvae.experiments.studies"
 
-STUDIES: Registry[Study] = Registry(
+STUDIES: "Registry[Study]" = Registry(
     "study",
     {
         "gradient_variance": (f"{_HERE}.gradients:STUDY", "noise of the score-function and reparameterised gradients"),
@@ -33,7 +35,7 @@ STUDIES: Registry[Study] = Registry(
 )
 
 
-def study_settings(name: str, values: dict[str, Any]) -> Config:
+def study_settings(name: str, values: dict[str, Any]) -> "Config":
     """Validated settings of a study.
 
     Raises:
@@ -42,6 +44,8 @@ def study_settings(name: str, values: dict[str, Any]) -> Config:
     return STUDIES[name].settings.create(values)
 
 
-def run_study(name: str, settings: Config, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
+def run_study(
+    name: str, settings: "Config", data: "ImageData", seed: int, device: str, progress: "Progress"
+) -> "list[Panel]":
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
     return STUDIES[name].run(settings, data, seed, device, progress)
