@@ -20,9 +20,11 @@ from typing import Any, overload
 import numpy as np
 from rdkit import Chem, rdBase
 
-from molvae.chemistry.io import file_kind, stream_smiles
+from molvae.chemistry.formats import file_kind
+from molvae.chemistry.io import stream_smiles
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.properties import check_names, property_or_reason
+from molvae.core.seen import FirstRows
 from molvae.errors import InputError, abbreviate
 from molvae.run.fetch import default_cache
 from molvae.run.files import atomic_folder
@@ -140,7 +142,7 @@ def _write(
     path: Path, column: str | None, names: tuple[str, ...], folder: Path, num_workers: int, progress: Progress
 ) -> dict[str, int]:
     counts = {"read": 0, "rejected": 0, "duplicates": 0, "kept": 0}
-    seen: set[bytes] = set()  # 8 bytes a molecule
+    seen = FirstRows()
     offsets, values = [0], []
     with ExitStack() as stack:
         text = stack.enter_context((folder / TEXT).open("wb"))
@@ -153,11 +155,9 @@ def _write(
                 counts["rejected"] += 1
                 rejects.writerow([line, abbreviate(given, 200), result])
                 continue
-            digest = hashlib.blake2b(smiles.encode(), digest_size=8).digest()
-            if digest in seen:
+            if seen.first(smiles, counts["kept"]) != counts["kept"]:
                 counts["duplicates"] += 1
                 continue
-            seen.add(digest)
             counts["kept"] += 1
             data = smiles.encode()
             text.write(data)
