@@ -22,7 +22,7 @@ from molvae.errors import InputError, abbreviate
 SMILES_COLUMNS = ("smiles", "SMILES", "canonical_smiles", "Drug")
 ID_COLUMNS = ("id", "ID", "name", "Name", "zinc_id", "title")
 _HEADERS = ("smiles", "canonical_smiles", "smile", "structure")  # first words of a .smi file that name a column
-_MAX_FIELD = 1_000_000  # characters
+MAX_FIELD = 1_000_000  # characters
 _MAX_HEADER = 1_000_000  # characters of a table's first line
 _MAX_COLUMNS = 10_000
 _AT_ONCE = 10_000  # rows, where they are only counted or looked through
@@ -71,8 +71,7 @@ class Source:
 
 
 def open_molecules(path: Path | str, smiles_column: str | None = None) -> Source:
-    """A file of molecules by its suffix: columns ``smiles`` (as written), ``line`` (from 1: line or record in the file) and
-    all others.
+    """A file of molecules by its suffix: ``smiles`` (as written), ``line`` (from 1: line or record), and all others.
 
     Args:
         path: .smi, .txt, .csv, .tsv (each also .gz), .sdf or .parquet.
@@ -161,7 +160,7 @@ class _Csv(Source):
         self, text: TextFile, delimiter: str, start: str, molecules: bool, smiles_column: str | None = None
     ) -> None:
         self.path, self.text, self.delimiter, self.molecules = text.path, text, delimiter, molecules
-        csv.field_size_limit(_MAX_FIELD)
+        csv.field_size_limit(MAX_FIELD)
         if len(start) > _MAX_HEADER and not re.search("[\r\n]", start[:_MAX_HEADER]):
             raise InputError(f"{self.path}: its first line is longer than {_MAX_HEADER:,} characters: is it a table?")
         with text.open() as stream:

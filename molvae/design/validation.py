@@ -8,7 +8,6 @@ import pandas as pd
 from molvae.core.seen import FirstRows
 from molvae.design.protocols import Domain, Filters
 
-
 DUPLICATE = "duplicate"
 
 
