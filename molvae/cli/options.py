@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from molvae.cli.launched import as_one
 from molvae.errors import ConfigError
 from molvae.run.progress import Progress, on_stderr, silent
 
@@ -87,11 +88,14 @@ def execute(
     context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard)
     recipe.check_context(context)
     try:
-        result = recipe.execute(context)
+        with as_one(recipe, context) as (context, speaks):
+            result = recipe.execute(context)
     except KeyboardInterrupt:
         hint = f"; go on with: molvae resume {folder}" if (folder / CONFIG).exists() else ""
         print(f"interrupted{hint}", file=sys.stderr)
         raise typer.Exit(130) from None
+    if not speaks:
+        return
     from molvae.report import build
 
     if result.text:

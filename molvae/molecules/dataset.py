@@ -32,6 +32,10 @@ class TokenBatch:
         start = torch.full_like(self.tokens[:, :1], BOS_INDEX)
         return torch.cat([start, self.tokens[:, :-1]], 1)
 
+    def part(self, rows: slice) -> "TokenBatch":
+        """Some of the molecules, padded as all."""
+        return TokenBatch(self.tokens[rows], None if self.properties is None else self.properties[rows])
+
     def to(self, device: torch.device) -> "TokenBatch":
         properties = None if self.properties is None else self.properties.to(device)
         return TokenBatch(self.tokens.to(device), properties)

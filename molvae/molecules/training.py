@@ -16,6 +16,7 @@ from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
 from molvae.core.fit import FitConfig, fit
 from molvae.core.flows import FlowPosterior
+from molvae.core.processes import here
 from molvae.core.schedules import Schedule, in_steps
 from molvae.core.terms import Terms
 from molvae.core.training import (
@@ -199,7 +200,13 @@ def train(
         InputError: there is nothing to train on, or no molecule of it fits the vocabulary.
         ConfigError: the initial model has another shape.
         CheckpointError: the initial weights cannot be loaded.
+
+    Several processes (:mod:`molvae.core.processes`) train one model: each returns it, the first alone with its property
+    predictor fitted anew at the end.
     """
+    group = here()
+    if group.number > 1 and config.objective.name == "free_bits":
+        raise ConfigError("free_bits looks at a whole batch: train with one process, or with another objective")
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
     model = _initial_model(config, training, progress)
@@ -213,7 +220,8 @@ def train(
         "training": {training.smiles[row]: reason for row, reason in refused.items()},
         "held-out": validate.refused,
     }
-    report_refused(parts, folder, progress)
+    if group.first:
+        report_refused(parts, folder, progress)
     config = in_steps(config, config.fit.steps(batches))
     additions: list[Addition] = []
     if config.model.flow_layers:
@@ -224,7 +232,7 @@ def train(
         additions.append(distillation)
     objective = vae_objective(config.objective, corruption(config.objective), additions)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
-    if _final_weight_of_properties(config.objective) > 0:
+    if group.first and _final_weight_of_properties(config.objective) > 0:
         fit_predictor(model, dataset, validate.dataset, config.predictor, progress)
     return model
 
