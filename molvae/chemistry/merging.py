@@ -68,7 +68,7 @@ def _join_tables(paths: Iterable[Path], output: Path, change: Change | None) -> 
     rows, header = 0, None
     with table_writer(output) as append:
         for path in paths:
-            for table in open_table(path).chunks(_ROWS):
+            for table in open_table(path, with_line=True).chunks(_ROWS):
                 header = header or [*table.columns]
                 _same_columns(header, [*table.columns], path)
                 append(table if change is None else change(table))

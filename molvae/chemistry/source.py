@@ -94,8 +94,12 @@ def open_molecules(path: Path | str, smiles_column: str | None = None) -> Source
     return _Csv(text, DELIMITERS[kind], start, molecules=True, smiles_column=smiles_column)
 
 
-def open_table(path: Path | str) -> Source:
+def open_table(path: Path | str, with_line: bool = False) -> Source:
     """Any table (.csv, .tsv, .parquet), without looking for SMILES.
+
+    Args:
+        path: the file.
+        with_line: keep a column ``line`` of a text file, which says where its rows stood in another.
 
     Raises:
         InputError: the file cannot be used.
@@ -109,7 +113,7 @@ def open_table(path: Path | str) -> Source:
     text = TextFile.examine(path)
     with text.open() as stream:
         start = stream.read(_MAX_HEADER + 1)
-    return _Csv(text, DELIMITERS[kind], start, molecules=False)
+    return _Csv(text, DELIMITERS[kind], start, molecules=False, with_line=with_line)
 
 
 def _is_plain(kind: str, text: str, smiles_column: str | None) -> bool:
@@ -157,8 +161,15 @@ class _Csv(Source):
     """All cells as text, so that nothing is lost on the way through; numbers stay as they were written."""
 
     def __init__(
-        self, text: TextFile, delimiter: str, start: str, molecules: bool, smiles_column: str | None = None
+        self,
+        text: TextFile,
+        delimiter: str,
+        start: str,
+        molecules: bool,
+        smiles_column: str | None = None,
+        with_line: bool = False,
     ) -> None:
+        self.with_line = with_line
         self.path, self.text, self.delimiter, self.molecules = text.path, text, delimiter, molecules
         csv.field_size_limit(MAX_FIELD)
         if len(start) > _MAX_HEADER and not re.search("[\r\n]", start[:_MAX_HEADER]):
@@ -195,7 +206,7 @@ class _Csv(Source):
         rows = [(row + [""] * (width - len(row)))[:width] for _, row in records]
         frame = pd.DataFrame(rows, columns=self.names, dtype=object)
         if not self.molecules:
-            return frame.drop(columns="line", errors="ignore")
+            return frame if self.with_line else frame.drop(columns="line", errors="ignore")
         return _of_molecules(frame, [line for line, _ in records], self.smiles_column)
 
 
