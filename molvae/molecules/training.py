@@ -42,6 +42,9 @@ from molvae.run.progress import Event, Progress, on_stderr
 
 REFUSED = "refused.csv"
 """Where a run folder names the molecules that do not fit the vocabulary."""
+TOKENS = "tokens"
+"""Where a run folder keeps the tokens of a large data set; of use only while it is trained on."""
+_IN_MEMORY = 1_000_000  # molecules whose tokens are not kept on disk
 _MOST_NOISE = 0.6  # the largest a
 
 
@@ -210,7 +213,8 @@ def train(
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
     model = _initial_model(config, training, progress)
-    dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties)
+    on_disk = folder / TOKENS / str(group.rank) if len(training.smiles) > _IN_MEMORY else None
+    dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties, on_disk)
     if len(refused) == len(training.smiles):
         reason = next(iter(refused.values()))
         raise InputError(f"no molecule of the training data fits the vocabulary of the model: {reason}")
