@@ -4,7 +4,14 @@ import numpy as np
 
 from molvae.core.training_set import identity_hash
 
+DUPLICATE = "duplicate"
+"""The verdict on what stands further up already."""
 _RECENT = 65_536  # items that wait in a dictionary
+
+
+def duplicate_of(row: int) -> str:
+    """The reason of a duplicate of this row, from 0."""
+    return f"the same as row {row + 1} of this list"
 
 
 class FirstRows:

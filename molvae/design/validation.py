@@ -5,15 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from molvae.core.seen import FirstRows
+from molvae.core.seen import DUPLICATE, FirstRows, duplicate_of
 from molvae.design.protocols import Domain, Filters
-
-DUPLICATE = "duplicate"
-
-
-def duplicate_of(row: int) -> str:
-    """The reason of a duplicate of this row, from 0."""
-    return f"the same as row {row + 1} of this list"
 
 
 class Validator:

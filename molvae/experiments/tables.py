@@ -17,8 +17,7 @@ import pandas as pd
 from molvae.chemistry.formats import file_kind
 from molvae.chemistry.merging import join
 from molvae.chemistry.writing import csv_append, table_writer
-from molvae.core.seen import FirstRows
-from molvae.design.validation import DUPLICATE, duplicate_of
+from molvae.core.seen import DUPLICATE, FirstRows, duplicate_of
 from molvae.errors import ConfigError, InputError
 from molvae.experiments.verbs import Machine, Validate, Verb
 from molvae.run.progress import Event, Progress, silent, track

@@ -23,7 +23,6 @@ from molvae.chemistry.source import Source, open_molecules, open_table
 from molvae.chemistry.tables import score_table, validate_table
 from molvae.core.seen import FirstRows
 from molvae.design.objective import Objective
-from molvae.design.validation import Validator
 from molvae.run.config import Config, Seed
 from molvae.run.parallel import map_in_order, processes
 from molvae.run.progress import Progress, silent
@@ -139,6 +138,7 @@ class Validate(OfMolecules):
     filters: FilterConfig = FilterConfig()
 
     def open(self, machine: Machine) -> Work:
+        from molvae.design.validation import Validator
         from molvae.molecules.known import KNOWN, known_molecules
 
         validator = Validator(MOLECULES, known_molecules(self.model), Filters(self.filters))
