@@ -149,8 +149,8 @@ def fit(
         epoch, skip = divmod(state.step, len(batches))
         for batch in batches.epoch(epoch, skip):
             model.train()
-            for group in optimizer.param_groups:
-                group["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
+            for options in optimizer.param_groups:
+                options["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
             generator.manual_seed(step_seed(config.seed, state.step))
             share = None if group.number == 1 else group.share(len(batch))
             if share is not None:
