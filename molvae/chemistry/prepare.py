@@ -20,10 +20,13 @@ from typing import Any, overload
 import numpy as np
 from rdkit import Chem, rdBase
 
-from molvae.chemistry.io import file_kind, stream_smiles
+from molvae.chemistry.formats import file_kind
+from molvae.chemistry.io import stream_smiles
 from molvae.chemistry.molecule import parse_smiles
 from molvae.chemistry.properties import check_names, property_or_reason
+from molvae.core.seen import FirstRows
 from molvae.errors import InputError, abbreviate
+from molvae.run.arrays import npy_writer
 from molvae.run.fetch import default_cache
 from molvae.run.files import atomic_folder
 from molvae.run.progress import Progress, on_stderr, track
@@ -140,9 +143,19 @@ def _write(
     path: Path, column: str | None, names: tuple[str, ...], folder: Path, num_workers: int, progress: Progress
 ) -> dict[str, int]:
     counts = {"read": 0, "rejected": 0, "duplicates": 0, "kept": 0}
-    seen: set[bytes] = set()  # 8 bytes a molecule
-    offsets, values = [0], []
+    seen = FirstRows()
+    end = 0
+    offsets, values = [0], []  # of some molecules
     with ExitStack() as stack:
+        append_offsets = stack.enter_context(npy_writer(folder / OFFSETS, np.int64))
+        append_values = stack.enter_context(npy_writer(folder / VALUES, np.float32, len(names)))
+
+        def settle() -> None:
+            append_offsets(np.array(offsets, dtype=np.int64))
+            append_values(np.array(values, dtype=np.float32).reshape(len(values), len(names)))
+            offsets.clear()
+            values.clear()
+
         text = stack.enter_context((folder / TEXT).open("wb"))
         rejects = csv.writer(stack.enter_context((folder / REJECTS).open("w", newline="", encoding="utf-8")))
         rejects.writerow(["line", "input", "reason"])
@@ -153,19 +166,18 @@ def _write(
                 counts["rejected"] += 1
                 rejects.writerow([line, abbreviate(given, 200), result])
                 continue
-            digest = hashlib.blake2b(smiles.encode(), digest_size=8).digest()
-            if digest in seen:
+            if seen.first(smiles, counts["kept"]) != counts["kept"]:
                 counts["duplicates"] += 1
                 continue
-            seen.add(digest)
             counts["kept"] += 1
             data = smiles.encode()
             text.write(data)
-            offsets.append(offsets[-1] + len(data))
-            values.append(np.array(result, dtype=np.float32))
-    np.save(folder / OFFSETS, np.array(offsets, dtype=np.int64), allow_pickle=False)
-    table = np.stack(values) if values else np.empty((0, len(names)), dtype=np.float32)
-    np.save(folder / VALUES, table.reshape(len(values), len(names)), allow_pickle=False)
+            end += len(data)
+            offsets.append(end)
+            values.append(result)
+            if len(values) >= _CHUNK:
+                settle()
+        settle()
     return counts
 
 

@@ -5,7 +5,7 @@ all columns that it does not write itself.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ class Formula(Protocol):
 class Judge(Protocol):
     """Validation, as :class:`molvae.design.validation.Validator` does it."""
 
-    def validate(self, strings: Sequence[str], /) -> pd.DataFrame:
-        """A verdict for each string, in order."""
+    def validate(self, strings: Sequence[str], first_row: int = 0, seen: Any = None, /) -> pd.DataFrame:
+        """A verdict for each string, in order; the first is this row of a list whose earlier rows were ``seen``."""
 
 
 def score_table(
@@ -56,9 +56,15 @@ def score_table(
     return beside(scored, table)
 
 
-def validate_table(table: pd.DataFrame, validator: Judge) -> pd.DataFrame:
-    """Verdicts on molecules: ``input, smiles, valid, status, reason``, ..., and the other columns."""
-    return beside(validator.validate(table["smiles"].astype(str).tolist()), table)
+def validate_table(table: pd.DataFrame, validator: Judge, first_row: int = 0, seen: Any = None) -> pd.DataFrame:
+    """Verdicts on molecules: ``input, smiles, valid, status, reason``, ..., and the other columns.
+
+    Args:
+        table: molecules.
+        validator: judges them.
+        first_row, seen: of a part of a longer table: which row it begins with, and what came before.
+    """
+    return beside(validator.validate(table["smiles"].astype(str).tolist(), first_row, seen), table)
 
 
 def beside(new: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from molvae.cli import app as page
-from molvae.cli import data, images, laboratory, listing, molecules, runs
+from molvae.cli import data, images, laboratory, listing, molecules, runs, tables
 from molvae.cli.help import complete_help
 from molvae.cli.hints import next_command
 from molvae.cli.options import new_app
@@ -18,7 +18,7 @@ from molvae.errors import MolvaeError
 from molvae.version import __version__
 
 app = new_app("Design molecules in the latent space of a variational autoencoder.", completion=True)
-for part in (runs, laboratory, molecules, listing, page):
+for part in (runs, laboratory, molecules, tables, listing, page):
     app.registered_commands += part.app.registered_commands
 app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")

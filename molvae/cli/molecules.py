@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from molvae.cli import complete, options
+from molvae.cli import complete, options, tables
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
 
@@ -23,7 +23,7 @@ Steps = Annotated[int, typer.Option(min=2, max=10_000, help="Points on the path,
 @app.command()
 def sample(
     number: Annotated[
-        int, typer.Option("-k", "--number", min=1, max=1_000_000, help="How many points of the prior.")
+        int, typer.Option("-k", "--number", min=1, max=10**12, help="How many points of the prior.")
     ] = 100,
     output: options.Output = None,
     model: options.Model = DEFAULT_MODEL,
@@ -34,14 +34,14 @@ def sample(
     ] = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    shard: tables.ShardOption = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Draw molecules from the prior. With --like, from where given molecules lie."""
-    from molvae.molecules.tables import check_decodings
+    from molvae.experiments.verbs import Sample
 
-    check_decodings(number, n_decodings)
-    loaded = _load(model, device)
-    smiles = None if like is None else options.read(like, None)["smiles"].astype(str).tolist()
-    options.write(loaded.sample(number, n_decodings=n_decodings, mask=_mask(mask), seed=seed, like=smiles), output)
+    values = {"number": number, "model": model, "n_decodings": n_decodings, "mask": _mask(mask), "seed": seed}
+    tables.run(Sample.create(values, like=like), output, shard, device, quiet=quiet)
 
 
 @app.command()
@@ -54,6 +54,7 @@ def encode(
     ] = True,
     smiles_column: options.Column = None,
     device: options.Device = "auto",
+    shard: tables.ShardOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Give the latent points of molecules.
@@ -61,10 +62,10 @@ def encode(
     The table comes back with columns z0, z1, ..., z_model (whose they are), exact and error. exact says whether greedy
     decoding of the point gives the molecule back. A refused row stays, empty.
     """
-    from molvae.molecules.tables import encode_table
+    from molvae.experiments.verbs import Encode
 
-    table = encode_table(_load(model, device), options.read(input, smiles_column), refine, options.progress_of(quiet))
-    options.write(table, output, int((table["error"] != "").sum()))
+    verb = Encode(input=options.required(input), smiles_column=smiles_column, model=model, refine=refine)
+    tables.run(verb, output, shard, device, quiet=quiet)
 
 
 @app.command()
@@ -83,17 +84,20 @@ def decode(
     mask: MaskOption = "valence",
     device: options.Device = "auto",
     seed: options.Seed = 0,
+    shard: tables.ShardOption = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
-    from molvae.chemistry.io import read_table
-    from molvae.molecules.tables import decode_table, model_of_points, models_named
+    from molvae.experiments.verbs import Decode, models_in
+    from molvae.molecules.tables import only_model
 
-    table = read_table(options.required(input))
-    named = models_named(table)
+    path = options.required(input)
+    named = models_in(path, tables.part_of(shard))
     if model is not None and named and named != [model_name(weights_folder(model))]:
         print(f"the points are of {', '.join(named)}; decoding with {model}", file=sys.stderr)
-    loaded = _load(model or model_of_points(table), device)
-    options.write(decode_table(loaded, table, n_decodings, _mask(mask), seed, _choice(choose)), output)
+    values = {"n_decodings": n_decodings, "choose": _choice(choose), "mask": _mask(mask), "seed": seed}
+    verb = Decode.create(values, input=path, model=model or only_model(named))
+    tables.run(verb, output, shard, device, quiet=quiet)
 
 
 @app.command()
@@ -125,15 +129,14 @@ def score(
     ] = "5*QED - SAS",
     smiles_column: options.Column = None,
     num_workers: options.Workers = 0,
+    shard: tables.ShardOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Score molecules with an objective. Every row comes back, a refused one with its reason."""
-    from molvae.chemistry.tables import score_table
-    from molvae.design.objective import Objective
+    from molvae.experiments.verbs import Score
 
-    formula = Objective.parse(objective)
-    table = score_table(options.read(input, smiles_column), formula, num_workers, options.progress_of(quiet))
-    options.write(table, output, int((~table["valid"]).sum()))
+    verb = Score(input=options.required(input), smiles_column=smiles_column, objective=objective)
+    tables.run(verb, output, shard, workers=num_workers, quiet=quiet)
 
 
 @app.command()
@@ -143,6 +146,7 @@ def predict(
     output: options.Output = None,
     smiles_column: options.Column = None,
     device: options.Device = "auto",
+    shard: tables.ShardOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Predict an activity with a model of 'molvae fit'. Every row comes back, a refused one with its reason.
@@ -150,12 +154,10 @@ def predict(
     Columns: the target, its sd (of the molecule's own value), sd_measurement (with the noise of a measurement),
     nearest_similarity and nearest (training molecule), in_domain.
     """
-    from molvae.activity.model import ActivityModel
-    from molvae.activity.table import predict_table
+    from molvae.experiments.verbs import Predict
 
-    table = options.read(input, smiles_column)
-    predicted = predict_table(ActivityModel.load(model, device), table, options.progress_of(quiet))
-    options.write(predicted, output, int((~predicted["valid"]).sum()))
+    verb = Predict(input=options.required(input), smiles_column=smiles_column, model=str(model))
+    tables.run(verb, output, shard, device, quiet=quiet)
 
 
 @app.command()
@@ -169,17 +171,15 @@ def validate(
     forbid: options.Forbid = None,
     lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
     smiles_column: options.Column = None,
+    shard: tables.ShardOption = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Judge molecules, each refusal with its reason. Valid, duplicate, known or novel, filtered, alerts."""
-    from molvae.chemistry.domain import MOLECULES
-    from molvae.chemistry.filters import FilterConfig, Filters
-    from molvae.chemistry.tables import validate_table
-    from molvae.design.validation import Validator
-    from molvae.molecules.known import known_molecules
+    from molvae.experiments.verbs import Validate
 
-    filters = Filters(FilterConfig.create(options.given(require=require, forbid=forbid, lipinski=lipinski)))
-    table = validate_table(options.read(input, smiles_column), Validator(MOLECULES, known_molecules(model), filters))
-    options.write(table, output, int((table["status"] != "valid").sum()))
+    filters = options.given(require=require, forbid=forbid, lipinski=lipinski)
+    values = {"smiles_column": smiles_column, "model": model, "filters": filters}
+    tables.run(Validate.create(values, input=options.required(input)), output, shard, quiet=quiet)
 
 
 def _load(model: str, device: str) -> "MolecularModel":

@@ -9,6 +9,7 @@ import typer
 
 from molvae.cli import complete
 from molvae.cli.help import Grouped
+from molvae.cli.launched import as_one
 from molvae.errors import ConfigError
 from molvae.run.progress import Progress, on_stderr, silent
 
@@ -106,11 +107,14 @@ def execute(
     context = Context(folder, device, workers, mirror, progress_of(quiet), tensorboard, cluster)
     recipe.check_context(context)
     try:
-        result = recipe.execute(context)
+        with as_one(recipe, context) as (context, speaks):
+            result = recipe.execute(context)
     except KeyboardInterrupt:
         hint = f"; go on with: molvae resume {folder}" if (folder / CONFIG).exists() else ""
         print(f"interrupted{hint}", file=sys.stderr)
         raise typer.Exit(130) from None
+    if not speaks:
+        return
     from molvae.report import build
 
     if result.text:

@@ -13,7 +13,9 @@ registry that makes it: a head in :mod:`molvae.core.heads`, or ``PRIORS``.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -85,14 +87,24 @@ class Likelihood(Protocol):
 
 def standard_normal_like(reference: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
     """N(0, 1) noise on the device of ``reference``; drawn where the generator lives, so that seeds mean the same."""
-    device = generator.device if generator is not None else reference.device
-    return torch.randn(shape, generator=generator, device=device, dtype=reference.dtype).to(reference.device)
+    return _drawn_like(torch.randn, reference, shape, generator)
 
 
 def uniform_like(reference: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
     """Uniform numbers in [0, 1), otherwise as :func:`standard_normal_like`."""
+    return _drawn_like(torch.rand, reference, shape, generator)
+
+
+def _drawn_like(
+    draw: Callable[..., Tensor], reference: Tensor, shape: tuple[int, ...], generator: torch.Generator | None
+) -> Tensor:
     device = generator.device if generator is not None else reference.device
-    return torch.rand(shape, generator=generator, device=device, dtype=reference.dtype).to(reference.device)
+    draw = partial(draw, generator=generator, device=device, dtype=reference.dtype)
+    share = getattr(generator, "share", None)
+    if share is not None and len(shape) > 1 and shape[1] == len(share):
+        # one of several processes: each example has the noise that it would have in one
+        return draw((shape[0], share.of, *shape[2:]))[:, share.rows].to(reference.device)
+    return draw(shape).to(reference.device)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 Everything that a step depends on is a function of (seed, step): the batches, the noise of z, the KL weight and the
 learning rate. A run killed at any moment therefore resumes from its last checkpoint and ends with the very
 weights of an uninterrupted one.
+
+Several processes share each batch and take the steps of one (:mod:`molvae.core.processes`): the first of them writes.
 """
 
 import csv
@@ -10,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from molvae.core.processes import Processes, SharedNoise, here, part_of_batch
 from molvae.core.schedules import warmup_cosine
 from molvae.errors import MolvaeError
 from molvae.run.config import Config, Seed
@@ -104,7 +108,7 @@ def fit(
     """Train ``model`` in place and leave ``last.safetensors``, ``best.safetensors`` and ``metrics.csv`` in ``folder``.
 
     If ``folder`` holds a checkpoint, training goes on from there. At the end the model has the best weights if
-    there was a validation, else the last.
+    there was a validation, else the last. Where several processes train, all must see the folder.
 
     Args:
         model: module with parameters; moved to the device.
@@ -121,7 +125,7 @@ def fit(
     Raises:
         MolvaeError: the objective became NaN or infinite.
     """
-    target = choose_device(device)
+    target, group = choose_device(device), here()
     model.to(target)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -132,36 +136,46 @@ def fit(
     state, pending = _State(), None
     if (folder / LAST).is_file():
         state, pending = _resume(folder, model, optimizer, average, memory)
+    group.wait()  # all have read the checkpoint before it is replaced
     log = _MetricsLog(folder / "metrics.csv", state.step, total, progress, on_log)
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
     interval = config.validate_every or len(batches)
     use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(target))
-    generator = torch.Generator()
+    generator = SharedNoise()
+    parameters = list(model.parameters())
 
     while state.step < total and not state.stopped:
         epoch, skip = divmod(state.step, len(batches))
         for batch in batches.epoch(epoch, skip):
             model.train()
-            for group in optimizer.param_groups:
-                group["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
+            for options in optimizer.param_groups:
+                options["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
             generator.manual_seed(step_seed(config.seed, state.step))
+            share = None if group.number == 1 else group.share(len(batch))
+            if share is not None:
+                generator.share, batch = share, part_of_batch(batch, share.rows)
             with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
                 values, logged = objective(model, batch.to(target), state.step, generator)
-            loss = -values.mean()
-            if not math.isfinite(loss.item()):
+            # of several processes each has its part of the mean over the whole batch
+            weight = 1.0 if share is None else share.counts * len(values) / share.of
+            loss = -values.mean() * weight
+            terms = _over_all(group, {"objective": values, **logged}, weight)
+            if not math.isfinite(terms["objective"]):
                 raise MolvaeError(
-                    f"the objective is {-loss.item()} at step {state.step}: lower learning_rate or clip_norm; "
+                    f"the objective is {terms['objective']} at step {state.step}: lower learning_rate or clip_norm; "
                     f"the last good weights are in {folder / LAST}"
                 )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+            group.add_gradients(parameters)
+            norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
             optimizer.step()
             if average is not None:
                 average.update_parameters(model)
             state.step += 1
-            log.add(state.step, {"objective": values, **logged, "gradient_norm": norm}, len(values))
+            examples = len(values) if share is None else share.of
+            log.add(state.step, {**terms, "gradient_norm": float(norm)}, examples)
 
             at_end = state.step == total
             if state.step % interval == 0 or at_end:
@@ -169,14 +183,18 @@ def fit(
                 if validate is not None:
                     weights = (model if average is None else average.module).eval()
                     with torch.no_grad():
-                        row |= {f"valid_{name}": value for name, value in validate(weights, state.step).items()}
-                    _keep_if_best(state, row[f"valid_{config.monitor}"], weights, folder, config.patience)
-                log.write(row)
-                _save(folder, model, optimizer, average, state, memory)
-            elif state.step % config.checkpoint_every == 0:
+                        found = group.of_first(partial(validate, weights, state.step))
+                    row |= {f"valid_{name}": value for name, value in found.items()}
+                    if _is_best(state, row[f"valid_{config.monitor}"], config.patience) and group.first:
+                        _save_best(folder, weights, state)
+                if group.first:
+                    log.write(row)
+                    _save(folder, model, optimizer, average, state, memory)
+            elif state.step % config.checkpoint_every == 0 and group.first:
                 _save(folder, model, optimizer, average, state, memory, log.pending())
             if state.stopped or at_end:
                 break
+    group.wait()  # until the first has written
     if validate is not None and (folder / BEST).is_file():
         model.load_state_dict(load_tensors(folder / BEST)[0])
     elif average is not None:
@@ -204,13 +222,23 @@ class _State:
         self.step, self.best, self.worse, self.stopped = step, best, worse, stopped
 
 
-def _keep_if_best(state: _State, value: float, model: nn.Module, folder: Path, patience: int) -> None:
+def _over_all(group: Processes, terms: dict[str, Tensor], weight: float) -> dict[str, float]:
+    """The mean of each term over the batches of all processes; ``weight`` is the share of this one."""
+    means = torch.tensor([float(value.detach().mean()) for value in terms.values()], dtype=torch.float64)
+    return dict(zip(terms, group.add(means * weight).tolist(), strict=True))
+
+
+def _is_best(state: _State, value: float, patience: int) -> bool:
     if state.best is None or value > state.best:
         state.best, state.worse = value, 0
-        save_tensors(folder / BEST, model.state_dict(), {"step": state.step, "value": value})
-    else:
-        state.worse += 1
-        state.stopped = 0 < patience <= state.worse
+        return True
+    state.worse += 1
+    state.stopped = 0 < patience <= state.worse
+    return False
+
+
+def _save_best(folder: Path, model: nn.Module, state: _State) -> None:
+    save_tensors(folder / BEST, model.state_dict(), {"step": state.step, "value": state.best})
 
 
 def _save(
@@ -276,9 +304,9 @@ class _MetricsLog:
         with self.path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def add(self, step: int, terms: dict[str, Tensor], examples: int) -> None:
+    def add(self, step: int, terms: dict[str, float], examples: int) -> None:
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach().mean()) * examples
+            self.sums[name] = self.sums.get(name, 0.0) + value * examples
         self.count += examples
         if time.monotonic() - self.shown > 1:
             self.shown = time.monotonic()

@@ -34,7 +34,7 @@ class TrainingSet:
         Raises:
             CheckpointError: the file cannot be written.
         """
-        hashes = np.unique(np.fromiter((_hash(text) for text in identities), dtype="<u8"))
+        hashes = np.unique(np.fromiter((identity_hash(text) for text in identities), dtype="<u8"))
         if path is None:
             return cls(hashes)
         path = Path(path)
@@ -75,7 +75,7 @@ class TrainingSet:
     def __contains__(self, identity: object) -> bool:
         if not isinstance(identity, str):
             return False
-        key = np.uint64(_hash(identity))
+        key = np.uint64(identity_hash(identity))
         index = int(np.searchsorted(self._hashes, key))
         return index < len(self._hashes) and bool(self._hashes[index] == key)
 
@@ -88,7 +88,8 @@ def known_file(folder: Path) -> Path | None:
     return next((path for name in (KNOWN, KNOWN_TENSORS) if (path := folder / name).is_file()), None)
 
 
-def _hash(text: str) -> int:
+def identity_hash(text: str) -> int:
+    """64 bits that stand for a text, the same in every process."""
     # not Python's hash(): that one differs from process to process
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from molvae.core.seen import DUPLICATE, FirstRows, duplicate_of
 from molvae.design.protocols import Domain, Filters
 
 
@@ -54,11 +55,13 @@ class Validator:
         """What to warn of, joined by ``"; "``."""
         return "; ".join(self.filters.alerts(item))
 
-    def validate(self, texts: Sequence[str]) -> pd.DataFrame:
+    def validate(self, texts: Sequence[str], first_row: int = 0, seen: FirstRows | None = None) -> pd.DataFrame:
         """Judge each text.
 
         Args:
-            texts: candidates, of any origin.
+            texts: candidates, of any origin; a part of a list, if the next two arguments say so.
+            first_row: which row of the list the first of them is.
+            seen: what the rows before it were; these are added.
 
         Returns:
             One row for each text, in its order: ``input``, the column of the domain (the identity, None if invalid),
@@ -66,21 +69,18 @@ class Validator:
             ``novel`` (an item that is not in the training set), ``alerts`` (joined by ``"; "``), and what the filters
             count, ``lipinski_violations`` of molecules (missing if invalid).
         """
-        first: dict[str, int] = {}
-        rows = [self._row(text, first, row) for row, text in enumerate(texts)]
+        seen = FirstRows() if seen is None else seen
+        rows = [self._row(text, seen, row) for row, text in enumerate(texts, start=first_row)]
         columns = ["input", self.domain.column, "valid", "status", "reason", "novel", "alerts", *self.filters.counted]
         table = pd.DataFrame(rows, columns=columns, dtype=object)
         return table.astype({"valid": bool, "novel": bool, **dict.fromkeys(self.filters.counted, "Int64")})
 
-    def _row(self, text: str, first: dict[str, int], row: int) -> list[Any]:
+    def _row(self, text: str, seen: FirstRows, row: int) -> list[Any]:
         item, reason = self.domain.parse(text)
         if item is None:
             return [text, None, False, "invalid", reason, False, "", *[None for _ in self.filters.counted]]
-        if item.identity in first:
-            status, reason = "duplicate", f"the same as row {first[item.identity] + 1} of this list"
-        else:
-            status, reason = self.verdict(item)
-        first.setdefault(item.identity, row)
+        first = seen.first(item.identity, row)
+        status, reason = self.verdict(item) if first == row else (DUPLICATE, duplicate_of(first))
         counts = self.filters.counts(item)
         numbers = [counts[name] for name in self.filters.counted]
         return [text, item.identity, True, status, reason, self.is_novel(item), self.alerts(item), *numbers]

@@ -1,8 +1,8 @@
 """What recipes begin with: data sets by name or file, training and held-out molecules, molecules to start a search."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,31 @@ def molecule_data(data: PreparedData, limit: int | None = None) -> MoleculeData:
     """The first molecules of prepared data; all of them stay on disk, memory-mapped."""
     if limit is None or limit >= len(data):
         return MoleculeData(data, data.properties)
-    return MoleculeData(data[:limit], np.asarray(data.properties[:limit]))
+    return MoleculeData(Rows(data, np.arange(limit)), data.properties[:limit])
+
+
+class Rows(Sequence[str]):
+    """Some rows of a sequence of texts, which stay where they are.
+
+    Args:
+        texts: n texts.
+        rows: (m,) which of them.
+    """
+
+    def __init__(self, texts: Sequence[str], rows: np.ndarray) -> None:
+        self._texts, self._rows = texts, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self._texts[int(row)] for row in self._rows[index]]
+        return self._texts[int(self._rows[index])]
 
 
 def split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
@@ -91,7 +115,7 @@ def split(data: MoleculeData) -> tuple[MoleculeData, MoleculeData]:
     rows = np.arange(number)
     held_out = rows % 20 == 19 if number >= 20 else rows == number - 1
     training, other = (
-        MoleculeData([data.smiles[int(row)] for row in part], data.properties[part])
+        MoleculeData(Rows(data.smiles, part), data.properties[part])
         for part in (np.flatnonzero(~held_out), np.flatnonzero(held_out))
     )
     return training, other

@@ -35,6 +35,13 @@ from molvae.run.progress import Progress, on_stderr
 from molvae.weights import LANGUAGE_MODEL
 
 BATCH = 512  # molecules, or points, at a time
+_BATCHES = 16  # of molecules, or points, in a part of a long list, at most
+_DECODINGS = 250_000  # in a part, or those of one batch if they are more
+
+
+def decoded_together(n_decodings: int) -> int:
+    """How many points of a long list are decoded together: as many as memory likes, in whole batches."""
+    return BATCH * max(1, min(_BATCHES, _DECODINGS // (BATCH * n_decodings)))
 
 
 class Dataset(Protocol):
@@ -258,6 +265,7 @@ class MolecularModel(Pretrained):
         mask: str = "valence",
         seed: int = 0,
         choose: Choice = "posterior",
+        generator: torch.Generator | None = None,
     ) -> pd.DataFrame:
         """The molecule that each latent point stands for: many decodings, the best valid one wins.
 
@@ -271,12 +279,13 @@ class MolecularModel(Pretrained):
             mask: ``valence`` (default), ``syntax`` or ``none``; SELFIES need none, and whichever is named is none.
             seed: of the sampling.
             choose: ``posterior``, the molecule whose q(z|x) is densest at z, or ``votes``, the most frequent one.
+            generator: in place of the seed, for points that come in parts, see :func:`decode_points`.
 
         Returns:
             n rows: ``smiles`` (canonical), ``valid``, ``votes`` (decodings that gave this molecule), ``log_prob`` (the
             largest log p(x|z) among them, nats), ``error`` (why nothing valid came). A notebook shows it with drawings.
         """
-        points = decode_points(self, z, n_decodings, temperature, mask, seed, choose)
+        points = decode_points(self, z, n_decodings, temperature, mask, seed, choose, generator)
         return drawn(first_of_each(points), "smiles", molecule_svg)
 
     def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
@@ -303,17 +312,36 @@ class MolecularModel(Pretrained):
         Raises:
             InputError: fewer than two molecules of ``like`` can be encoded.
         """
-        generator = torch.Generator().manual_seed(seed)
-        if like is None:
-            z = self.prior.sample((n,), generator)
-        else:
-            encodings, problems = self.encode_with_errors(like)
-            encodings = encodings[torch.isfinite(encodings).all(-1)]
-            if len(encodings) < 2:
-                reason = f": {next(iter(problems.values()))}" if problems else ""
-                raise InputError(f"a Gaussian needs at least two molecules that can be encoded{reason}")
-            z = fitted_gaussian(encodings, n, generator)
-        return self.decode(z, n_decodings=n_decodings, mask=mask, seed=seed)
+        parts = self.sample_in_parts(n, n_decodings, mask, seed, like)
+        return pd.concat(parts, ignore_index=True)
+
+    def sample_in_parts(
+        self,
+        n: int,
+        n_decodings: int = 1,
+        mask: str = "valence",
+        seed: int = 0,
+        like: Sequence[str] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """The rows of :meth:`sample`, some thousand at a time."""
+        generator, decoding = (torch.Generator().manual_seed(seed) for _ in range(2))
+        encodings = None if like is None else self._encodings(like)
+        size = decoded_together(n_decodings)
+        for start in range(0, max(n, 1), size):
+            number = min(size, n - start)
+            if encodings is None:
+                z = self.prior.sample((number,), generator)
+            else:
+                z = fitted_gaussian(encodings, number, generator)
+            yield self.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, generator=decoding)
+
+    def _encodings(self, like: Sequence[str]) -> Tensor:
+        encodings, problems = self.encode_with_errors(like)
+        encodings = encodings[torch.isfinite(encodings).all(-1)]
+        if len(encodings) < 2:
+            reason = f": {next(iter(problems.values()))}" if problems else ""
+            raise InputError(f"a Gaussian needs at least two molecules that can be encoded{reason}")
+        return encodings
 
     def interpolate(
         self,

@@ -1,7 +1,14 @@
-"""Tokenised molecules in memory (one byte a token) and the length-bucketed batches that training draws from them."""
+"""Tokenised molecules, one byte a token, and the length-bucketed batches that training draws from them.
 
-from collections.abc import Iterator, Sequence
+They lie in memory or, where a folder is given, in ``.npy`` files that are mapped into it: then memory holds what is
+used, and the system drops it when it is short.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,6 +16,11 @@ from torch import Tensor
 
 from molvae.errors import TokenError
 from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX, Vocabulary
+from molvae.run.arrays import npy_writer
+from molvae.run.files import atomic_path
+
+TOKENS, OFFSETS = "tokens.npy", "token_offsets.npy"
+_WRITTEN_TOGETHER = 8192  # molecules
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,10 @@ class TokenBatch:
         start = torch.full_like(self.tokens[:, :1], BOS_INDEX)
         return torch.cat([start, self.tokens[:, :-1]], 1)
 
+    def part(self, rows: slice) -> "TokenBatch":
+        """Some of the molecules, padded as all."""
+        return TokenBatch(self.tokens[rows], None if self.properties is None else self.properties[rows])
+
     def to(self, device: torch.device) -> "TokenBatch":
         properties = None if self.properties is None else self.properties.to(device)
         return TokenBatch(self.tokens.to(device), properties)
@@ -51,24 +67,35 @@ class MoleculeDataset:
 
     @classmethod
     def build(
-        cls, molecules: Sequence[str], vocabulary: Vocabulary, properties: np.ndarray | None = None
+        cls,
+        molecules: Iterable[str],
+        vocabulary: Vocabulary,
+        properties: np.ndarray | None = None,
+        folder: Path | None = None,
     ) -> tuple["MoleculeDataset", dict[int, str]]:
         """Tokenise; molecules that the vocabulary refuses are left out.
+
+        Args:
+            molecules: n canonical SMILES.
+            vocabulary: gives the tokens.
+            properties: (n, K) or None.
+            folder: keep the tokens there, in files, instead of in memory; None: in memory. What the folder holds is
+                written anew.
 
         Returns:
             The data set, and the reason for each refused row number.
         """
-        rows, accepted, refused = [], [], {}
-        for number, smiles in enumerate(molecules):
-            try:
-                rows.append(vocabulary.encode(smiles))
-                accepted.append(number)
-            except TokenError as error:
-                refused[number] = str(error)
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        offsets[1:] = np.cumsum([len(row) for row in rows])
-        flat = np.concatenate(rows) if rows else np.empty(0, dtype=vocabulary.dtype)
-        return cls(flat, offsets, None if properties is None else np.asarray(properties)[accepted]), refused
+        refused: dict[int, str] = {}
+        tokenised = _tokenised(molecules, vocabulary, refused)
+        if folder is None:
+            rows = list(tokenised)
+            flat = np.concatenate(rows) if rows else np.empty(0, dtype=vocabulary.dtype)
+            offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+        else:
+            flat, offsets = _on_disk(tokenised, vocabulary.dtype, folder)
+        if properties is not None and refused:
+            properties = np.delete(properties, list(refused), axis=0)
+        return cls(flat, offsets, properties), refused
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -93,7 +120,7 @@ class MoleculeDataset:
 
     def batch(self, rows: np.ndarray) -> TokenBatch:
         """Gather rows into a padded batch."""
-        longest = int(self.lengths()[rows].max(initial=0))
+        longest = int((self.offsets[np.asarray(rows) + 1] - self.offsets[rows]).max(initial=0))
         tokens = np.full((len(rows), longest + 1), PAD_INDEX, dtype=np.int64)
         for padded, row in zip(tokens, rows, strict=True):
             molecule = self.flat[self.offsets[row] : self.offsets[row + 1]]
@@ -101,6 +128,34 @@ class MoleculeDataset:
             padded[len(molecule)] = EOS_INDEX
         properties = None if self.properties is None else torch.from_numpy(self.properties[rows].copy())
         return TokenBatch(torch.from_numpy(tokens), properties)
+
+
+def _tokenised(molecules: Iterable[str], vocabulary: Vocabulary, refused: dict[int, str]) -> Iterator[np.ndarray]:
+    for number, smiles in enumerate(molecules):
+        try:
+            yield vocabulary.encode(smiles)
+        except TokenError as error:
+            refused[number] = str(error)
+
+
+def _on_disk(
+    rows: Iterator[np.ndarray], dtype: type[np.unsignedinteger], folder: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of all rows and where each begins, mapped from files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths, end = [folder / TOKENS, folder / OFFSETS], 0
+    with ExitStack() as stack:
+        files = [stack.enter_context(atomic_path(path)) for path in paths]
+        append_tokens = stack.enter_context(npy_writer(files[0], dtype))
+        append_offsets = stack.enter_context(npy_writer(files[1], np.int64))
+        append_offsets(np.zeros(1, dtype=np.int64))
+        while part := list(islice(rows, _WRITTEN_TOGETHER)):
+            ends = end + np.cumsum([len(row) for row in part], dtype=np.int64)
+            append_tokens(np.concatenate(part))
+            append_offsets(ends)
+            end = int(ends[-1])
+    flat, offsets = (np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
+    return flat, offsets
 
 
 _BUCKET = 50  # batches that are sorted by length together: more pad less and shuffle less

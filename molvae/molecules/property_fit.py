@@ -44,6 +44,8 @@ class PredictorFitConfig(Config):
     """Decoupled weight decay."""
     drawn: float = Field(0.5, ge=0, le=1)
     """Share of the molecules whose point is drawn from q(u|x), afresh in each epoch; for the others it is the mean."""
+    molecules: int = Field(1_000_000, ge=2, le=100_000_000)
+    """Molecules of the data, at most; if there are more, they are drawn. All codes are held in memory."""
     prior_points: int = Field(20_000, ge=0, le=10_000_000)
     """Points of the prior that are decoded, at most as many as there are molecules."""
     seed: Seed = 0
@@ -71,6 +73,9 @@ def fit_predictor(
     assert training.properties is not None and held_out.properties is not None
     predictor, device = model.predictor, model.device
     generator = torch.Generator().manual_seed(config.seed)
+    if len(training) > config.molecules:
+        chosen = np.random.default_rng(config.seed).choice(len(training), config.molecules, replace=False)
+        training = training.take(np.sort(chosen))
     means, log_vars = encode(model, training, progress)
     codes, decoded = prior_pairs(model, min(config.prior_points, len(training)), generator, progress)
     means, log_vars = torch.cat([means, codes]), torch.cat([log_vars, torch.full_like(codes, -math.inf)])

@@ -51,12 +51,16 @@ def decode_points(
     mask: str = "valence",
     seed: int = 0,
     choose: Choice = "posterior",
+    generator: torch.Generator | None = None,
 ) -> list[PointCandidates]:
     """Decode each of n points (n, D) ``n_decodings`` times: once greedily, the rest sampled.
 
     The greedy decoding is repeated where it runs into a dead end; a sampled one is not, and has no vote if it is no
     molecule. The molecules of a point are in the order of ``choose``: by log q(z|x), what the model cannot encode
     last, or by votes; ties of either go to the more probable.
+
+    A generator in place of a seed goes on where it is, so that points may come in parts of some multiple of
+    :data:`molvae.molecules.base.BATCH` finite ones and are decoded as if they had come together.
 
     Raises:
         ConfigError: ``n_decodings`` is not positive, or there is no such ``choose``.
@@ -71,7 +75,7 @@ def decode_points(
     texts, log_prob = model.generate(good, mask=mask)
     rows: list[list[tuple[str, float]]] = [[pair] for pair in zip(texts, log_prob.tolist(), strict=True)]
     if n_decodings > 1 and len(good):
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed) if generator is None else generator
         repeated = good.repeat_interleave(n_decodings - 1, 0)
         texts, log_prob = model.generate(repeated, temperature, mask, generator, retries=0)
         for number, pair in enumerate(zip(texts, log_prob.tolist(), strict=True)):

@@ -1,10 +1,14 @@
 """Tables of molecules to tables of latent points and back, row by row."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
 import pandas as pd
+import torch
 
 from molvae.chemistry.tables import beside
 from molvae.errors import ConfigError, InputError
-from molvae.molecules.base import MolecularModel
+from molvae.molecules.base import MolecularModel, decoded_together
 from molvae.molecules.refinement import rebuilt
 from molvae.molecules.reranking import Choice
 from molvae.run.progress import Progress, on_stderr
@@ -46,26 +50,66 @@ def decode_table(
     mask: str = "valence",
     seed: int = 0,
     choose: Choice = "posterior",
+    generator: torch.Generator | None = None,
 ) -> pd.DataFrame:
     """The molecule of each point: ``smiles, valid, votes, log_prob, error``, and the columns other than coordinates.
 
     Args:
         model: whose latent space it is.
         table: points, in columns ``z0, z1, ...`` as :func:`encode_table` writes them.
-        n_decodings, mask, seed, choose: see :meth:`MolecularModel.decode`.
+        n_decodings, mask, seed, choose, generator: see :meth:`MolecularModel.decode`.
 
     Raises:
         InputError: a coordinate is missing.
         ConfigError: more decodings than memory holds.
     """
+    z = points_of(model, table)
+    check_decodings(len(table), n_decodings)
+    decoded = model.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, choose=choose, generator=generator)
+    return beside(decoded, table.drop(columns=[*point_columns(model), MODEL_COLUMN], errors="ignore"))
+
+
+def decode_tables(
+    model: MolecularModel,
+    tables: Iterable[pd.DataFrame],
+    n_decodings: int = 50,
+    mask: str = "valence",
+    seed: int = 0,
+    choose: Choice = "posterior",
+) -> Iterator[pd.DataFrame]:
+    """As :func:`decode_table` of all tables one below the other, in parts; memory does not grow with their number."""
+    generator = torch.Generator().manual_seed(seed)
+    for table in _in_whole_batches(model, tables, decoded_together(n_decodings)):
+        yield decode_table(model, table, n_decodings, mask, seed, choose, generator)
+
+
+def _in_whole_batches(model: MolecularModel, tables: Iterable[pd.DataFrame], size: int) -> Iterator[pd.DataFrame]:
+    """The same rows, cut so that each table but the last has ``size`` points that can be decoded: batches, and with
+    them the random numbers of each point, are then those of the whole.
+    """
+    waiting: pd.DataFrame | None = None
+    for table in tables:
+        waiting = table if waiting is None else pd.concat([waiting, table], ignore_index=True)
+        finite = np.flatnonzero(np.isfinite(points_of(model, waiting)).all(1))
+        while len(finite) > size:
+            end = int(finite[size])
+            yield waiting[:end].reset_index(drop=True)
+            waiting, finite = waiting[end:].reset_index(drop=True), finite[size:] - end
+    if waiting is not None:
+        yield waiting
+
+
+def points_of(model: MolecularModel, table: pd.DataFrame) -> np.ndarray:
+    """Latent points (n, D) float32 in columns ``z0, z1, ...``; what is no number is NaN.
+
+    Raises:
+        InputError: a coordinate is missing.
+    """
     names = point_columns(model)
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise InputError(f"there is no column {missing[0]!r}: decoding needs z0 to {names[-1]}, as encode writes them")
-    check_decodings(len(table), n_decodings)
-    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
-    decoded = model.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, choose=choose)
-    return beside(decoded, table.drop(columns=[*names, MODEL_COLUMN], errors="ignore"))
+    return table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
 
 
 def point_columns(model: MolecularModel) -> list[str]:
@@ -74,12 +118,16 @@ def point_columns(model: MolecularModel) -> list[str]:
 
 
 def model_of_points(table: pd.DataFrame) -> str:
-    """The shipped model that a table of points names, or the default if it names none.
+    """The shipped model that a table of points names, or the default if it names none; raises as :func:`only_model`."""
+    return only_model(models_named(table))
+
+
+def only_model(named: Sequence[str]) -> str:
+    """The shipped model among those that a table of points names, or the default if it names none.
 
     Raises:
         InputError: it names several, or one that does not ship: a table does not decide which folders are opened.
     """
-    named = models_named(table)
     if len(named) > 1:
         raise InputError(f"the points are of several models ({', '.join(named)}): decode them one by one, or say -m")
     if named and named[0] not in shipped_models():

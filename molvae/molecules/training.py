@@ -16,6 +16,7 @@ from molvae.chemistry.molecule import canonical
 from molvae.core.distributions import standard_normal_like, uniform_like
 from molvae.core.fit import FitConfig, fit
 from molvae.core.flows import FlowPosterior
+from molvae.core.processes import here
 from molvae.core.schedules import Schedule, in_steps
 from molvae.core.terms import Terms
 from molvae.core.training import (
@@ -41,6 +42,9 @@ from molvae.run.progress import Event, Progress, on_stderr
 
 REFUSED = "refused.csv"
 """Where a run folder names the molecules that do not fit the vocabulary."""
+TOKENS = "tokens"
+"""Where a run folder keeps the tokens of a large data set; of use only while it is trained on."""
+_IN_MEMORY = 1_000_000  # molecules whose tokens are not kept on disk
 _MOST_NOISE = 0.6  # the largest a
 
 
@@ -199,11 +203,18 @@ def train(
         InputError: there is nothing to train on, or no molecule of it fits the vocabulary.
         ConfigError: the initial model has another shape.
         CheckpointError: the initial weights cannot be loaded.
+
+    Several processes (:mod:`molvae.core.processes`) train one model: each returns it, the first alone with its property
+    predictor fitted anew at the end.
     """
+    group = here()
+    if group.number > 1 and config.objective.name == "free_bits":
+        raise ConfigError("free_bits looks at a whole batch: train with one process, or with another objective")
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
     model = _initial_model(config, training, progress)
-    dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties)
+    on_disk = folder / TOKENS / str(group.rank) if len(training.smiles) > _IN_MEMORY else None
+    dataset, refused = MoleculeDataset.build(training.smiles, model.vocabulary, training.properties, on_disk)
     if len(refused) == len(training.smiles):
         reason = next(iter(refused.values()))
         raise InputError(f"no molecule of the training data fits the vocabulary of the model: {reason}")
@@ -213,7 +224,8 @@ def train(
         "training": {training.smiles[row]: reason for row, reason in refused.items()},
         "held-out": validate.refused,
     }
-    report_refused(parts, folder, progress)
+    if group.first:
+        report_refused(parts, folder, progress)
     config = in_steps(config, config.fit.steps(batches))
     additions: list[Addition] = []
     if config.model.flow_layers:
@@ -224,7 +236,7 @@ def train(
         additions.append(distillation)
     objective = vae_objective(config.objective, corruption(config.objective), additions)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
-    if _final_weight_of_properties(config.objective) > 0:
+    if group.first and _final_weight_of_properties(config.objective) > 0:
         fit_predictor(model, dataset, validate.dataset, config.predictor, progress)
     return model
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from molvae.molecules import dataset
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
 from molvae.molecules.vocabulary import BOS_INDEX, EOS_INDEX, PAD_INDEX, Vocabulary
 
@@ -62,3 +63,23 @@ def test_the_order_depends_on_seed_and_epoch_alone_and_can_be_entered_in_the_mid
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1) and order(0, 0) != order(1, 0)
     assert order(0, 3, skip=5) == order(0, 3)[5:]
+
+
+def test_tokens_on_disk_are_those_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "_WRITTEN_TOGETHER", 3)
+    smiles = [*MOLECULES, "[Xe]", "CCO"]
+    properties = np.arange(len(smiles), dtype=np.float32)[:, None]
+    held, refused = MoleculeDataset.build(smiles, VOCABULARY, properties)
+    mapped, also_refused = MoleculeDataset.build(iter(smiles), VOCABULARY, properties, tmp_path / "tokens")
+    assert refused == also_refused and list(refused) == [len(MOLECULES)]
+    assert isinstance(mapped.flat, np.memmap) and isinstance(mapped.offsets, np.memmap)
+    assert mapped.flat.dtype == held.flat.dtype
+    for one, other in zip(BucketedBatches(held, 4, 0).epoch(1), BucketedBatches(mapped, 4, 0).epoch(1), strict=True):
+        assert torch.equal(one.tokens, other.tokens) and torch.equal(one.properties, other.properties)
+    assert sorted(path.name for path in (tmp_path / "tokens").iterdir()) == ["token_offsets.npy", "tokens.npy"]
+
+
+def test_part_of_a_batch_is_padded_as_the_whole():
+    batch = chains(20).batch(np.array([0, 5, 19]))
+    part = batch.part(slice(0, 2))
+    assert torch.equal(part.tokens, batch.tokens[:2]) and torch.equal(part.properties, batch.properties[:2])

@@ -1,10 +1,13 @@
 """Tables of molecules to tables of points and back."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from molvae.errors import ConfigError, InputError
-from molvae.molecules.tables import check_decodings, decode_table, encode_table, model_of_points
+from molvae.molecules import base, vae
+from molvae.molecules.tables import check_decodings, decode_table, decode_tables, encode_table, model_of_points
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.progress import silent
 
@@ -60,3 +63,34 @@ def test_more_decodings_than_memory_holds():
     check_decodings(1000, 10_000)
     with pytest.raises(ConfigError, match="take fewer at a time"):
         check_decodings(1_000_000, 1000)
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Eight points a batch, and two batches a part."""
+    for module in (base, vae):
+        monkeypatch.setattr(module, "BATCH", 8)
+    monkeypatch.setattr(base, "_BATCHES", 2)
+
+
+def test_points_that_come_in_parts_are_decoded_as_if_they_came_together(small_batches):
+    model = small_model()
+    points = pd.DataFrame(torch.randn(70, 6, generator=torch.Generator().manual_seed(0)).numpy())
+    points.columns = [f"z{index}" for index in range(6)]
+    points.loc[[3, 4, 40], "z0"] = np.nan  # these are in no batch
+    points["name"] = [f"point {row}" for row in range(70)]
+    whole = decode_table(model, points, n_decodings=3, seed=7)
+    parts = list(decode_tables(model, [points[:25], points[25:26], points[26:]], n_decodings=3, seed=7))
+    assert [len(part) for part in parts] == [18, 16, 17, 16, 3]  # 16 that can be decoded in each but the last
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, rtol=1e-4)
+
+
+@pytest.mark.parametrize("like", [None, ["CCO", "C#CCN1CCOCC1", "CS(=O)(=O)c1ccncc1"]])
+def test_a_sample_in_parts_is_the_sample(small_batches, monkeypatch, like):
+    model = small_model()
+    parts = list(model.sample_in_parts(40, n_decodings=2, seed=3, like=like))
+    assert [len(part) for part in parts] == [16, 16, 8]
+    monkeypatch.setattr(base, "_BATCHES", 100)
+    (whole,) = model.sample_in_parts(40, n_decodings=2, seed=3, like=like)
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole, rtol=1e-4)
+    pd.testing.assert_frame_equal(model.sample(40, n_decodings=2, seed=3, like=like), whole)
