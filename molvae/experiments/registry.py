@@ -23,6 +23,7 @@ KINDS: Registry[type[Recipe]] = Registry(
         "fit": (f"{_HERE}.fit:FitRecipe", "a model of the user's own measurements"),
         "images": (f"{_HERE}.images:ImagesRecipe", "training of a VAE of images"),
         "images_evaluate": (f"{_HERE}.images_evaluate:ImagesEvaluateRecipe", "evaluation of a VAE of images"),
+        "proteins": (f"{_HERE}.proteins:FamilyRecipe", "stage three of a protein VAE: a family"),
         "proteins_pretrain": (
             f"{_HERE}.proteins_pretrain:PretrainRecipe",
             "stage one of a protein VAE: a transformer on proteins of all kinds",

@@ -14,7 +14,7 @@ class TransformerConfig(Config):
     """Numbers of a residue."""
     heads: int = Field(4, ge=1, le=64)
     """Of attention; they share the width."""
-    encoder_layers: int = Field(3, ge=1, le=48)
+    encoder_layers: int = Field(2, ge=1, le=48)
     decoder_layers: int = Field(2, ge=1, le=48)
     max_length: int = Field(256, ge=8, le=4096)
     """Longest sequence in residues."""

@@ -16,9 +16,12 @@ from molvae.proteins.config import TransformerConfig
 
 
 def positions(number: int, width: int) -> Tensor:
-    """Sines and cosines of each position, (number, width) (Vaswani et al. 2017, section 3.5)."""
+    """Sines and cosines of each position, (number, width) (Vaswani et al. 2017, section 3.5).
+
+    Their wavelengths go from two positions to all of them, so that neighbours are told apart.
+    """
     place = torch.arange(number).unsqueeze(1)
-    rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    rate = torch.logspace(math.log10(0.9 * math.pi), math.log10(2 * math.pi / number), width // 2)
     return torch.cat([torch.sin(place * rate), torch.cos(place * rate)], 1)
 
 
@@ -78,6 +81,10 @@ class DecoderBlock(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.attention, self.memory, self.feed = Attention(width, heads), Attention(width, heads), FeedForward(width)
+        # keys equal to queries: to begin with, a position looks at what stands in its own place
+        with torch.no_grad():
+            self.memory.query.weight.mul_(2)
+            self.memory.key_value.weight[:width] = self.memory.query.weight
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None) -> Tensor:
         normed = self.norms[0](x)
@@ -94,6 +101,7 @@ class ResidueEncoder(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(TOKENS, config.width)
+        nn.init.normal_(self.embedding.weight, std=0.5)
         self.blocks = nn.ModuleList(EncoderBlock(config.width, config.heads) for _ in range(config.encoder_layers))
         self.norm = nn.LayerNorm(config.width)
         self.register_buffer("places", positions(config.max_length + 1, config.width), persistent=False)
@@ -116,6 +124,7 @@ class ResidueDecoder(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(TOKENS, config.width)
+        nn.init.normal_(self.embedding.weight, std=0.5)
         self.blocks = nn.ModuleList(DecoderBlock(config.width, config.heads) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(config.width)
         self.output = nn.Linear(config.width, TOKENS)
