@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from molvae.cli import options
+from molvae.cli import options, proteins
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
 
@@ -36,6 +36,9 @@ def sample(
     seed: options.Seed = 0,
 ) -> None:
     """Draw molecules from the prior. With --like, from where given molecules lie."""
+    if proteins.is_protein_model(model):
+        proteins.only_for_molecules(mask=mask != "valence")
+        return proteins.sample(model, number, n_decodings, like, device, seed, output)
     from molvae.molecules.tables import check_decodings
 
     check_decodings(number, n_decodings)
@@ -61,6 +64,8 @@ def encode(
     The table comes back with columns z0, z1, ..., z_model (whose they are), exact and error. exact says whether greedy
     decoding of the point gives the molecule back. A refused row stays, empty.
     """
+    if proteins.is_protein_model(model):
+        return proteins.encode(model, input, smiles_column, device, output)
     from molvae.molecules.tables import encode_table
 
     table = encode_table(_load(model, device), options.read(input, smiles_column), refine, options.progress_of(quiet))
@@ -85,6 +90,9 @@ def decode(
     seed: options.Seed = 0,
 ) -> None:
     """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
+    if model is not None and proteins.is_protein_model(model):
+        proteins.only_for_molecules(mask=mask != "valence", choose=choose != "posterior")
+        return proteins.decode(model, input, n_decodings, device, seed, output)
     from molvae.chemistry.io import read_table
     from molvae.molecules.tables import decode_table, model_of_points, models_named
 
@@ -98,8 +106,8 @@ def decode(
 
 @app.command()
 def interpolate(
-    start: Annotated[str, typer.Argument(help="SMILES of the first molecule.")],
-    end: Annotated[str, typer.Argument(help="SMILES of the last molecule.")],
+    start: Annotated[str, typer.Argument(help="SMILES of the first molecule, or the first protein.")],
+    end: Annotated[str, typer.Argument(help="SMILES of the last molecule, or the last protein.")],
     output: options.Output = None,
     steps: Steps = 12,
     method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
@@ -111,6 +119,9 @@ def interpolate(
     """Give the molecules along a path between two others."""
     from molvae.molecules.tables import check_decodings
 
+    if proteins.is_protein_model(model):
+        method = _one_of(method, "--method", ("slerp", "lerp"))
+        return proteins.interpolate(model, (start, end), steps, method, n_decodings, device, seed, output)
     check_decodings(steps, n_decodings)
     path = _one_of(method, "--method", ("slerp", "lerp"))
     options.write(_load(model, device).interpolate(start, end, steps, path, n_decodings, seed), output)
