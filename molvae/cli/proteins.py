@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from molvae.proteins.vae import ProteinVAE
+    from molvae.run.recipe import Recipe
 
 KIND = "protein-vae"
 
@@ -111,3 +112,26 @@ def interpolate(
     from molvae.proteins.tables import path
 
     write(path(load(model, device), *ends, steps, method, n_decodings, seed), output)
+
+
+def evaluation(
+    model: str,
+    data: str,
+    column: str | None,
+    most: int | None,
+    prior_samples: int | None,
+    samples: Path | None,
+    seed: int,
+) -> "Recipe":
+    """The recipe that measures a model on a file; what was measured of its sequences is named in a recipe of one's own.
+
+    Raises:
+        ConfigError: no file, or options of molecules.
+    """
+    from molvae.experiments.proteins_evaluate import ProteinsEvaluateRecipe
+
+    only_for_molecules(samples=samples is not None, max_molecules=most is not None)
+    if data == "zinc250k":
+        raise ConfigError("give the proteins to measure with -i, a file or a data set (sh3)")
+    values = {"model": model, "data": data, "seed": seed}
+    return ProteinsEvaluateRecipe.create(values, sequence_column=column, designs=prior_samples)

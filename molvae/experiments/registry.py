@@ -24,6 +24,10 @@ KINDS: Registry[type[Recipe]] = Registry(
         "images": (f"{_HERE}.images:ImagesRecipe", "training of a VAE of images"),
         "images_evaluate": (f"{_HERE}.images_evaluate:ImagesEvaluateRecipe", "evaluation of a VAE of images"),
         "proteins": (f"{_HERE}.proteins:FamilyRecipe", "stage three of a protein VAE: a family"),
+        "proteins_evaluate": (
+            f"{_HERE}.proteins_evaluate:ProteinsEvaluateRecipe",
+            "evaluation of the VAE of a protein family, and its baselines",
+        ),
         "proteins_pretrain": (
             f"{_HERE}.proteins_pretrain:PretrainRecipe",
             "stage one of a protein VAE: a transformer on proteins of all kinds",
