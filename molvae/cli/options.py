@@ -25,7 +25,9 @@ RunFolder = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Run folder (default: runs/KIND-DATE-TIME); the same again: go on."),
 ]
-Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES, or the sequences of proteins.")]
+Column = Annotated[
+    str | None, typer.Option("--smiles-column", help="Column that holds the SMILES, or the sequences of proteins.")
+]
 Model = Annotated[str, typer.Option("-m", "--model", help="A shipped model or a model folder.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random.")]

@@ -196,11 +196,13 @@ def evaluate(
     from molvae.cli import proteins
 
     if proteins.is_protein_model(model):
-        recipe = proteins.evaluation(model, data, smiles_column, max_molecules, prior_samples, samples, seed)
-        return options.execute(recipe, output, device, num_workers, mirror, quiet)
+        measured = proteins.evaluation(model, data, smiles_column, max_molecules, prior_samples, samples, seed)
+        return options.execute(measured, output, device, num_workers, mirror, quiet)
     from molvae.experiments.evaluate import EvaluateRecipe
     from molvae.experiments.samples import SamplesRecipe
+    from molvae.run.recipe import Recipe
 
+    recipe: Recipe
     source = {"model": model, "data": data, "smiles_column": smiles_column}
     if samples is None:
         evaluation = options.given(molecules=max_molecules, prior_samples=prior_samples)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from molvae.chemistry.domain import MOLECULES, nci_molecules
+from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.io import read_molecules
 from molvae.chemistry.prepare import PreparedData, prepare
 from molvae.core.checkpoint import read_settings
@@ -79,8 +79,8 @@ class SearchRecipe(Recipe):
     """What a search with a trained model begins with."""
 
     input: str | None = None
-    """File of candidates; a data set name (zinc250k: its training split); default: RDKit's NCI compounds, or the measured
-    proteins of a model folder.
+    """File of candidates; a data set name (zinc250k: its training split); default: RDKit's NCI compounds, or the
+    measured proteins of a model folder.
     """
     smiles_column: str | None = None
     """Column of the file that holds the SMILES."""

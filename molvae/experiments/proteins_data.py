@@ -1,4 +1,4 @@
-"""What recipes of proteins begin with: sequences by name of a data set or file, held-out ones, and what was measured."""
+"""What recipes of proteins begin with: sequences of a data set or file, held-out ones, and what was measured."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -85,9 +85,7 @@ def _distinct(
         frame = frame[frame[column].astype(str).str.startswith(start)]
     parsed = [Protein.parse(text) for text in frame["sequence"]]
     refused = {
-        f"line {line}": reason
-        for line, (item, reason) in zip(frame["line"], parsed, strict=True)
-        if item is None
+        f"line {line}": reason for line, (item, reason) in zip(frame["line"], parsed, strict=True) if item is None
     }
     frame = frame.rename(columns={"sequence": "written"})
     frame.insert(0, "sequence", [None if item is None else item.sequence for item, _ in parsed])

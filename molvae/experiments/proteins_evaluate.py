@@ -46,7 +46,7 @@ class ProteinsEvaluateRecipe(ProteinRecipe):
     """Model or run folder of stage three."""
     function_column: str | None = None
     """Column with a measured number."""
-    threshold: float = 0.5
+    threshold: float = Field(0.5, ge=-1e9, le=1e9)
     """Above it a sequence counts as functional."""
     group_column: str | None = None
     """Column of the groups that are held out whole."""
@@ -196,8 +196,8 @@ class ProteinsEvaluateRecipe(ProteinRecipe):
             }
             caption = (
                 f"AUROC of {self.function_column} above {self.threshold:g} ({int(positive.sum())} of {len(known)}"
-                f" measured), {evaluation.FOLDS} folds; neighbours: the mean of {evaluation.NEIGHBOURS}. Which sequences"
-                " are held out decides how hard it is. Representations were learnt without measurements."
+                f" measured), {evaluation.FOLDS} folds; neighbours: the mean of {evaluation.NEIGHBOURS}. What is"
+                " held out decides how hard it is. Representations were learnt without measurements."
             )
             panels.append(self._panel("function-table", "Function from a representation", table, caption))
             found["function"] = table
@@ -254,8 +254,8 @@ _REBUILT = (
     " freely: greedy decoding of z alone, identity after alignment (200 sequences)."
 )
 _DESIGNS = (
-    "Decoded points of the prior. Distance of lengths: Kolmogorov-Smirnov. Composition and pairs: Pearson correlation with"
-    " held-out natural sequences of the shares of residues, and of the logarithm of how much more often two residues"
+    "Decoded points of the prior. Distance of lengths: Kolmogorov-Smirnov. Composition, pairs: Pearson correlation"
+    " with held-out natural sequences of the shares of residues, and of log of how much more often two residues"
     " stand 1 to 4 places apart than by chance. Nearest: identity to the most similar training sequence."
 )
 

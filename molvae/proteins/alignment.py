@@ -65,11 +65,9 @@ def align(first: str, second: str) -> tuple[str, str]:
     return _traced(first, second, score, pairs, gap, end)
 
 
-def _traced(
-    first: str, second: str, score: np.ndarray, pairs: np.ndarray, gap: float, end: float
-) -> tuple[str, str]:
+def _traced(first: str, second: str, score: np.ndarray, pairs: np.ndarray, gap: float, end: float) -> tuple[str, str]:
     row, column = pairs.shape
-    rows, columns = row, column
+    columns = column
     above, below = [], []
     while row or column:
         here = score[row, column]

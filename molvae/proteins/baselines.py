@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from molvae.core.distributions import Posterior
@@ -15,7 +16,7 @@ from molvae.core.fit import FitConfig, fit
 from molvae.core.heads import DiagonalGaussianHead
 from molvae.core.nn.recurrent import GatedRecurrence, gated_step
 from molvae.core.priors import StandardNormal
-from molvae.core.schedules import Schedule, in_steps
+from molvae.core.schedules import in_steps
 from molvae.core.training import ObjectiveConfig, TrainingConfig, vae_objective
 from molvae.core.vae import VAE
 from molvae.errors import InputError
@@ -161,10 +162,10 @@ class AlignedDecoder(nn.Module):
 class BaselineConfig(TrainingConfig):
     """Training of a baseline."""
 
-    batch_size: int = 32
-    latent_size: int = 16
-    hidden_size: int = 128
-    drop: float = 0.3
+    batch_size: int = Field(32, ge=2, le=100_000)
+    latent_size: int = Field(16, ge=1, le=1024)
+    hidden_size: int = Field(128, ge=2, le=8192)
+    drop: float = Field(0.3, ge=0, lt=1)
     """Of the recurrent decoder, as for the model."""
     objective: ObjectiveConfig = FamilyObjectiveConfig(weights={})
     fit: FitConfig = FitConfig(epochs=20, learning_rate=2e-3, clip_norm=50.0, average=0.995)

@@ -8,7 +8,7 @@ from molvae.run.config import Config
 
 
 class TransformerConfig(Config):
-    """An encoder and a decoder as in ProtT5 (pre-norm, GELU, fixed positions); ProtT5nv has width 768, 12 + 12 layers."""
+    """An encoder and a decoder with pre-norm blocks and GELU; ProtT5nv has width 768 and 12 + 12 layers."""
 
     width: int = Field(96, ge=8, le=4096)
     """Numbers of a residue."""

@@ -117,7 +117,9 @@ def label_accuracy(features: np.ndarray, labels: Sequence[str], split: Split) ->
     for fold in range(FOLDS):
         asked = split.folds == fold
         mean, scale = features[~asked].mean(0), features[~asked].std(0) + 1e-6
-        model = KNeighborsClassifier(NEIGHBOURS, weights="distance").fit((features[~asked] - mean) / scale, truth[~asked])
+        model = KNeighborsClassifier(NEIGHBOURS, weights="distance").fit(
+            (features[~asked] - mean) / scale, truth[~asked]
+        )
         right[asked] = model.predict((features[asked] - mean) / scale) == truth[asked]
     return {
         "accuracy": float(right.mean()),
@@ -139,7 +141,9 @@ def reduced(features: np.ndarray, size: int = 64, seed: int = 0) -> np.ndarray:
     """The first principal components (n, size) of many features."""
     from sklearn.decomposition import PCA
 
-    return np.asarray(PCA(min(size, *features.shape), svd_solver="randomized", random_state=seed).fit_transform(features))
+    return np.asarray(
+        PCA(min(size, *features.shape), svd_solver="randomized", random_state=seed).fit_transform(features)
+    )
 
 
 def design_statistics(designs: Sequence[str], training: Sequence[str], natural: Sequence[str]) -> dict[str, float]:

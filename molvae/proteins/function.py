@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from molvae.errors import CheckpointError, InputError
-from molvae.proteins.kmers import similarity
+from molvae.proteins.kmers import jaccard, membership, similarity
 from molvae.proteins.sequence import Protein
 
 POWER = 3.0
@@ -34,10 +34,11 @@ class FunctionModel:
 
     def __init__(self, sequences: Sequence[str], weights: np.ndarray, mean: float, name: str) -> None:
         self.sequences, self.weights, self.mean, self.name = list(sequences), weights, mean, name
+        self._membership = membership(self.sequences)
 
     @classmethod
     def fit(
-        cls, sequences: Sequence[str], values: np.ndarray, name: str = "function", most: int = 4000, seed: int = 0
+        cls, sequences: Sequence[str], values: np.ndarray, name: str = "function", most: int = 3000, seed: int = 0
     ) -> "FunctionModel":
         """Fit to measurements.
 
@@ -70,7 +71,7 @@ class FunctionModel:
         """Predictions (n,) in the unit of the measurements."""
         if not sequences:
             return np.empty(0)
-        result: np.ndarray = self.mean + similarity(sequences, self.sequences) ** POWER @ self.weights
+        result: np.ndarray = self.mean + jaccard(membership(sequences), self._membership) ** POWER @ self.weights
         return result
 
     def to_csv(self) -> str:
@@ -79,7 +80,9 @@ class FunctionModel:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["sequence", "weight"])
         writer.writerow([f"mean of {self.name}", repr(self.mean)])
-        writer.writerows([sequence, f"{weight:.9g}"] for sequence, weight in zip(self.sequences, self.weights, strict=True))
+        writer.writerows(
+            [sequence, f"{weight:.9g}"] for sequence, weight in zip(self.sequences, self.weights, strict=True)
+        )
         return text.getvalue()
 
     @classmethod

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from molvae.proteins.sequence import indices
 
@@ -42,20 +43,21 @@ def features(sequence: str) -> np.ndarray:
     return np.repeat(found * _LEVELS, number) + np.arange(len(first)) - first
 
 
+def membership(sequences: Sequence[str]) -> csr_matrix:
+    """Which elements each sequence has, as a sparse matrix of zeros and ones (n, :data:`KINDS` * 64)."""
+    parts = [features(text) for text in sequences]
+    ends = np.cumsum([0, *(len(part) for part in parts)])
+    elements = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    return csr_matrix((np.ones(ends[-1], dtype=np.float32), elements, ends), shape=(len(parts), KINDS * _LEVELS))
+
+
+def jaccard(rows: csr_matrix, columns: csr_matrix) -> np.ndarray:
+    """Jaccard indices of the sets of two matrices of :func:`membership`, (n, m) in double."""
+    common = (columns @ rows.T).toarray().T.astype(float)
+    sizes = np.diff(rows.indptr)[:, None] + np.diff(columns.indptr)
+    return np.asarray(common / (sizes - common))
+
+
 def similarity(rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
     """MinMax similarity of the counts, (n, m) in double; ones for sequences with the same features."""
-    elements = np.unique(np.concatenate([features(text) for text in (*rows, *columns)])) if rows and columns else []
-    if len(elements) == 0:
-        return np.zeros((len(rows), len(columns)))
-    from scipy.sparse import csr_matrix
-
-    def matrix(sequences: Sequence[str]) -> "csr_matrix":
-        parts = [np.searchsorted(elements, features(text)) for text in sequences]
-        ends = np.cumsum([0, *(len(part) for part in parts)])
-        shape = (len(sequences), len(elements))
-        return csr_matrix((np.ones(ends[-1]), np.concatenate(parts), ends), shape=shape)
-
-    left, right = matrix(rows), matrix(columns)
-    common = (left @ right.T).toarray()
-    sizes = np.asarray(left.sum(1)) + np.asarray(right.sum(1)).T
-    return np.asarray(common / np.maximum(sizes - common, 1e-12))
+    return jaccard(membership(rows), membership(columns))

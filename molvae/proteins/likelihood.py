@@ -1,4 +1,4 @@
-"""p(x|z) of a sequence as a lazy distribution, and its decoding: greedy or sampled, until the end mark or the longest."""
+"""p(x|z) of a sequence as a lazy distribution, and its decoding: greedy or sampled, until the end mark."""
 
 from dataclasses import dataclass
 from typing import Protocol

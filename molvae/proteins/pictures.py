@@ -59,7 +59,7 @@ def path_panel(model: ProteinVAE, start: str, end: str, names: tuple[str, str], 
     written = [text if isinstance(text, str) else "" for text in table["sequence"]]
     rows = [start, *against(start, [text for text in written if text]), *against(start, [end])]
     labels = [names[0], *(f"t = {t:.2f}" for t, text in zip(table["t"], written, strict=True) if text), names[1]]
-    value = table["function"] if "function" in table else None
+    value = table.get("function")
     notes = ["", *("" if value is None else f"{value[row]:.2f}" for row, text in enumerate(written) if text), ""]
     frame = pd.DataFrame({"name": labels, "sequence": rows, "note": notes, "group": 0})
     caption = (

@@ -183,7 +183,9 @@ def pretrain(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)  # torch's modules draw their weights from the global generator
         backbone = Backbone(config.transformer)
-    return _trained(backbone, config, config.transformer.max_length, training, held_out, folder, device, progress, on_log)
+    return _trained(
+        backbone, config, config.transformer.max_length, training, held_out, folder, device, progress, on_log
+    )
 
 
 def compress(
@@ -225,10 +227,9 @@ def _trained(
     progress: Progress,
     on_log: Callable[[int, dict[str, float]], None] | None,
 ) -> Backbone:
-    if config.window > backbone.transformer.config.max_length:
-        raise ConfigError(
-            f"window {config.window} is longer than the transformer's {backbone.transformer.config.max_length} positions"
-        )
+    room = backbone.transformer.config.max_length
+    if config.window > room:
+        raise ConfigError(f"window {config.window} is longer than the {room} positions of the transformer")
     common = (config.window, max_length)
     batches = WindowBatches(
         training, *common, config.batch_size, config.fit.seed, config.masked, config.span, config.part

@@ -138,9 +138,7 @@ def with_properties(model: ProteinVAE, table: pd.DataFrame) -> pd.DataFrame:
     """The table with what the model's domain reports of each protein."""
     names = model.domain.reported
     items = [Protein.parse(text)[0] for text in table["sequence"]]
-    rows = [
-        dict.fromkeys(names, float("nan")) if item is None else model.domain.compute(item, names) for item in items
-    ]
+    rows = [dict.fromkeys(names, float("nan")) if item is None else model.domain.compute(item, names) for item in items]
     return table.assign(**{name: [row[name] for row in rows] for name in names})
 
 

@@ -7,7 +7,7 @@ learning on the family (``tuned = "decoder"``); ``tuned = "nothing"`` is the pub
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import nn
 
 from molvae.core.fit import FitConfig, fit
+from molvae.core.objectives import OBJECTIVES
 from molvae.core.schedules import Schedule, in_steps
 from molvae.core.training import BoundValidator, ObjectiveConfig, TrainingConfig, vae_objective
 from molvae.errors import CheckpointError, ConfigError, InputError
@@ -23,13 +24,14 @@ from molvae.proteins.config import ProteinVAEConfig
 from molvae.proteins.function import FunctionModel
 from molvae.proteins.pretraining import Backbone
 from molvae.proteins.vae import ProteinVAE
+from molvae.run.config import one_of
 from molvae.run.progress import Progress, on_stderr
 
 
 class FamilyObjectiveConfig(ObjectiveConfig):
     """E[log p(x|z)] - beta KL - w MMD, and how near the code of z comes to that of x; nats per sequence."""
 
-    name: str = "info_vae"
+    name: Annotated[str, one_of(OBJECTIVES)] = "info_vae"
     """A name of ``core.objectives.OBJECTIVES``; ``elbo`` for the plain bound."""
     beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.3, 0.3)))
     """Weight of the KL term."""

@@ -93,9 +93,7 @@ class FamilyDecoder(nn.Module):
         )
         self.register_buffer("mean", torch.zeros(compression.size))
         self.register_buffer("scale", torch.ones(compression.size))
-        self.decompression = Decompression(
-            compression, transformer.width, transformer.heads, transformer.max_length
-        )
+        self.decompression = Decompression(compression, transformer.width, transformer.heads, transformer.max_length)
         self.writer = ResidueDecoder(transformer)
 
     def code(self, z: Tensor) -> Tensor:

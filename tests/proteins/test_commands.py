@@ -10,7 +10,7 @@ from molvae.cli import app
 from molvae.errors import MolvaeError
 from molvae.report import build
 
-from .conftest import works
+from .family import works
 
 
 @pytest.fixture

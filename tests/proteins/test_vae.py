@@ -59,7 +59,9 @@ def test_decodings_are_counted_and_repeatable(model, members):
 
 
 def test_codes_that_were_kept_give_the_same_bound(model, members):
-    plain = model.terms(model.batch([Protein(text) for text in members[:4]]), generator=torch.Generator().manual_seed(0))
+    plain = model.terms(
+        model.batch([Protein(text) for text in members[:4]]), generator=torch.Generator().manual_seed(0)
+    )
     kept = model.terms(model.in_order(members[:4])[0], generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain.log_px, kept.log_px, atol=1e-3)
     assert "code" in kept.aux and plain.aux == {}
