@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from molvae.core.distributions import Posterior
+from molvae.core.distributions import Posterior, uniform_like
 from molvae.core.fit import FitConfig, fit
 from molvae.core.heads import DiagonalGaussianHead
 from molvae.core.nn.recurrent import GatedRecurrence, gated_step
@@ -130,8 +130,8 @@ class AlignedLikelihood:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One row of the alignment for each z, (S, B, T)."""
-        rows = torch.distributions.Categorical(logits=self.values).sample()
-        return rows.view(*self.shape, -1)
+        uniform = uniform_like(self.values, tuple(self.values.shape), generator).clamp(1e-20, 1 - 1e-7)
+        return (self.values - torch.log(-torch.log(uniform))).argmax(-1).view(*self.shape, -1)
 
     @property
     def mode(self) -> Tensor:
