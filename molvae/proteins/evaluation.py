@@ -14,6 +14,7 @@ from molvae.proteins.sequence import RESIDUES
 
 FOLDS = 5
 NEIGHBOURS = 5
+RIDGE = 100.0  # penalty on the coefficients of standardised features
 _PAIRS = slice(20, 20 + 400 * len(GAPS))  # of the counts
 _NEAREST = 200  # designs whose nearest natural sequence is aligned
 
@@ -77,7 +78,7 @@ def function_scores(features: np.ndarray, value: np.ndarray, split: Split, metho
         split: which are predicted from which.
         method: ``neighbours`` (mean of the nearest five, by distance) or ``ridge`` (linear).
     """
-    from sklearn.linear_model import RidgeCV
+    from sklearn.linear_model import Ridge
     from sklearn.neighbors import KNeighborsRegressor
 
     predicted = np.full(len(value), np.nan)
@@ -90,7 +91,7 @@ def function_scores(features: np.ndarray, value: np.ndarray, split: Split, metho
         if method == "neighbours":
             model: Any = KNeighborsRegressor(min(NEIGHBOURS, len(y)), weights="distance")
         else:
-            model = RidgeCV(np.logspace(-1, 4, 6))
+            model = Ridge(RIDGE)
         predicted[asked] = model.fit(x, y).predict((features[asked] - mean) / scale)
     return predicted
 
