@@ -3,7 +3,7 @@
 Both are :class:`molvae.core.vae.VAE` and are trained by the same loop, bound and schedules as the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from molvae.proteins.batches import MASK, PAD, TOKENS, FamilyBatches, ResidueBat
 from molvae.proteins.likelihood import SequenceLikelihood
 from molvae.proteins.training import FamilyObjectiveConfig, ResidueValidator
 from molvae.run.progress import Progress, on_stderr
+from molvae.run.seeds import step_seed
 
 
 class RecurrentEncoder(nn.Module):
@@ -65,7 +66,7 @@ class RecurrentDecoder(nn.Module):
         """Teacher forcing: z (N, D), inputs (N, T) -> logits of the next token (N, T, V)."""
         gates = self.token_gates(inputs.t()) + self.latent_gates(z)
         states = self.recurrence(gates, torch.tanh(self.latent_state(z)))
-        return self.output(states).transpose(0, 1)  # type: ignore[no-any-return]
+        return self.output(states).transpose(0, 1)
 
     def begin(self, z: Tensor) -> "RecurrentWriting":
         """Empty sequences at z (N, D)."""
@@ -220,9 +221,9 @@ class AlignedBatches:
     def __len__(self) -> int:
         return -(-len(self.tokens) // self.batch_size)
 
-    def epoch(self, number: int, skip: int = 0):  # type: ignore[no-untyped-def]
+    def epoch(self, number: int, skip: int = 0) -> Iterator[ResidueBatch]:
         """The batches of an epoch, from batch ``skip`` on."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        generator = torch.Generator().manual_seed(step_seed(self.seed, number))
         for rows in torch.randperm(len(self.tokens), generator=generator).split(self.batch_size)[skip:]:
             yield aligned_batch(self.tokens[rows])
 
@@ -259,7 +260,7 @@ class AlignedValidator(ResidueValidator):
     """Of the columns in which a row has a residue, those that are right."""
 
     @torch.no_grad()
-    def measure(self, model: VAE) -> dict[str, float]:  # type: ignore[override]
+    def measure(self, model: VAE) -> dict[str, float]:
         right = total = 0
         for batch in self.batches:
             tokens = model.likelihood(model.posterior(batch).mean.unsqueeze(0), batch).mode[0]

@@ -42,8 +42,8 @@ class ResidueBatch:
     def to(self, device: torch.device) -> "ResidueBatch":
         """The batch on a device."""
         codes = None if self.codes is None else self.codes.to(device)
-        moved = (part.to(device) for part in (self.tokens, self.source, self.inputs, self.offset))
-        return ResidueBatch(*moved, codes=codes)
+        tokens, source, inputs = self.tokens.to(device), self.source.to(device), self.inputs.to(device)
+        return ResidueBatch(tokens, source, inputs, self.offset.to(device), codes)
 
 
 def tokenise(sequences: Sequence[str]) -> Tensor:

@@ -26,7 +26,7 @@ class Compression(nn.Module):
         x = self.queries.expand(len(states), -1, -1)
         x = x + self.attention(self.norms[0](x), states, mask)
         x = x + self.feed(self.norms[1](x))
-        return self.narrow(x).flatten(1)  # type: ignore[no-any-return]
+        return self.narrow(x).flatten(1)
 
 
 class Decompression(nn.Module):
@@ -53,7 +53,7 @@ class Decompression(nn.Module):
         x = self.places[:number] + self.direct(code).unsqueeze(1)
         for block in self.blocks:
             x = block(x, answers)
-        return self.norm(x)  # type: ignore[no-any-return]
+        return self.norm(x)
 
 
 class _MemoryBlock(nn.Module):
@@ -64,4 +64,4 @@ class _MemoryBlock(nn.Module):
 
     def forward(self, x: Tensor, answers: Tensor) -> Tensor:
         x = x + self.attention(self.norms[0](x), answers)
-        return x + self.feed(self.norms[1](x))  # type: ignore[no-any-return]
+        return x + self.feed(self.norms[1](x))

@@ -61,7 +61,7 @@ def _of_point(decodings: list[tuple[str, float]], finite: bool) -> PointCandidat
 
 def first_of_each(points: list[PointCandidates]) -> pd.DataFrame:
     """The first candidate of each point: ``sequence, valid, votes, log_prob, error``."""
-    rows = []
+    rows: list[tuple[str | None, bool, int, float, str]] = []
     for point in points:
         if point.candidates:
             best = point.candidates[0]

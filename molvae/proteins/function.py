@@ -61,7 +61,7 @@ class FunctionModel:
             best, others = order[: most // 10], order[most // 10 :]
             drawn = np.random.default_rng(seed).choice(others, most - len(best), replace=False)
             known = np.sort(np.concatenate([best, drawn]))
-        chosen = [sequences[row] for row in known]
+        chosen = [sequences[row] for row in known.tolist()]
         mean = float(values[known].mean())
         kernel = similarity(chosen, chosen) ** POWER
         weights = np.linalg.solve(kernel + RIDGE * np.eye(len(chosen)), values[known] - mean)

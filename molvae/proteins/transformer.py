@@ -47,7 +47,7 @@ class Attention(nn.Module):
     def attend(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """x (B, T, W) to keys and values; ``mask`` (B, 1, 1, M) is true where there is something to attend to."""
         found = scaled_dot_product_attention(self.split(self.query(x)), key, value, mask, is_causal=causal)
-        return self.output(found.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+        return self.output(found.transpose(1, 2).flatten(-2))
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         return self.attend(x, *self.keys(memory), mask, causal)
@@ -71,7 +71,7 @@ class EncoderBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         normed = self.norms[0](x)
         x = x + self.attention(normed, normed, mask)
-        return x + self.feed(self.norms[1](x))  # type: ignore[no-any-return]
+        return x + self.feed(self.norms[1](x))
 
 
 class DecoderBlock(nn.Module):
@@ -90,7 +90,7 @@ class DecoderBlock(nn.Module):
         normed = self.norms[0](x)
         x = x + self.attention(normed, normed, causal=True)
         x = x + self.memory(self.norms[1](x), memory, mask)
-        return x + self.feed(self.norms[2](x))  # type: ignore[no-any-return]
+        return x + self.feed(self.norms[2](x))
 
 
 class ResidueEncoder(nn.Module):
@@ -135,7 +135,7 @@ class ResidueDecoder(nn.Module):
         x = self.embedding(inputs) + placed(self.places, offset, inputs.shape[1])
         for block in self.blocks:
             x = block(x, memory, mask)
-        return self.output(self.norm(x))  # type: ignore[no-any-return]
+        return self.output(self.norm(x))
 
 
 def placed(places: Tensor, offset: Tensor, number: int) -> Tensor:
@@ -157,7 +157,7 @@ class ProteinTransformer(nn.Module):
     def forward(self, source: Tensor, inputs: Tensor, offset: Tensor) -> Tensor:
         """Logits (B, T, V) of the sequence of which ``source`` (B, T) is a corrupted copy."""
         states, mask = self.encoder(source, offset)
-        return self.decoder(inputs, states, None if bool(mask.all()) else mask, offset)  # type: ignore[no-any-return]
+        return self.decoder(inputs, states, None if bool(mask.all()) else mask, offset)
 
     @property
     def size(self) -> int:
@@ -194,7 +194,7 @@ class Writing:
             x = x + block.memory.attend(block.norms[1](x), *memory)
             x = x + block.feed(block.norms[2](x))
         self.written += 1
-        return decoder.output(decoder.norm(x))[:, 0].float()  # type: ignore[no-any-return]
+        return decoder.output(decoder.norm(x))[:, 0].float()
 
     def select(self, going: Tensor) -> None:
         """Go on with the sequences of a mask (N,)."""

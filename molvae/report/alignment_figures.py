@@ -32,8 +32,8 @@ def alignment(frame: pd.DataFrame) -> Figure:
                 same = first + place < len(leader) and leader[first + place] == residue
                 colour = _SAME if same else COLOUR.get(residue, "#ffffff")
                 axis.add_patch(Rectangle((place, y), 1, 1, facecolor=colour, lw=0))
-                style = {"color": "#999999"} if same else {"color": "#111111"}
-                axis.text(place + 0.5, y + 0.75, residue, ha="center", fontsize=4.6, family="monospace", **style)  # type: ignore[arg-type]
+                ink = "#999999" if same else "#111111"
+                axis.text(place + 0.5, y + 0.75, residue, ha="center", fontsize=4.6, family="monospace", color=ink)
             axis.text(-0.8, y + 0.75, name, ha="right", fontsize=6, parse_math=False)
             if note and (first, last) == blocks[-1]:
                 axis.text(last - first + 0.8, y + 0.75, note, fontsize=6, parse_math=False)
