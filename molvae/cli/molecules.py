@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from molvae.cli import complete, options, tables
+from molvae.cli import complete, options, proteins, tables
 from molvae.errors import ConfigError
 from molvae.weights import DEFAULT_MODEL, model_name, weights_folder
 
@@ -38,6 +38,9 @@ def sample(
     quiet: options.Quiet = False,
 ) -> None:
     """Draw molecules from the prior. With --like, from where given molecules lie."""
+    if proteins.is_protein_model(model):
+        proteins.only_for_molecules(mask=mask != "valence", shard=shard is not None)
+        return proteins.sample(model, number, n_decodings, like, device, seed, output)
     from molvae.experiments.verbs import Sample
 
     values = {"number": number, "model": model, "n_decodings": n_decodings, "mask": _mask(mask), "seed": seed}
@@ -62,6 +65,9 @@ def encode(
     The table comes back with columns z0, z1, ..., z_model (whose they are), exact and error. exact says whether greedy
     decoding of the point gives the molecule back. A refused row stays, empty.
     """
+    if proteins.is_protein_model(model):
+        proteins.only_for_molecules(shard=shard is not None)
+        return proteins.encode(model, input, smiles_column, device, output)
     from molvae.experiments.verbs import Encode
 
     verb = Encode(input=options.required(input), smiles_column=smiles_column, model=model, refine=refine)
@@ -88,6 +94,9 @@ def decode(
     quiet: options.Quiet = False,
 ) -> None:
     """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
+    if model is not None and proteins.is_protein_model(model):
+        proteins.only_for_molecules(mask=mask != "valence", choose=choose != "posterior", shard=shard is not None)
+        return proteins.decode(model, input, n_decodings, device, seed, output)
     from molvae.experiments.verbs import Decode, models_in
     from molvae.molecules.tables import only_model
 
@@ -102,8 +111,8 @@ def decode(
 
 @app.command()
 def interpolate(
-    start: Annotated[str, typer.Argument(help="SMILES of the first molecule.")],
-    end: Annotated[str, typer.Argument(help="SMILES of the last molecule.")],
+    start: Annotated[str, typer.Argument(help="SMILES of the first molecule, or the first protein.")],
+    end: Annotated[str, typer.Argument(help="SMILES of the last molecule, or the last protein.")],
     output: options.Output = None,
     steps: Steps = 12,
     method: Annotated[str, typer.Option(help="slerp or lerp.")] = "slerp",
@@ -115,6 +124,9 @@ def interpolate(
     """Give the molecules along a path between two others."""
     from molvae.molecules.tables import check_decodings
 
+    if proteins.is_protein_model(model):
+        method = _one_of(method, "--method", ("slerp", "lerp"))
+        return proteins.interpolate(model, (start, end), steps, method, n_decodings, device, seed, output)
     check_decodings(steps, n_decodings)
     path = _one_of(method, "--method", ("slerp", "lerp"))
     options.write(_load(model, device).interpolate(start, end, steps, path, n_decodings, seed), output)

@@ -33,7 +33,9 @@ RunFolder = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Run folder (default: runs/KIND-DATE-TIME); the same again: go on."),
 ]
-Column = Annotated[str | None, typer.Option("--smiles-column", help="Column that holds the SMILES.")]
+Column = Annotated[
+    str | None, typer.Option("--smiles-column", help="Column that holds the SMILES, or the sequences of proteins.")
+]
 Model = Annotated[
     str, typer.Option("-m", "--model", help="A shipped model or a model folder.", autocompletion=complete.models)
 ]

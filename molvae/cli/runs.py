@@ -210,6 +210,11 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Measure a molecular VAE. Reconstruction, prior validity, KL, property error: one table, JSON and a report."""
+    from molvae.cli import proteins
+
+    if proteins.is_protein_model(model):
+        measured = proteins.evaluation(model, data, smiles_column, max_molecules, prior_samples, samples, seed)
+        return options.execute(measured, output, device, num_workers, mirror, quiet)
     from molvae.experiments.evaluate import EvaluateRecipe
     from molvae.experiments.samples import SamplesRecipe
     from molvae.run.recipe import Recipe

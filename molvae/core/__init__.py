@@ -18,6 +18,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     ELBO = E_q[log p(x|z) + log p(z) - log q(z|x)]                    [AEVB] eq. 2, 6
                     free bits: sum_j max(lambda, KL_j)                                Kingma et al. 2016, eq. 15
                     IWAE = E[log 1/S sum_s p(x, z_s) / q(z_s|x)]                      Burda et al. 2016, eq. 8
+                    InfoVAE: beta KL + w MMD(q(z), p(z)) in the place of the KL       Zhao et al. 2019, eq. 6
                     score function (f - b) grad log q(z|x)                            Mnih & Gregor 2014, eq. 5-8
                     leave-one-out baseline b_s = mean of f over the other samples     Mnih & Rezende 2016, eq. 7
     evaluate        log p(x) by importance sampling from q                            Burda et al. 2016, section 5

@@ -4,6 +4,7 @@
     sampled     E_q[log p(x|z) + log p(z) - log q(z|x)]               the same, eq. 2
     free bits   E_q[log p(x|z)] - beta sum_j max(lambda, KL_j)        Kingma et al. 2016, eq. 15
     IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
+    InfoVAE     E_q[log p(x|z)] - beta KL - w MMD(q(z), p(z))         Zhao et al. 2019, eq. 6
     score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
 
 To add one: a function of the terms and beta, and a line in ``OBJECTIVES``. Auxiliary terms, schedules and all that
@@ -16,6 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from molvae.core.priors import StandardNormal
 from molvae.core.terms import Terms
 from molvae.errors import ConfigError
 from molvae.shapes import PerExample, PerSample
@@ -60,6 +62,40 @@ def iwae(terms: Terms, beta: float = 1.0) -> PerExample:
     """
     log_weights = terms.log_px + beta * (terms.log_pz - terms.log_qz)
     return torch.logsumexp(log_weights, 0) - math.log(log_weights.shape[0])
+
+
+def info_vae(terms: Terms, beta: float = 0.0, mmd: float = 100.0) -> PerExample:
+    """InfoVAE: the codes of the whole batch are to look like draws of the prior, each less so, (B,).
+
+    Zhao et al. 2019 ("InfoVAE: balancing learning and inference in variational autoencoders"), eq. 6, with
+    beta = 1 - alpha and mmd = alpha + lambda - 1; beta = 0 is the MMD-VAE.
+
+    Raises:
+        ConfigError: the prior is not N(0, I), or there is one example only.
+    """
+    return elbo(terms, beta) - mmd * mmd_to_standard_normal(terms)
+
+
+def mmd_to_standard_normal(terms: Terms) -> Tensor:
+    """Squared maximum mean discrepancy of the codes of a batch from N(0, I), a scalar (Gretton et al. 2012, lemma 6).
+
+    The kernel is exp(-|a - b|^2 / (2 s^2)) with s^2 = D. Its means under the prior have a closed form, so nothing is
+    drawn: E k(a, b) = (s^2 / (s^2 + 2))^(D/2), and E_b k(a, b) = (s^2 / (s^2 + 1))^(D/2) exp(-|a|^2 / (2 (s^2 + 1))).
+
+    Raises:
+        ConfigError: the prior is not N(0, I), or there is one example only.
+    """
+    z = terms.z[0]
+    number, size = z.shape
+    if not isinstance(terms.p, StandardNormal):
+        raise ConfigError("the MMD has its closed form for the prior standard_normal only")
+    if number < 2:
+        raise ConfigError("the MMD compares the codes of a batch: a batch needs two examples or more")
+    scale = float(size)
+    pairs = torch.exp(-torch.cdist(z, z).square() / (2 * scale))
+    among = (pairs.sum() - pairs.diagonal().sum()) / (number * (number - 1))
+    across = (scale / (scale + 1)) ** (size / 2) * torch.exp(-z.square().sum(-1) / (2 * (scale + 1))).mean()
+    return among - 2 * across + (scale / (scale + 2)) ** (size / 2)
 
 
 def reconstruction(terms: Terms, beta: float = 0.0) -> PerExample:
@@ -109,6 +145,7 @@ OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
     "sampled_elbo": sampled_elbo,
     "free_bits": free_bits,
     "iwae": iwae,
+    "info_vae": info_vae,
     "reconstruction": reconstruction,
     "score_function": _score_function,
 }

@@ -149,6 +149,7 @@ MODELS: Registry[type[Pretrained]] = Registry(
     {
         "molecule-vae": ("molvae.molecules.vae:MoleculeVAE", "SMILES, with a property predictor on the latent space"),
         "graph-vae": ("molvae.molecules.graph_vae:GraphVAE", "molecules as junction trees of their rings and bonds"),
+        "protein-vae": ("molvae.proteins.vae:ProteinVAE", "a protein family over a pretrained transformer"),
         "image-vae": ("molvae.images.vae:ImageVAE", "images, with or without classes"),
     },
 )

@@ -4,5 +4,9 @@ from molvae.design.protocols import Domain
 from molvae.run.registry import Registry
 
 DOMAINS: Registry[Domain] = Registry(
-    "domain", {"molecules": ("molvae.chemistry.domain:MOLECULES", "small molecules, written as SMILES")}
+    "domain",
+    {
+        "molecules": ("molvae.chemistry.domain:MOLECULES", "small molecules, written as SMILES"),
+        "proteins": ("molvae.proteins.domain:PROTEINS", "proteins, written as sequences of amino acids"),
+    },
 )

@@ -12,6 +12,7 @@ from molvae.design.batch import MADE_TO_FIT
 from molvae.design.campaign import Campaign
 from molvae.design.objective import Objective, formula_values
 from molvae.design.oracle.scorers import NamedScorer
+from molvae.design.protocols import Illustrated
 from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel, save_panels
 from molvae.search.pareto import front, hypervolume
@@ -36,6 +37,8 @@ def write_outputs(campaign: Campaign) -> pd.DataFrame:
         panels = _front(campaign, good) if campaign.config.pareto else []
         panels += _of_oracle(campaign, good)
         panels += _fitting(campaign)
+        if isinstance(campaign.domain, Illustrated):
+            panels += campaign.domain.panels(good)
         if panels:
             save_panels(campaign.folder, panels)
     return table

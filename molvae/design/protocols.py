@@ -18,6 +18,7 @@ from torch import Tensor
 from molvae.core.candidates import PointCandidates, Prediction
 from molvae.core.distributions import Prior
 from molvae.core.terms import Terms
+from molvae.run.panels import Panel
 
 
 class Fitting(Protocol):
@@ -181,6 +182,14 @@ class Domain(Protocol):
 
     def default_start(self) -> pd.DataFrame:
         """Embedded candidates to begin with when the user gives none."""
+
+
+@runtime_checkable
+class Illustrated(Protocol):
+    """A domain with pictures of its own in the report of a campaign."""
+
+    def panels(self, table: pd.DataFrame) -> Sequence[Panel]:
+        """Panels of what was scored, best first; the columns are those of the campaign's table."""
 
 
 @runtime_checkable

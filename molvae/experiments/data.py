@@ -8,19 +8,33 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from molvae.chemistry.domain import nci_molecules
+from molvae.chemistry.domain import MOLECULES
 from molvae.chemistry.io import read_molecules
 from molvae.chemistry.prepare import PreparedData, prepare
+from molvae.core.checkpoint import read_settings
+from molvae.design.protocols import Domain
+from molvae.errors import CheckpointError, ConfigError
 from molvae.experiments.datasets import DATASETS as DATASETS
 from molvae.molecules.training import MoleculeData
+from molvae.proteins.domain import domain_of
 from molvae.run.fetch import fetch
 from molvae.run.recipe import Context, Recipe
-from molvae.weights import SEARCH_MODEL
+from molvae.weights import SEARCH_MODEL, weights_folder
 
 
 def dataset_file(name: str, part: str, mirror: Path | None) -> Path:
-    """A part of a data set by name, or the file that the name is."""
-    return fetch(DATASETS[name], mirror)[part] if name in DATASETS else Path(name)
+    """A part of a data set by name (of one that has a single file, that file), or the file that the name is.
+
+    Raises:
+        ConfigError: the data set has no such part.
+    """
+    if name not in DATASETS:
+        return Path(name)
+    parts = DATASETS[name].files
+    if part not in parts and len(parts) > 1:
+        raise ConfigError(f"the data set {name} has no part {part!r}, it has {', '.join(parts)}: name another")
+    files = fetch(DATASETS[name], mirror)
+    return files[part] if part in files else next(iter(files.values()))
 
 
 def read_dataset(name: str, part: str, smiles_column: str | None, mirror: Path | None) -> pd.DataFrame:
@@ -28,21 +42,38 @@ def read_dataset(name: str, part: str, smiles_column: str | None, mirror: Path |
     return read_molecules(dataset_file(name, part, mirror), None if name in DATASETS else smiles_column).frame
 
 
+def searched_domain(model: str) -> Domain:
+    """What the points of a model decode to, told from its folder without its weights.
+
+    Molecules where there is no such folder: whoever loads the model says so.
+    """
+    try:
+        folder = weights_folder(model)
+        kind = read_settings(folder).get("kind")
+    except CheckpointError:
+        return MOLECULES
+    return domain_of(folder) if kind == "protein-vae" else MOLECULES
+
+
 class SearchRecipe(Recipe):
     """What a search with a trained model begins with."""
 
     input: str | None = None
-    """File of molecules; a data set name (zinc250k: its training split); default: RDKit's NCI compounds."""
+    """File of candidates; a data set name (zinc250k: its training split); default: RDKit's NCI compounds, or the
+    measured proteins of a model folder.
+    """
     smiles_column: str | None = None
     """Column of the file that holds the SMILES."""
     model: str = SEARCH_MODEL
     """A shipped model or a model folder."""
 
     def start_table(self, mirror: Path | None) -> pd.DataFrame:
-        """The molecules that starting molecules are drawn from."""
+        """The candidates that starting ones are drawn from."""
+        domain = searched_domain(self.model)
         if self.input is None:
-            return nci_molecules()
-        return read_dataset(self.input, "train", self.smiles_column, mirror)
+            return domain.default_start()
+        column = None if self.input in DATASETS else self.smiles_column
+        return domain.read(dataset_file(self.input, "train", mirror), column)
 
 
 class TrainingRecipe(Recipe):

@@ -4,19 +4,20 @@ import contextlib
 from typing import ClassVar, Literal
 
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
 from molvae.design.latent_space import load_searchable
 from molvae.design.oracle.cluster import Cluster, open_cluster
 from molvae.design.outputs import fitting_sentence, write_outputs
+from molvae.design.protocols import Domain
 from molvae.design.settings import CampaignConfig
 from molvae.errors import ConfigError, abbreviate
-from molvae.experiments.data import SearchRecipe
+from molvae.experiments.data import SearchRecipe, searched_domain
 from molvae.run.recipe import Context, Result
+from molvae.weights import SEARCH_MODEL
 
-_SHOWN = ("score", "confirmed", "affinity", "QED", "SAS", "logP", "novel", "call", "smiles")
+_SHOWN = ("score", "confirmed", "affinity")
 
 
 class DesignRecipe(SearchRecipe):
@@ -28,8 +29,8 @@ class DesignRecipe(SearchRecipe):
 
     @field_validator("campaign")
     @classmethod
-    def _of_molecules(cls, campaign: CampaignConfig) -> CampaignConfig:
-        return campaign.for_domain(MOLECULES)
+    def _of_domain(cls, campaign: CampaignConfig, info: ValidationInfo) -> CampaignConfig:
+        return campaign.for_domain(searched_domain(str(info.data.get("model", SEARCH_MODEL))))
 
     def execute(self, context: Context) -> Result:
         """Spend the budget; a campaign that was begun goes on from its folder alone, whatever became of the input."""
@@ -39,8 +40,9 @@ class DesignRecipe(SearchRecipe):
                 with campaign.baseline(name) as other:
                     other.run()
             table = write_outputs(campaign)
-            text = "\n".join(filter(None, (_best(table), fitting_sentence(campaign))))
-        files = {"molecules": campaign.folder / "molecules.csv", "poses": campaign.folder / "poses.sdf"}
+            text = "\n".join(filter(None, (_best(table, campaign.domain), fitting_sentence(campaign))))
+            name = campaign.domain.name
+        files = {name: campaign.folder / f"{name}.csv", "poses": campaign.folder / "poses.sdf"}
         return Result(campaign.folder, text, {name: path for name, path in files.items() if path.is_file()}, table)
 
     def _campaign(self, context: Context, cluster: Cluster | None) -> Campaign:
@@ -72,10 +74,11 @@ def cluster_of(context: Context) -> contextlib.AbstractContextManager[Cluster | 
     return open_cluster(context.cluster, context.progress)
 
 
-def _best(table: pd.DataFrame) -> str:
-    columns = [name for name in _SHOWN if name in table]
+def _best(table: pd.DataFrame, domain: Domain) -> str:
+    shown = (*_SHOWN, *domain.reported[:3], "novel", "call", domain.column)
+    columns = [name for name in shown if name in table]
     head = table[columns].head(10).to_string(index=False, float_format="{:.4f}".format)
-    text = f"{head}\n\n{len(table)} molecules scored"
+    text = f"{head}\n\n{len(table)} {domain.name} scored"
     failures = table.loc[table["status"] == "failed", "error"]
     if failures.empty:
         return text

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from molvae.chemistry.io import read_molecules
 from molvae.design.campaign import Campaign
 from molvae.design.latent_space import load_searchable
 from molvae.design.oracle.scorers import LABORATORY
@@ -50,7 +49,7 @@ def suggest_molecules(
                 raise ConfigError(f"{folder} has begun with the model {campaign.model.name}: leave -m {model} out")
             return campaign.ask(number)
     loaded = load_searchable(model or SEARCH_MODEL, device)
-    table = None if start is None else read_molecules(start, smiles_column).frame
+    table = None if start is None else loaded.domain.read(start, smiles_column)
     measured = None if table is None or "score" not in table else table[table["score"].notna()]
     size = number if measured is None or measured.empty else len(measured)
     config = CampaignConfig.create({"oracle": LABORATORY, "budget": _BUDGET, "start_size": size, **settings})
@@ -70,10 +69,11 @@ def tell_results(
         ConfigError: the campaign has an oracle of its own.
         InputError: the file has no column of scores.
     """
-    table = read_molecules(file, smiles_column).frame
-    if score_column not in table:
-        raise InputError(f"{file} has no column {score_column!r}; its columns: {', '.join(map(str, table.columns))}")
     with _laboratory(folder, device) as campaign:
+        table = campaign.domain.read(file, smiles_column)
+        if score_column not in table:
+            columns = ", ".join(map(str, table.columns))
+            raise InputError(f"{file} has no column {score_column!r}; its columns: {columns}")
         told = campaign.tell(table.assign(score=table[score_column]))
         write_outputs(campaign)
         told.insert(0, "line", table["line"].to_numpy())

@@ -27,6 +27,19 @@ KINDS: Registry[type[Recipe]] = Registry(
         "fit": (f"{_HERE}.fit:FitRecipe", "a model of the user's own measurements"),
         "images": (f"{_HERE}.images:ImagesRecipe", "training of a VAE of images"),
         "images_evaluate": (f"{_HERE}.images_evaluate:ImagesEvaluateRecipe", "evaluation of a VAE of images"),
+        "proteins": (f"{_HERE}.proteins:FamilyRecipe", "stage three of a protein VAE: a family"),
+        "proteins_evaluate": (
+            f"{_HERE}.proteins_evaluate:ProteinsEvaluateRecipe",
+            "evaluation of the VAE of a protein family, and its baselines",
+        ),
+        "proteins_pretrain": (
+            f"{_HERE}.proteins_pretrain:PretrainRecipe",
+            "stage one of a protein VAE: a transformer on proteins of all kinds",
+        ),
+        "proteins_compress": (
+            f"{_HERE}.proteins_pretrain:CompressRecipe",
+            "stage two of a protein VAE: a code of fixed size over the frozen transformer",
+        ),
         "study": (f"{_HERE}.study:StudyRecipe", "one study of the lecture (molvae list studies)"),
         "benchmark": (f"{_HERE}.benchmark:BenchmarkRecipe", "strategies against each other under equal budgets"),
         "ablations": (f"{_HERE}.ablations:AblationsRecipe", "variants of a molecular VAE on the same data"),

@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from molvae.errors import ConfigError
+from molvae.report.alignment_figures import alignment
 from molvae.report.figures import STYLE, axes_in_rows, svg
 from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel
@@ -70,6 +71,8 @@ def _draw(panel: Panel) -> Figure:
         return _violins(panel, panel.frame)
     if panel.kind == "sticks" and panel.frame is not None and len(panel.frame):
         return _sticks(panel.frame)
+    if panel.kind == "alignment" and panel.frame is not None and len(panel.frame):
+        return alignment(panel.frame)
     if panel.kind == "images" and panel.array is not None and panel.array.ndim in (4, 5):
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")

@@ -29,7 +29,9 @@ class Panel:
             one); ``violins`` (frame: group, value); ``images`` (array (rows, columns, H, W) in [0, 1], or (rows,
             columns, H, W, 3) in colour); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the
             other columns stand below); ``sticks`` (frame: scenes of line segments, see
-            :func:`molvae.chemistry.docking.pictures.pose_panel`).
+            :func:`molvae.chemistry.docking.pictures.pose_panel`); ``alignment`` (frame: ``name`` and ``sequence`` of
+            rows of equal length, ``-`` for a gap, and perhaps ``note``, which stands behind a row, and ``group``: the
+            rows of a group are compared with its first).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
@@ -40,7 +42,7 @@ class Panel:
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules", "sticks"]
+    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules", "sticks", "alignment"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None

@@ -10,8 +10,10 @@ from molvae.core.objectives import (
     OBJECTIVES,
     elbo,
     free_bits,
+    info_vae,
     iwae,
     leave_one_out,
+    mmd_to_standard_normal,
     sampled_elbo,
     score_function,
 )
@@ -93,7 +95,9 @@ def test_evaluate_bounds_weighs_batches_by_their_size():
     assert abs(whole["nll"] + true_log_p(X).mean().item()) < 1e-4
 
 
-@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name not in ("reconstruction", "free_bits")])
+@pytest.mark.parametrize(
+    "name", [name for name in OBJECTIVES if name not in ("reconstruction", "free_bits", "info_vae")]
+)
 def test_every_bound_is_a_bound(name):
     """On average over many samples no registered bound exceeds log p(x); what is no bound is named above."""
     value = OBJECTIVES[name](terms(0.4, 20_000), 1.0)
@@ -111,6 +115,37 @@ def test_free_bits_let_a_dimension_use_its_nats_for_nothing():
     kl = some.kl.mean()
     torch.testing.assert_close(free_bits(some, 1.0, floor=0.0), some.log_px.mean(0) - kl)
     torch.testing.assert_close(free_bits(some, 1.0, floor=9.0), some.log_px.mean(0) - 9.0)
+
+
+def codes(z: torch.Tensor) -> Terms:
+    """Terms of which only the codes z (B, D) matter."""
+    q = DiagonalGaussian(z, torch.zeros_like(z))
+    zeros = torch.zeros(1, len(z))
+    prior = StandardNormal(z.shape[1])
+    return Terms(zeros, zeros, zeros, zeros[0], q, prior, None, z.unsqueeze(0))
+
+
+def test_the_mmd_is_that_of_many_draws_of_the_prior():
+    generator = torch.Generator().manual_seed(0)
+    z = 0.5 + 2 * torch.randn(200, 3, generator=generator)
+    draws = torch.randn(4000, 3, generator=generator)
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-torch.cdist(a, b).square() / (2 * 3))
+
+    among = (kernel(z, z).sum() - len(z)) / (len(z) * (len(z) - 1))
+    other = (kernel(draws, draws).sum() - len(draws)) / (len(draws) * (len(draws) - 1))
+    expected = among - 2 * kernel(z, draws).mean() + other
+    torch.testing.assert_close(mmd_to_standard_normal(codes(z)), expected, atol=5e-3, rtol=0)
+
+
+def test_info_vae_wants_the_codes_of_a_batch_to_look_like_the_prior():
+    generator = torch.Generator().manual_seed(1)
+    like = torch.randn(300, 4, generator=generator)
+    values = [info_vae(codes(z)).mean().item() for z in (like, 3 * like, 0.1 * like, like + 2)]
+    assert values[0] == max(values) and values[0] == pytest.approx(0, abs=0.5)
+    with pytest.raises(ConfigError, match="two examples"):
+        info_vae(codes(like[:1]))
 
 
 class LearnableModel(VAE):

@@ -33,7 +33,10 @@ def test_a_data_set_is_a_name_or_a_file(file, data_mirror, context):
     assert dataset_file("freyfaces", "images", data_mirror).is_file()
     with pytest.raises(ConfigError, match="did you mean 'zinc250k'"):
         DATASETS["zinc25k"]
-    assert set(DATASETS) == {"zinc250k", "mnist", "freyfaces"}
+    proteins = {"sh3", "chorismate_mutase", "s1a", "broad_proteins"}
+    assert set(DATASETS) == {"zinc250k", "mnist", "freyfaces", *proteins}
+    with pytest.raises(ConfigError, match="has no part 'train', it has flip, uniprot"):
+        dataset_file("broad_proteins", "train", data_mirror)
 
 
 def test_a_file_is_split_and_says_where_it_comes_from(file, context):

@@ -15,6 +15,7 @@ from molvae.run.progress import silent
 from molvae.run.recipe import Context, Result
 
 from ..chemistry.docking.peptide import write_peptide
+from ..proteins.family import family
 
 RECIPES = {path.stem: path for path in sorted((Path(__file__).parents[2] / "pipelines").rglob("*.toml"))}
 
@@ -158,6 +159,27 @@ SMALL: dict[str, dict[str, Any]] = {
     },
 }
 """What is changed, by the name of the recipe or else by its kind."""
+RESIDUES_SMALL = {"width": 16, "heads": 2, "encoder_layers": 1, "decoder_layers": 1, "max_length": 40}
+SMALL |= {
+    "pretrain": {"train": {"window": 20, "part": 1.0, "transformer": RESIDUES_SMALL, "fit": {"epochs": 1}}},
+    "compress": {"train": {"window": 20, "part": 1.0, "compression": {"queries": 2, "numbers": 8, "layers": 1}}},
+    "proteins": {"train": {"latent_size": 3, "hidden_size": 16, "fit": {"epochs": 1}}},
+    "proteins_evaluate": {
+        "designs": 10,
+        "baseline": {"latent_size": 3, "hidden_size": 16, "fit": {"epochs": 1}},
+    },
+}
+STAGE = {
+    "compress": ("pretrain", "transformer"),
+    "sh3": ("compress", "backbone"),
+    "sh3_frozen": ("compress", "backbone"),
+    "s1a": ("compress", "backbone"),
+    "chorismate_mutase": ("compress", "backbone"),
+    "sh3_evaluate": ("sh3", "model"),
+    "s1a_evaluate": ("s1a", "model"),
+    "chorismate_mutase_evaluate": ("chorismate_mutase", "model"),
+}
+"""Recipes of proteins that begin with what another has trained, and by which setting."""
 FIRST = {
     "mnist_iwae": "mnist_vae",
     "mnist_quadrants_1_second": "mnist_quadrants_1",
@@ -179,6 +201,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def write_family(place: Path) -> str:
+    """A made-up family with all columns that recipes of proteins name; half of it is functional."""
+    rows = ["id,sequence,fitness,norm r.e.,orthologous_group,specificity,kind"]
+    for number, sequence in enumerate(family(60)):
+        aligned = (sequence + "-" * 26)[:26]
+        ancestor = number % 2
+        label = ("trypsin", "chymotrypsin")[ancestor]
+        rows.append(f"nat_{number},{aligned},{ancestor},{ancestor},group {number % 6},{label},natural")
+    (place / "family.csv").write_text("\n".join(rows) + "\n")
+    return str(place / "family.csv")
+
+
 def execute(stem: str, place: Path, mirror: Path | None) -> Result:
     """A recipe in small; what needs a download comes from the mirror, or else from what is embedded."""
     values = read_toml(RECIPES[stem])
@@ -187,7 +221,16 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
             pytest.importorskip(package)
         write_peptide(place)
     values = merged(values, SMALL.get(stem, SMALL.get(values.get("kind", "design"), {})))
-    if "data" in values and values["data"] not in ("digits", "half_rings", "sprites", "tetrominoes"):
+    if values.get("kind", "").startswith("proteins"):
+        values["data"] = write_family(place)
+    if stem in STAGE:
+        first, setting = STAGE[stem]
+        values[setting] = str(execute(first, place, mirror).files["model"])
+    if (
+        "data" in values
+        and values["data"] not in (str(place / "family.csv"),)
+        and values["data"] not in ("digits", "half_rings", "sprites", "tetrominoes")
+    ):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"
         values["data"] = "molecules.smi" if molecules else values["data"] if mirror else "digits"

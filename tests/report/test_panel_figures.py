@@ -11,6 +11,7 @@ from molvae.run.panels import Panel
 LINES = pd.DataFrame({"x": [1, 2, 3], "a": [1.0, 2.0, 4.0], "b": [3.0, 2.0, 1.0]})
 CLOUD = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 2.0], "class": ["a", "b", "b"]})
 GROUPS = pd.DataFrame({"group": list("aaabbb"), "value": [1.0, 2.0, 3.0, 2.0, 3.0, 5.0]})
+ROWS = pd.DataFrame({"name": ["a $x", "<b>"], "sequence": ["MK-VA", "MKWVA"], "note": ["", "2"], "group": [1, 1]})
 IMAGES = np.linspace(0, 1, 96).reshape(2, 3, 4, 4)
 
 
@@ -23,6 +24,8 @@ IMAGES = np.linspace(0, 1, 96).reshape(2, 3, 4, 4)
         Panel("coloured", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, np.nan])),
         Panel("graded", "scatter", "", frame=CLOUD.assign(score=[1.0, 2.0, 3.0])),
         Panel("violins", "violins", "", frame=GROUPS),
+        Panel("alignment", "alignment", "", frame=ROWS),
+        Panel("long", "alignment", "", frame=ROWS.assign(sequence=ROWS["sequence"] * 30)),
         Panel("images", "images", "", array=IMAGES),
         Panel("colour", "images", "", array=np.stack([IMAGES, 1 - IMAGES, IMAGES], -1)),
     ],
