@@ -116,6 +116,7 @@ MODELS: Registry[type[Pretrained]] = Registry(
         "molecule-vae": ("molvae.molecules.vae:MoleculeVAE", "SMILES, with a property predictor on the latent space"),
         "graph-vae": ("molvae.molecules.graph_vae:GraphVAE", "molecules as junction trees of their rings and bonds"),
         "image-vae": ("molvae.images.vae:ImageVAE", "images, with or without classes"),
+        "sketch-vae": ("molvae.images.sketch_vae:SketchVAE", "sketches, stroke by stroke"),
     },
 )
 """Kinds of models by the ``kind`` in their ``config.json``."""

@@ -16,7 +16,7 @@ from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThr
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
 from molvae.core.fit import FitConfig, Objective
-from molvae.core.objectives import OBJECTIVES, free_bits
+from molvae.core.objectives import OBJECTIVES, free_bits, total_free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
@@ -44,7 +44,7 @@ class ObjectiveConfig(Config):
     beta: Schedule = Schedule()
     """Weight of the KL term; 1 is the bound itself (Higgins et al. 2017 for others)."""
     free_bits: float = Field(0.1, ge=0, le=1000)
-    """Nats a dimension may use for nothing, for the objective ``free_bits``."""
+    """Nats for nothing: of each dimension for the objective ``free_bits``, of the whole code for ``total_free_bits``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
     prior_share: float = Field(0.0, ge=0, le=1)
@@ -61,7 +61,8 @@ class ObjectiveConfig(Config):
     @property
     def bound(self) -> Callable[[Terms, float], Tensor]:
         """(terms, beta) -> the bound itself, (B,)."""
-        return partial(free_bits, floor=self.free_bits) if self.name == "free_bits" else OBJECTIVES[self.name]
+        floored = {"free_bits": free_bits, "total_free_bits": total_free_bits}
+        return partial(floored[self.name], floor=self.free_bits) if self.name in floored else OBJECTIVES[self.name]
 
     @property
     def relaxed(self) -> bool:
