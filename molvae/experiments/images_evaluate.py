@@ -9,7 +9,7 @@ from molvae.errors import CheckpointError, ConfigError
 from molvae.images.datasets import ImageData, load_images
 from molvae.images.sketch_training import SketchEvaluationConfig, evaluate_sketches
 from molvae.images.sketch_vae import SketchVAE
-from molvae.images.sketches import load_sketches
+from molvae.images.sketches import is_sketches, load_sketches
 from molvae.images.summary import evaluation_summary
 from molvae.images.training import ImageEvaluationConfig, evaluate_images
 from molvae.images.vae import ImageVAE
@@ -40,6 +40,8 @@ class ImagesEvaluateRecipe(Recipe):
         """
         model = load_model(self.model, context.device)
         if isinstance(model, SketchVAE):
+            if not is_sketches(self.data):
+                raise ConfigError(f"{self.model} is a model of sketches, and {self.data} are images: name sketches")
             sketches = load_sketches(self.data, context.mirror)
             config = self.evaluation
             number = 200 if config.nll_images is None else config.nll_images
