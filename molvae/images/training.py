@@ -198,7 +198,7 @@ def code_numbers(model: ImageVAE, pixels: Tensor) -> dict[str, float]:
     bits = uniform
     if prior.network is not None:
         parts = [prior.network.log_prob(part.to(model.device)).sum(-1) for part in index.split(250)]
-        bits = -float(torch.cat(parts).mean()) / math.log(2)
+        bits = -float(torch.cat(parts).detach().mean()) / math.log(2)
     return {
         "size": model.codebook.size,
         "positions": index.shape[1],
