@@ -32,8 +32,8 @@ class Codebook(nn.Module):
         dimensions: d
         average: decay of the running means that the vectors are (van den Oord et al. 2017, eq. 6 to 8); 0: they are
             parameters, moved by the codebook term.
-        revive: a code used less than this share of the mean is put where the encoder's outputs are (as in Dhariwal et al.
-            2020, "Jukebox", section 3); 0: never.
+        revive: a code used less than this share of the mean is put where the encoder's outputs are (as in "Jukebox",
+            Dhariwal et al. 2020, section 3); 0: never.
     """
 
     usage: Tensor
@@ -135,7 +135,7 @@ class Quantised:
         return torch.zeros_like(z[..., 0])
 
     def losses(self) -> dict[str, PerExample]:
-        """The two squared distances, negative as all that is maximised, summed over positions and numbers; (B,) each."""
+        """The two squared distances, negative, summed over positions and numbers; (B,) each."""
         to_codes = (self.outputs.detach() - self.vectors).square().sum((-2, -1))
         to_outputs = (self.outputs - self.vectors.detach()).square().sum((-2, -1))
         return {CODEBOOK: -to_codes, COMMITMENT: -to_outputs}

@@ -1,4 +1,4 @@
-"""Probabilities of values that come in levels, such as grey values of 8 bits: what bits per dimension are counted with."""
+"""Probabilities of values that come in levels, such as grey values of 8 bits; they are what bits per dimension count."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from molvae.core.distributions import uniform_like
 
 @dataclass(frozen=True)
 class DiscretisedLogistic:
-    """P(x) = s((x + w/2 - mu) / b) - s((x - w/2 - mu) / b) for levels x = 0, w, 2 w, ..., 1, the first and the last with
-    all that lies beyond (Salimans et al. 2017, "PixelCNN++", eq. 2, with one component).
+    """P(x) = s((x + w/2 - mu) / b) - s((x - w/2 - mu) / b) for levels x = 0, w, 2 w, ..., 1, the first and the last
+    with all that lies beyond (Salimans et al. 2017, "PixelCNN++", eq. 2, with one component).
 
     A probability, not a density: -log2 of it, divided by the number of values, are bits per dimension.
 

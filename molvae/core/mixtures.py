@@ -65,7 +65,9 @@ class BivariateMixture:
             chosen = self.log_weight.argmax(-1, keepdim=True)
         else:
             chosen = sample_classes(self.log_weight / temperature, generator).unsqueeze(-1)
-        mu, log_sigma = (part.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, 2)).squeeze(-2) for part in self._pairs)
+        mu, log_sigma = (
+            part.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, 2)).squeeze(-2) for part in self._pairs
+        )
         if temperature == 0:
             return mu
         r = self.correlation.gather(-1, chosen).squeeze(-1)

@@ -44,7 +44,7 @@ class ObjectiveConfig(Config):
     beta: Schedule = Schedule()
     """Weight of the KL term; 1 is the bound itself (Higgins et al. 2017 for others)."""
     free_bits: float = Field(0.1, ge=0, le=1000)
-    """Nats for nothing: of each dimension for the objective ``free_bits``, of the whole code for ``total_free_bits``."""
+    """Nats for nothing: of each dimension for the objective ``free_bits``, of a whole code for ``total_free_bits``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
     prior_share: float = Field(0.0, ge=0, le=1)

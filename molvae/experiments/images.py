@@ -21,7 +21,7 @@ class ImagesRecipe(Recipe):
     """digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba."""
     train: ImageTrainConfig = ImageTrainConfig()
     code_prior: CodePriorTrainConfig | None = None
-    """Of a model with a codebook: then learn a prior over its codes, the second stage; default: the uniform one stays."""
+    """Of a model with a codebook: learn a prior over its codes, the second stage; default: the uniform one stays."""
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig(nll_images=500, nll_samples=500)
     """What is measured at the end; the binarisation is that of the training."""
 

@@ -1,7 +1,7 @@
 """CelebA's faces (Liu et al. 2015) from a folder of the user's: for research that is not commercial, never passed on.
 
-The folder ``celeba`` of a mirror holds either the aligned pictures as published, ``img_align_celeba/000001.jpg`` and so on
-(178 x 218), or ``celeba64_00.npz`` and so on: the same faces cut out at 64 x 64, as JPEG files one after another
+The folder ``celeba`` of a mirror holds either the aligned pictures as published, ``img_align_celeba/000001.jpg`` and so
+on (178 x 218), or ``celeba64_00.npz`` and so on: the same faces cut out at 64 x 64, as JPEG files one after another
 (``jpeg`` uint8, ``lengths`` int32). The first 10,000 are taken.
 """
 

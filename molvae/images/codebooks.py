@@ -30,7 +30,7 @@ class CodebookConfig(Config):
 
 
 def code_prior(codebook: Codebook, config: CodebookConfig, grid: tuple[int, int]) -> CodePrior:
-    """The prior that the settings name, over codes on a grid (height, width): uniform, or a network of random weights."""
+    """The prior that the settings name, over codes on a grid (height, width): uniform, or a new network."""
     network = None
     if config.prior is not None:
         network = GatedPixelCNN(config.size, *grid, config.prior.channels, config.prior.layers)

@@ -42,10 +42,10 @@ class NetworkConfig(Config):
     (broadcast, slots).
     """
     levels: int = Field(2, ge=1, le=8)
-    """Of the kind ``grid``: how often sides are halved; ``latent_size`` is a multiple of the positions that are left."""
+    """Of the kind ``grid``: how often sides are halved; ``latent_size`` is a multiple of the positions left."""
     channels: int = Field(32, ge=8, multiple_of=8, le=2048)
-    """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution, those
-    of a grid everywhere.
+    """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution,
+    those of a grid everywhere.
     """
     slots: int = Field(4, ge=1, le=100)
     """K, of the kind ``slots``: one for each object and one for the background."""

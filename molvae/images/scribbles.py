@@ -4,6 +4,8 @@ Each drawing of a class differs in size, proportion, slant, place of its corners
 learned is the order of the strokes, when the pen is lifted, and what the classes look like.
 """
 
+import itertools
+
 import numpy as np
 
 SCRIBBLES = ("triangle", "square", "star", "spiral", "wave", "house", "face", "arrow", "letter A", "letter H")
@@ -33,7 +35,7 @@ def _line(*corners: tuple[float, float], parts: int = 2) -> Stroke:
     """Straight from corner to corner, each side in ``parts``."""
     places = np.array(corners)
     steps = np.arange(parts)[:, None] / parts
-    sides = [start + steps * (end - start) for start, end in zip(places[:-1], places[1:], strict=True)]
+    sides = [start + steps * (end - start) for start, end in itertools.pairwise(places)]
     return np.concatenate([*sides, places[-1:]])
 
 
@@ -68,7 +70,11 @@ def _wave(random: np.random.Generator) -> list[Stroke]:
 def _house(random: np.random.Generator) -> list[Stroke]:
     door = random.uniform(-0.3, 0.1)
     walls = _line((-0.7, -0.1), (-0.7, 1), (0.7, 1), (0.7, -0.1))
-    return [walls, _line((-0.9, -0.1), (0, -1), (0.9, -0.1)), _line((door, 1), (door, 0.4), (door + 0.3, 0.4), (door + 0.3, 1), parts=1)]
+    return [
+        walls,
+        _line((-0.9, -0.1), (0, -1), (0.9, -0.1)),
+        _line((door, 1), (door, 0.4), (door + 0.3, 0.4), (door + 0.3, 1), parts=1),
+    ]
 
 
 def _face(random: np.random.Generator) -> list[Stroke]:

@@ -89,9 +89,7 @@ def reconstruction_panel(model: SketchVAE, test: Sketches, columns: int = 10, se
     )
 
 
-def path_panel(
-    model: SketchVAE, test: Sketches, rows: Sequence[int], steps: int, method: str, seed: int = 0
-) -> Panel:
+def path_panel(model: SketchVAE, test: Sketches, rows: Sequence[int], steps: int, method: str, seed: int = 0) -> Panel:
     """A path through test sketches.
 
     Raises:
@@ -150,7 +148,7 @@ def completion_panel(
         "Completions of unfinished sketches",
         Sketches.join(table),
         samples + 2,
-        f"The first two fifths of a test sketch, {samples} ways to go on (temperature {temperature:g}), and the sketch.",
+        f"The first two fifths of a test sketch, {samples} ways to go on (temperature {temperature:g}), and the whole.",
         heads=["begun", *[""] * samples, "sketch"],
         given=given,
     )

@@ -24,8 +24,8 @@ from molvae.run.progress import Progress, on_stderr
 class SketchTrainConfig(TrainingConfig):
     """One training run.
 
-    The paper divides the reconstruction by N_max and the KL by N_z: its weight w_KL is beta = w_KL N_max / N_z here, and
-    its KL_min is ``free_bits`` = KL_min N_z of the objective ``total_free_bits``.
+    The paper divides the reconstruction by N_max and the KL by N_z: its weight w_KL is beta = w_KL N_max / N_z here,
+    and its KL_min is ``free_bits`` = KL_min N_z of the objective ``total_free_bits``.
     """
 
     batch_size: int = Field(100, ge=1, le=100_000)
@@ -99,7 +99,9 @@ def check(config: SketchTrainConfig) -> None:
     """
     objective = config.objective
     if objective.relaxed or objective.weights or objective.prior_share:
-        raise ConfigError("sketches have a Gaussian code: leave out temperature, straight_through, weights, prior_share")
+        raise ConfigError(
+            "sketches have a Gaussian code: leave out temperature, straight_through, weights, prior_share"
+        )
     if not config.model.latent_size and objective.name == "free_bits":
         raise ConfigError("a decoder alone has no code to give free bits to: set the objective to elbo")
 
@@ -107,8 +109,8 @@ def check(config: SketchTrainConfig) -> None:
 def evaluate_sketches(
     model: SketchVAE, data: SketchData, config: SketchEvaluationConfig, progress: Progress = on_stderr
 ) -> dict[str, Any]:
-    """Bounds for a sketch and for a point, the figures of the paper, importance-sampled likelihood, and how many decoded
-    sketches end by themselves (JSON); densities are of offsets in units of ``scale``, constants included.
+    """Bounds for a sketch and for a point, the figures of the paper, importance-sampled likelihood, and how many
+    decoded sketches end by themselves (JSON); densities are of offsets in units of ``scale``, constants included.
     """
     test = data.test[: config.sketches or len(data.test)]
     bounds = evaluate_bounds(model, in_order(test, model.scale), 1, config.seed)
@@ -125,9 +127,7 @@ def evaluate_sketches(
     if number:
         spread = torch.linspace(0, len(test) - 1, number).round().long()
         part = in_order(test[spread], model.scale, 50)
-        estimate = importance_log_likelihood(
-            model, part, config.nll_samples, config.seed, chunk=10, progress=progress
-        )
+        estimate = importance_log_likelihood(model, part, config.nll_samples, config.seed, chunk=10, progress=progress)
         result["likelihood"] = {"nll": estimate.nll, "standard_error": estimate.standard_error}
     result["drawn"] = {"ended": _share_that_ends(model, data, config)}
     result["protocol"] = {

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
-from molvae.images.scribbles import SCRIBBLES, draw_scribbles
+from molvae.images.scribbles import draw_scribbles
 from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
 _OMNIGLOT = "https://raw.githubusercontent.com/brendenlake/omniglot/057f034baf2ecb8530bc5710e5a23584d2a519cc/python"
@@ -202,7 +202,7 @@ def _read_npz(path: Path) -> list[Sketches]:
             missing = [name for name in names if name not in file.files]
             if missing and set(file.files) & {"train", "valid", "test"}:
                 raise InputError(
-                    f"{path} holds sketches as pickled objects, which are never loaded: write them as {', '.join(names)} "
+                    f"{path} holds pickled objects, which are never loaded: write its sketches as {', '.join(names)} "
                     "(points of all sketches one after another, and how many each has)"
                 )
             if missing:
@@ -216,7 +216,9 @@ def _read_npz(path: Path) -> list[Sketches]:
 
 def _checked(points: np.ndarray, lengths: np.ndarray, where: str) -> Sketches:
     if points.ndim != 2 or points.shape[1] != 3 or lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer):
-        raise InputError(f"{where}: points (n, 3) and whole lengths (m,) are needed, not {points.shape}, {lengths.shape}")
+        raise InputError(
+            f"{where}: points (n, 3) and whole lengths (m,) are needed, not {points.shape}, {lengths.shape}"
+        )
     if not np.issubdtype(points.dtype, np.number) or np.iscomplexobj(points) or not np.isfinite(points).all():
         raise InputError(f"{where}: the points are not all finite numbers")
     if not len(lengths) or (lengths < 1).any() or lengths.sum(dtype=np.int64) != len(points):

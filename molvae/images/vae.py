@@ -74,8 +74,8 @@ class ImageVAEConfig(Config):
         others = self.posterior != "diagonal_gaussian" or self.prior != "standard_normal" or self.categories is not None
         if self.codebook is not None and (others or self.network.kind != "grid"):
             raise ValueError(
-                "a codebook is posterior and prior in one, on a grid: leave out posterior, prior and categories, and set "
-                "network.kind to grid"
+                "a codebook is posterior and prior in one, on a grid: leave out posterior, prior and categories, and "
+                "set network.kind to grid"
             )
         if self.network.kind == "grid" and (self.conditional or self.quadrants):
             raise ValueError("a code on a grid is not conditional: leave out conditional and quadrants")
@@ -120,8 +120,8 @@ class ImageEncoder(nn.Module):
             height, width = grid_size(shape, config.network, classes)
             if config.latent_size % (height * width):
                 raise ConfigError(
-                    f"a code on a grid of {height} x {width} needs a latent_size that is a multiple of {height * width}, "
-                    f"not {config.latent_size}"
+                    f"a code on a grid of {height} x {width} needs a latent_size that is a multiple of "
+                    f"{height * width}, not {config.latent_size}"
                 )
             self.parts = height * width, config.latent_size // (height * width)
         self.codebook: Codebook | None = None

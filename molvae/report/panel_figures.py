@@ -167,7 +167,9 @@ def _sketches(panel: Panel, frame: pd.DataFrame) -> Figure:
     names, heads = panel.options.get("rows"), panel.options.get("columns")
     beside = max((0.085 * len(name) + 0.1 for name in names or []), default=0.0)  # inches for the names of the rows
     cell = min(0.95, (8.2 - beside) / columns)
-    figure = Figure(figsize=(columns * cell + beside + 0.1, rows * cell + (0.35 if heads else 0.1)), layout="constrained")
+    figure = Figure(
+        figsize=(columns * cell + beside + 0.1, rows * cell + (0.35 if heads else 0.1)), layout="constrained"
+    )
     axis = figure.subplots()
     for (row, column), sketch in frame.groupby(["row", "column"]):
         low, high = sketch[["x", "y"]].min().to_numpy(float), sketch[["x", "y"]].max().to_numpy(float)

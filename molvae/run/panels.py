@@ -36,8 +36,8 @@ class Panel:
         frame: of a table, lines or scatter.
         array: of images.
         options: ``log_x``, ``log_y``, ``x``, ``y`` (labels), ``columns`` and ``rows`` (names beside
-            images or sketches), ``aspect`` (of a scatter: ``auto``; default ``equal``), ``tight`` (no gaps between images),
-            ``facets`` (a scatter for each class).
+            images or sketches), ``aspect`` (of a scatter: ``auto``; default ``equal``), ``tight`` (no gaps between
+            images), ``facets`` (a scatter for each class).
     """
 
     name: str

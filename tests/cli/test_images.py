@@ -178,7 +178,7 @@ def strokes(tmp_path_factory):
 def test_sketches_are_trained_measured_and_drawn(strokes, monkeypatch, capsys):
     monkeypatch.chdir(strokes)
     assert "From sketch to sketch" in Path("strokes/report.html").read_text()
-    images(*"evaluate strokes -d scribbles --nll-images 5 --nll-samples 2 -o measured -q".split())
+    images(*"evaluate strokes -d scribbles --nll-images 5 --nll-samples 2 -o measured -q".split(" "))
     assert "L_R of Ha &amp; Eck" in Path("measured/report.html").read_text()
     assert "ELBO, nats a point" in capsys.readouterr().out
     for arguments, file in (
@@ -217,7 +217,7 @@ def test_codes_and_their_prior_are_trained_in_one_run(tmp_path, monkeypatch, cap
     assert "Samples of the uniform prior over codes" in Path("codes/report.html").read_text()
     for command in ("sample codes -k 10 -o codes.png", "interpolate codes 0 1 -o between.png"):
         images(*command.split())
-    images(*"evaluate codes -o again --binarisation none -q".split())
+    images(*["evaluate", "codes", "-o", "again", "--binarisation", "none", "-q"])
     assert "saved" in capsys.readouterr().out
 
 

@@ -55,8 +55,8 @@ def test_one_loss_moves_the_codes_and_the_other_the_encoder():
 def test_codes_settle_where_the_outputs_are_and_all_are_used(average):
     """Five heaps of points, five codes: with restarts none is left out, whichever way the codes move."""
     book, heaps = codebook(average=average, revive=0.3).train(), 5 * randn(K, D, seed=3)
-    optimizer = None if average else torch.optim.Adam(book.parameters(), lr=0.05)
-    for step in range(200):
+    optimizer = None if average else torch.optim.Adam(book.parameters(), lr=0.1)
+    for step in range(100):
         outputs = heaps[torch.randint(K, (20, N), generator=torch.Generator().manual_seed(step))]
         q = book(outputs + 0.1 * randn(20, N, D, seed=step))
         if optimizer is not None:

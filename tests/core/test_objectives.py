@@ -8,13 +8,13 @@ from molvae.core.distributions import DiagonalGaussian, Gaussian
 from molvae.core.evaluate import active_units, evaluate_bounds
 from molvae.core.objectives import (
     OBJECTIVES,
-    total_free_bits,
     elbo,
     free_bits,
     iwae,
     leave_one_out,
     sampled_elbo,
     score_function,
+    total_free_bits,
 )
 from molvae.core.priors import StandardNormal
 from molvae.core.terms import Terms

@@ -44,7 +44,7 @@ def test_archives_of_small_pictures_are_read_without_pickles(tmp_path):
 
 
 def test_what_is_missing_or_broken_is_said(tmp_path):
-    with pytest.raises(DownloadError, match="not fetched.*--mirror FOLDER"):
+    with pytest.raises(DownloadError, match=r"not fetched.*--mirror FOLDER"):
         load_images("celeba")
     with pytest.raises(DownloadError, match="img_align_celeba"):
         load_images("celeba", tmp_path)
@@ -53,5 +53,5 @@ def test_what_is_missing_or_broken_is_said(tmp_path):
     with pytest.raises(InputError, match="picture 0 cannot be read as a picture"):
         load_celeba(tmp_path)
     np.savez(tmp_path / "celeba" / "celeba64_00.npz", other=np.zeros(9))
-    with pytest.raises(InputError, match="celeba64_00.npz cannot be read"):
+    with pytest.raises(InputError, match=r"celeba64_00\.npz cannot be read"):
         load_celeba(tmp_path)

@@ -118,7 +118,9 @@ def test_a_gaussian_code_on_the_same_grid_is_trained_by_the_same_networks(digits
     vq = ImageVAE(ImageVAEConfig.create(CODES), digits.shape)
     size = [sum(p.numel() for p in model.decoder.parameters()) for model in (gaussian, vq)]
     assert size[0] == size[1]
-    result = evaluate_images(gaussian, digits, ImageEvaluationConfig(images=50, nll_images=0, binarisation="none"), silent)
+    result = evaluate_images(
+        gaussian, digits, ImageEvaluationConfig(images=50, nll_images=0, binarisation="none"), silent
+    )
     assert 0 < result["bits_per_dimension"] < 8 and "codes" not in result
 
 
@@ -142,5 +144,5 @@ def test_what_does_not_fit_is_one_message(plane_model, digits, tmp_path):
         check(ImageTrainConfig.create({"model": MODEL, "binarisation": "dynamic"}))
     with pytest.raises(ConfigError, match="no codebook"):
         plane_model.codes(digits.test.pixels[:2])
-    with pytest.raises(ConfigError, match="set train.model.codebook"):
+    with pytest.raises(ConfigError, match=r"set train\.model\.codebook"):
         learn_prior(plane_model, CodePriorTrainConfig(), digits, tmp_path, "cpu", silent)

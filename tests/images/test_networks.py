@@ -93,14 +93,14 @@ def test_slots_are_refused_a_condition_and_their_masks_cover_every_pixel_once():
 
 
 def test_a_code_on_a_grid_keeps_its_place_in_the_image():
-    """Without residual blocks, which normalise over the whole image, the upper left corner moves only the first code."""
+    """A residual block normalises over the whole image, but begins as the identity: a corner moves one code only."""
     torch.manual_seed(0)
     flat = NetworkConfig(kind="grid", depth=1, channels=8, levels=2)
     encoder, x = ENCODERS["grid"](SHAPE, 6 * 3, flat), torch.rand(1, *SHAPE)
     changed = x.clone()
     changed[..., 0, 0] += 1
     moved = (encoder(x) - encoder(changed)).view(2, 3, 3).abs().sum(-1) > 1e-6
-    assert moved[0, 0] and moved.sum() == 1  # the block begins as the identity
+    assert moved[0, 0] and moved.sum() == 1
     decoder = DECODERS["grid"]((2, 8, 12), 6 * 3, flat)
     assert decoder(torch.randn(4, 5, 18)).shape == (4, 5, 2, 8, 12)
 

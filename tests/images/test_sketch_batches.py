@@ -36,7 +36,7 @@ def test_an_epoch_has_every_sketch_once_and_depends_on_its_number_alone():
     drawn = SketchBatches(data, 1.0, 8, 3, stretch=0.2, drop=0.3)
     whole, rest = list(drawn.epoch(1)), list(drawn.epoch(1, skip=5))
     assert all(torch.equal(a.points, b.points) for a, b in zip(whole[5:], rest, strict=True))
-    assert not torch.equal(whole[0].points[0, :3], list(drawn.epoch(2))[0].points[0, :3])
+    assert not torch.equal(whole[0].points[0, :3], next(drawn.epoch(2)).points[0, :3])
 
 
 def test_sketches_of_a_batch_are_of_similar_length():

@@ -42,7 +42,9 @@ def test_the_density_is_the_product_of_places_and_pens(data):
         parts = []
         for m in range(3):
             s, r = mixture.log_sigma[step, 0, m].exp(), mixture.correlation[step, 0, m]
-            covariance = torch.stack([torch.stack([s[0] ** 2, r * s[0] * s[1]]), torch.stack([r * s[0] * s[1], s[1] ** 2])])
+            covariance = torch.stack(
+                [torch.stack([s[0] ** 2, r * s[0] * s[1]]), torch.stack([r * s[0] * s[1], s[1] ** 2])]
+            )
             normal = torch.distributions.MultivariateNormal(mixture.mu[step, 0, m], covariance)
             parts.append(mixture.log_weight[step, 0, m] + normal.log_prob(torch.tensor([x, y])))
         total += float(torch.logsumexp(torch.stack(parts), 0) + log_pen[step, 0, int(lifted)])

@@ -1,8 +1,8 @@
 """A gated PixelCNN: the distribution of a grid of classes, one position after the other in reading order.
 
 van den Oord et al. 2016, "Conditional image generation with PixelCNN decoders": a vertical stack sees all rows above, a
-horizontal one what stands to the left, so that there is no blind spot. Here what each may see is decided once, by a shift
-of its input by a row or a column; every convolution after it ends at its own position.
+horizontal one what stands to the left, so that there is no blind spot. Here what each may see is decided once, by a
+shift of its input by a row or a column; every convolution after it ends at its own position.
 """
 
 import torch
@@ -27,7 +27,9 @@ class GatedPixelCNN(nn.Module):
         self.embedding = nn.Embedding(classes, channels)
         self.place = nn.Parameter(torch.zeros(channels, height, width))  # codes are not the same everywhere
         self.layers = nn.ModuleList(_GatedLayer(channels) for _ in range(layers))
-        self.output = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, classes, 1))
+        self.output = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, classes, 1)
+        )
 
     def forward(self, index: Tensor) -> Tensor:
         """(n, H W) -> logits (n, H W, K); those of a position depend on the positions before it only."""

@@ -39,19 +39,19 @@ def test_draws_are_as_frequent_as_their_probability():
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(2)  # far from uniform
-    drawn = net.sample(20_000, torch.Generator().manual_seed(0))
+    drawn = net.sample(8_000, torch.Generator().manual_seed(0))
     every = torch.tensor(list(itertools.product(range(2), repeat=4)))
     expected = net.log_prob(every).sum(-1).exp().detach()
-    counts = torch.bincount(drawn @ torch.tensor([8, 4, 2, 1]), minlength=16) / 20_000
-    torch.testing.assert_close(counts, expected, atol=0.012, rtol=0)
+    counts = torch.bincount(drawn @ torch.tensor([8, 4, 2, 1]), minlength=16) / 8_000
+    torch.testing.assert_close(counts, expected, atol=0.02, rtol=0)
 
 
 def test_a_pattern_is_learned():
     """Rows that repeat the row above: only the first row costs anything."""
     net = network()
-    rows = torch.randint(K, (300, 1, W), generator=torch.Generator().manual_seed(1)).expand(-1, H, -1).flatten(1)
+    rows = torch.randint(K, (60, 1, W), generator=torch.Generator().manual_seed(1)).expand(-1, H, -1).flatten(1)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
-    for _ in range(120):
+    for _ in range(100):
         optimizer.zero_grad()
         (-net.log_prob(rows).sum(-1).mean()).backward()
         optimizer.step()
