@@ -1,4 +1,4 @@
-"""Probabilities of values that come in levels, such as grey values of 8 bits; they are what bits per dimension count."""
+"""Probabilities of values that come in levels, such as grey values of 8 bits; bits per dimension count them."""
 
 import math
 from dataclasses import dataclass

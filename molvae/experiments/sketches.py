@@ -33,7 +33,7 @@ class SketchesRecipe(Recipe):
     """scribbles, omniglot, kanji, sheep, or a file .npz or .ndjson of sketches."""
     train: SketchTrainConfig = SketchTrainConfig()
     decoder_only: bool = True
-    """Also train the decoder alone, without a code, for as many epochs: what a code is worth (as in the paper's table 1)."""
+    """Also train the decoder alone, without a code, for as many epochs: it shows what a code is worth."""
     evaluation: SketchEvaluationConfig = SketchEvaluationConfig()
 
     def execute(self, context: Context) -> Result:

@@ -85,8 +85,9 @@ def run(config: VectorQuantisedConfig, data: ImageData, seed: int, device: str, 
             "table",
             "Bits per dimension, and how the codes are used",
             "-ELBO of test images in bits for each of their values: with a learned prior over codes, and with the "
-            "uniform one of the original bound. Perplexity and use of the codes over the test images; saved: bits of the codes "
-            "that the learned prior saves. Published for CIFAR-10: VQ-VAE 4.67, Gaussian VAE 4.51 bits per dimension.",
+            "uniform one of the original bound. Perplexity and use of the codes over the test images; saved: what the "
+            "learned prior saves of their bits. Published for CIFAR-10: VQ-VAE 4.67, Gaussian VAE 4.51 bits per "
+            "dimension.",
             frame=pd.DataFrame(rows).fillna(""),
         ),
         Panel(
