@@ -11,9 +11,12 @@ from molvae.cli.runs import with_fit
 if TYPE_CHECKING:
     from molvae.run.panels import Panel
 
-app = options.new_app("Train and use the same VAE on images.")
+app = options.new_app("Train and use the same VAE on images and sketches.")
 
-_DATA = "digits, mnist, freyfaces, half_rings, shifted_circle, sprites or tetrominoes."
+_DATA = (
+    "digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba; of sketches scribbles, "
+    "omniglot, kanji, sheep or a file."
+)
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
 Dataset = Annotated[str, typer.Option("-d", "--data", help=_DATA)]
 Picture = Annotated[Path, typer.Option("-o", "--output", help="PNG or SVG file.")]
@@ -31,10 +34,16 @@ def train(
     seed: options.SeedOfRun = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a VAE of images. Leaves a model folder, pictures and a report."""
+    """Train a VAE of images or sketches. Leaves a model folder, pictures and a report."""
     from molvae.experiments.images import ImagesRecipe
+    from molvae.experiments.sketches import SketchesRecipe
+    from molvae.images.sketches import is_sketches
 
-    training = ImagesRecipe.create(with_fit(recipe, epochs, seed), data=data)
+    values = with_fit(recipe, epochs, seed)
+    name = values.get("data") if data is None else data
+    sketches = values.get("kind", "sketches" if is_sketches(str(name)) else "images") == "sketches"
+    kind = SketchesRecipe if sketches else ImagesRecipe
+    training = kind.create(values, data=data)
     options.execute(training, output, device, mirror=mirror, quiet=quiet, tensorboard=tensorboard)
 
 
@@ -53,7 +62,7 @@ def evaluate(
     seed: options.Seed = 0,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a VAE of images. Bounds, active units and importance-sampled NLL on the test images."""
+    """Measure a VAE of images or sketches. Bounds, active units and importance-sampled NLL on the test images."""
     from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
 
     evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
@@ -70,21 +79,23 @@ def sample(
         int | None, typer.Option(min=0, help="Class, for a conditional model; default: all in turn.")
     ] = None,
     noise: Annotated[bool, typer.Option(help="Draw pixels from p(x|z) too, instead of its mean.")] = False,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, max=10, help="Of sketches; default: the same codes at several.")
+    ] = None,
     data: Annotated[
-        str | None, typer.Option("-d", "--data", help="Test images to complete, for a model that completes images.")
+        str | None,
+        typer.Option("-d", "--data", help="Test images to complete, for a model that completes images, or sketches."),
     ] = None,
     mirror: options.Mirror = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
 ) -> None:
-    """Draw images of z ~ p(z) into one picture. A model that completes images draws completions."""
-    from molvae.images.datasets import load_images
-    from molvae.images.pictures import sample_panel
-    from molvae.images.vae import ImageVAE
+    """Draw images of z ~ p(z) into one picture. A model that completes images draws completions, and so does one of
+    sketches if their beginnings are named (-d).
+    """
+    from molvae.images.drawings import samples
 
-    loaded = ImageVAE.from_pretrained(model, device)
-    test = None if data is None else load_images(data, mirror).test
-    _save(sample_panel(loaded, number, label, noise, seed, test), output)
+    _save(samples(model, number, label, noise, temperature, data, mirror, device, seed), output)
 
 
 @app.command()
@@ -98,13 +109,10 @@ def interpolate(
     mirror: options.Mirror = None,
     device: options.Device = "auto",
 ) -> None:
-    """Draw a path through test images."""
-    from molvae.images.datasets import load_images
-    from molvae.images.pictures import path_panel
-    from molvae.images.vae import ImageVAE
+    """Draw a path through test images or sketches."""
+    from molvae.images.drawings import path
 
-    loaded = ImageVAE.from_pretrained(model, device)
-    _save(path_panel(loaded, load_images(data, mirror).test, images, steps, method), output)
+    _save(path(model, data, images, steps, method, mirror, device), output)
 
 
 @app.command()

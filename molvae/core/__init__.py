@@ -6,9 +6,12 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     distributions   z = mu + sigma eps, eps ~ N(0, I)                                 [AEVB] eq. 10
                     z = mu + L eps                                                    Kingma & Welling 2019, 2.5.1
                     Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
+    mixtures        sum_m w_m N(x, y; mu_m, Sigma_m), the next point of a pen         Graves 2013, eq. 23 to 25
     categorical     one-hot argmax(log pi + g), g ~ Gumbel(0, 1)                      Maddison et al. 2014
                     z = softmax((log pi + g) / tau), or straight through              Jang 2016; Maddison 2016
                     one-hot forward, pi backward                                      Bengio et al. 2013
+    discretised     P(x) = s((x + w/2 - mu) / b) - s((x - w/2 - mu) / b)              Salimans et al. 2017, eq. 2
+    codebook        the nearest e_k, |sg[z] - e_k|^2, |z - sg[e_k]|^2, running means  van den Oord et al. 2017, eq. 1, 3
     priors          KL(q || N(0, I)) = -1/2 sum_j (1 + log s_j^2 - m_j^2 - s_j^2)     [AEVB] appendix B
                     KL of N(mu, L L^T): 1/2 (tr L L^T + mu^T mu - D) - log det L      Kingma & Welling 2019, 2.5.1
                     KL of two Gaussians, for a prior that is learned or p(z|x)        Sohn et al. 2015
@@ -17,6 +20,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     objectives      ELBO = E_q[log p(x|z)] - beta KL                                  [AEVB] eq. 3, 7; Higgins 2017
                     ELBO = E_q[log p(x|z) + log p(z) - log q(z|x)]                    [AEVB] eq. 2, 6
                     free bits: sum_j max(lambda, KL_j)                                Kingma et al. 2016, eq. 15
+                    the same for the whole code: max(lambda, KL)                      Ha & Eck 2017, eq. 11
                     IWAE = E[log 1/S sum_s p(x, z_s) / q(z_s|x)]                      Burda et al. 2016, eq. 8
                     InfoVAE: beta KL + w MMD(q(z), p(z)) in the place of the KL       Zhao et al. 2019, eq. 6
                     score function (f - b) grad log q(z|x)                            Mnih & Gregor 2014, eq. 5-8
@@ -32,7 +36,9 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     sampling        great circle between two points                                   Shoemake 1985; White 2016
                     the plane through the inverse Gaussian CDF                        [AEVB] appendix A
     images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9
-    nn              h_i = GRU(x_i, sum of the children's h), and from the parent      Jin et al. 2018, section 2.3
+                    log p(x|z) of a sketch: places and states of the pen              Ha & Eck 2017, eq. 9
+    nn              p(k) = prod_i p(k_i | k_<i) on a grid, tanh(a) s(b) of both stacks van den Oord et al. 2016, eq. 2
+                    h_i = GRU(x_i, sum of the children's h), and from the parent      Jin et al. 2018, section 2.3
     molecules       log p(x|z) = sum log p(grow) + log q(label) + log softmax f       Jin et al. 2018, section 2.4, 2.5
                     z' = sqrt(1 - a^2) z + a e, e ~ p(z), before decoding             our own
 """

@@ -22,7 +22,7 @@ from molvae.run.progress import Progress, silent, track
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:
     """Latent dimensions whose posterior mean varies over the data: Var_x(E[z|x]) > 0.01 (Burda et al. 2016)."""
-    return int((means.var(0) > threshold).sum()) if len(means) > 1 else 0  # one example does not vary
+    return int((means.var(0) > threshold).sum()) if len(means) > 1 and means.numel() else 0  # one does not vary
 
 
 def parts_of_bound(terms: Terms) -> dict[str, Tensor]:

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from molvae.core.categorical import Categorical
+from molvae.core.discretised import DiscretisedLogistic
 from molvae.core.distributions import Bernoulli, DiagonalGaussian, FullGaussian, Gaussian, PointMass
 
 MIN_LOG_VAR, MAX_LOG_VAR = -14.0, 10.0
 """Bounds of log sigma^2 that networks predict: beyond them a density overflows before it means anything."""
+MIN_LOG_SCALE, MAX_LOG_SCALE = -8.0, 3.0
+"""The same of the scale of a logistic density of values in [0, 1]; a level is exp(-5.5) wide."""
 
 
 class DiagonalGaussianHead(nn.Module):
@@ -127,6 +130,21 @@ class FixedSigmaHead(nn.Module):
         return Gaussian(raw.float(), self.get_buffer("log_var"))
 
 
+class DiscretisedLogisticHead(nn.Module):
+    """(..., 2 C, H, W) -> logistic densities of 256 grey values, mean and scale of every pixel from the network."""
+
+    channels = 2
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+        # the standard deviation of a logistic density is pi / sqrt(3) times its scale
+        self.log_scale = math.log(sigma * math.sqrt(3) / math.pi)
+
+    def forward(self, raw: Tensor) -> DiscretisedLogistic:
+        mu, log_scale = raw.float().chunk(2, -3)
+        return DiscretisedLogistic(0.5 + mu, (self.log_scale + log_scale).clamp(MIN_LOG_SCALE, MAX_LOG_SCALE))
+
+
 POSTERIORS: dict[str, Callable[..., nn.Module]] = {
     "diagonal_gaussian": DiagonalGaussianHead,
     "full_gaussian": FullGaussianHead,
@@ -140,4 +158,5 @@ LIKELIHOODS: dict[str, Callable[[float], nn.Module]] = {
     "gaussian": GaussianHead,
     "gaussian_shared_sigma": SharedSigmaHead,
     "gaussian_fixed_sigma": FixedSigmaHead,
+    "discretised_logistic": DiscretisedLogisticHead,
 }

@@ -3,6 +3,7 @@
     ELBO        E_q[log p(x|z)] - beta KL(q(z|x) || p(z))             Kingma & Welling 2013, eq. 3
     sampled     E_q[log p(x|z) + log p(z) - log q(z|x)]               the same, eq. 2
     free bits   E_q[log p(x|z)] - beta sum_j max(lambda, KL_j)        Kingma et al. 2016, eq. 15
+    in total    E_q[log p(x|z)] - beta max(lambda, KL)                Ha & Eck 2017, eq. 11
     IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
     InfoVAE     E_q[log p(x|z)] - beta KL - w MMD(q(z), p(z))         Zhao et al. 2019, eq. 6
     score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
@@ -52,6 +53,14 @@ def free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> PerExample
     if parts is None:
         raise ConfigError("free bits need a posterior with independent dimensions: use diagonal_gaussian")
     return terms.log_px.mean(0) - beta * parts.flatten(0, -2).mean(0).clamp(min=floor).sum()
+
+
+def total_free_bits(terms: Terms, beta: float = 1.0, floor: float = 0.1) -> PerExample:
+    """ELBO in which the whole code may use ``floor`` nats for nothing, on average over the batch, (B,).
+
+    Ha & Eck 2017, eq. 11: where a code is worth its nats the model decides itself which dimensions spend them.
+    """
+    return terms.log_px.mean(0) - beta * terms.kl.mean().clamp(min=floor)
 
 
 def iwae(terms: Terms, beta: float = 1.0) -> PerExample:
@@ -144,6 +153,7 @@ OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
     "elbo": elbo,
     "sampled_elbo": sampled_elbo,
     "free_bits": free_bits,
+    "total_free_bits": total_free_bits,
     "iwae": iwae,
     "info_vae": info_vae,
     "reconstruction": reconstruction,

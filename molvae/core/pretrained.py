@@ -151,6 +151,7 @@ MODELS: Registry[type[Pretrained]] = Registry(
         "graph-vae": ("molvae.molecules.graph_vae:GraphVAE", "molecules as junction trees of their rings and bonds"),
         "protein-vae": ("molvae.proteins.vae:ProteinVAE", "a protein family over a pretrained transformer"),
         "image-vae": ("molvae.images.vae:ImageVAE", "images, with or without classes"),
+        "sketch-vae": ("molvae.images.sketch_vae:SketchVAE", "sketches, stroke by stroke"),
     },
 )
 """Kinds of models by the ``kind`` in their ``config.json``."""

@@ -16,7 +16,7 @@ from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThr
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
 from molvae.core.fit import FitConfig, Objective
-from molvae.core.objectives import OBJECTIVES, free_bits, info_vae
+from molvae.core.objectives import OBJECTIVES, free_bits, info_vae, total_free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
@@ -44,7 +44,7 @@ class ObjectiveConfig(Config):
     beta: Schedule = Schedule()
     """Weight of the KL term; 1 is the bound itself (Higgins et al. 2017 for others)."""
     free_bits: float = Field(0.1, ge=0, le=1000)
-    """Nats a dimension may use for nothing, for the objective ``free_bits``."""
+    """Nats for nothing: of each dimension for the objective ``free_bits``, of a whole code for ``total_free_bits``."""
     mmd: float = Field(100.0, ge=0, le=1e6)
     """Weight of the maximum mean discrepancy of the codes from the prior, for the objective ``info_vae``."""
     weights: dict[str, Schedule] = Field(default_factory=dict)
@@ -63,8 +63,9 @@ class ObjectiveConfig(Config):
     @property
     def bound(self) -> Callable[[Terms, float], Tensor]:
         """(terms, beta) -> the bound itself, (B,)."""
-        if self.name == "free_bits":
-            return partial(free_bits, floor=self.free_bits)
+        floored = {"free_bits": free_bits, "total_free_bits": total_free_bits}
+        if self.name in floored:
+            return partial(floored[self.name], floor=self.free_bits)
         return partial(info_vae, mmd=self.mmd) if self.name == "info_vae" else OBJECTIVES[self.name]
 
     @property

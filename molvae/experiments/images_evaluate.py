@@ -1,12 +1,17 @@
-"""Evaluation of a VAE of images."""
+"""Evaluation of a VAE of images or sketches."""
 
 import json
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from molvae.errors import ConfigError
+from molvae.core.pretrained import load_model
+from molvae.errors import CheckpointError, ConfigError
 from molvae.images.datasets import ImageData, load_images
-from molvae.images.training import ImageEvaluationConfig, evaluate_images, image_summary
+from molvae.images.sketch_training import SketchEvaluationConfig, evaluate_sketches
+from molvae.images.sketch_vae import SketchVAE
+from molvae.images.sketches import is_sketches, load_sketches
+from molvae.images.summary import evaluation_summary
+from molvae.images.training import ImageEvaluationConfig, evaluate_images
 from molvae.images.vae import ImageVAE
 from molvae.run.files import write_text
 from molvae.run.progress import Progress
@@ -14,14 +19,16 @@ from molvae.run.recipe import Context, Recipe, Result
 
 
 class ImagesEvaluateRecipe(Recipe):
-    """Evaluation of a VAE of images on the test part of a data set."""
+    """Evaluation of a VAE of images or sketches on the test part of a data set."""
 
     uses: ClassVar = frozenset({"device", "mirror"})
     kind: Literal["images_evaluate"] = "images_evaluate"
     model: str
     """A run folder of ``molvae images train``, or a model folder."""
     data: str = "digits"
-    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites or tetrominoes."""
+    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba; of sketches scribbles,
+    omniglot, kanji, sheep or a file.
+    """
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig()
 
     def execute(self, context: Context) -> Result:
@@ -29,8 +36,22 @@ class ImagesEvaluateRecipe(Recipe):
 
         Raises:
             ConfigError: the model is one of other images.
+            CheckpointError: it is not one of images or sketches.
         """
-        model = ImageVAE.from_pretrained(self.model, context.device)
+        model = load_model(self.model, context.device)
+        if isinstance(model, SketchVAE):
+            if not is_sketches(self.data):
+                raise ConfigError(f"{self.model} is a model of sketches, and {self.data} are images: name sketches")
+            sketches = load_sketches(self.data, context.mirror)
+            config = self.evaluation
+            number = 200 if config.nll_images is None else config.nll_images
+            measure = SketchEvaluationConfig(
+                sketches=config.images, nll_sketches=number, nll_samples=min(config.nll_samples, 50), seed=config.seed
+            )
+            folder = self.open_folder(context)
+            return kept(evaluate_sketches(model, sketches, measure, context.progress), folder)
+        if not isinstance(model, ImageVAE):
+            raise CheckpointError(f"{self.model} holds a model of kind {model.kind!r}, not one of images or sketches")
         images = load_images(self.data, context.mirror)
         if images.shape != model.shape:
             raise ConfigError(
@@ -43,7 +64,11 @@ def measured(
     model: ImageVAE, data: ImageData, config: ImageEvaluationConfig, folder: Path, progress: Progress
 ) -> Result:
     """Measure a model and leave ``evaluation.json`` in the run folder."""
-    result = evaluate_images(model, data, config, progress)
+    return kept(evaluate_images(model, data, config, progress), folder)
+
+
+def kept(result: dict[str, Any], folder: Path) -> Result:
+    """Leave the numbers of an evaluation as ``evaluation.json`` in the run folder, and print the main ones."""
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
-    text = "\n".join(f"{name:60s} {value}" for name, value in image_summary(result))
+    text = "\n".join(f"{name:60s} {value}" for name, value in evaluation_summary(result))
     return Result(folder, text, {"numbers": folder / "evaluation.json"})

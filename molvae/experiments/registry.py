@@ -26,6 +26,7 @@ KINDS: Registry[type[Recipe]] = Registry(
         "samples": (f"{_HERE}.samples:SamplesRecipe", "a file of generated molecules beside a reference"),
         "fit": (f"{_HERE}.fit:FitRecipe", "a model of the user's own measurements"),
         "images": (f"{_HERE}.images:ImagesRecipe", "training of a VAE of images"),
+        "sketches": (f"{_HERE}.sketches:SketchesRecipe", "training of a VAE of sketches"),
         "images_evaluate": (f"{_HERE}.images_evaluate:ImagesEvaluateRecipe", "evaluation of a VAE of images"),
         "proteins": (f"{_HERE}.proteins:FamilyRecipe", "stage three of a protein VAE: a family"),
         "proteins_evaluate": (

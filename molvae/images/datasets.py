@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
+from molvae.images.celeba import load_celeba
 from molvae.images.scenes import SHAPES, draw_sprites, draw_tetrominoes, sprite_factors
 from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
@@ -129,7 +130,7 @@ class ImageData:
         return self.train.shape
 
 
-IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes")
+IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes", "celeba")
 
 
 def load_images(name: str, mirror: Path | None = None, cache: Path | None = None) -> ImageData:
@@ -143,6 +144,9 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``sprites``: one coloured square, ellipse or heart, 3 x 32 x 32, with the factors it was drawn from
       (8,000 / 500 / 1,000), see :func:`sprites`.
     - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (8,000 / 200 / 500), see :func:`tetrominoes`.
+
+    - ``celeba``: faces in colour, 3 x 32 x 32, from a folder of the user's (8,000 / 1,000 / 1,000), see
+      :mod:`molvae.images.celeba`.
 
     Args:
         name: one of ``IMAGE_DATASETS``.
@@ -165,6 +169,11 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
         test = _split(files["test_images"] / np.float32(255), files["test_labels"])
         return ImageData(name, train[:-5000], train[-5000:], test, 10)
+    if name == "celeba":
+        pixels = load_celeba(mirror).transpose(0, 3, 1, 2) / np.float32(255)
+        tenth = len(pixels) // 10
+        colour = ImageSplit(torch.from_numpy(np.ascontiguousarray(pixels)))
+        return ImageData(name, colour[: -2 * tenth], colour[-2 * tenth : -tenth], colour[-tenth:])
     if name == "freyfaces":
         pixels = read_idx(fetch(FREYFACES, mirror, cache)["images"]) / np.float32(255)
         faces = _split(pixels[np.random.default_rng(0).permutation(len(pixels))])

@@ -32,14 +32,21 @@ class NetworkConfig(Config):
     kind: str = "mlp"
     """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), residual
     blocks with layer normalisation (``resnet``), strided convolutions with a spatial broadcast decoder
-    (``broadcast``), or slot attention with such a decoder for each slot (``slots``).
+    (``broadcast``), slot attention with such a decoder for each slot (``slots``), or convolutions and residual blocks
+    whose code is a grid of vectors (``grid``).
     """
     hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
     depth: int = Field(2, ge=1, le=100)
-    """Hidden layers (mlp), residual blocks at each resolution (resnet), or convolutions (broadcast, slots)."""
+    """Hidden layers (mlp), residual blocks at each resolution (resnet) or at that of the code (grid), or convolutions
+    (broadcast, slots).
+    """
+    levels: int = Field(2, ge=1, le=8)
+    """Of the kind ``grid``: how often sides are halved; ``latent_size`` is a multiple of the positions left."""
     channels: int = Field(32, ge=8, multiple_of=8, le=2048)
-    """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution."""
+    """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution,
+    those of a grid everywhere.
+    """
     slots: int = Field(4, ge=1, le=100)
     """K, of the kind ``slots``: one for each object and one for the background."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
@@ -306,6 +313,76 @@ class SlotDecoder(nn.Module):
         self.decoder.set_mean(raw)
 
 
+class GridEncoder(nn.Module):
+    """``levels`` strided convolutions, then residual blocks: a code that keeps its place in the image.
+
+    (B, C, H, W) -> (B, outputs), position by position in reading order, as van den Oord et al. 2017, section 4.1. No
+    condition.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], outputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        height, width = grid_size(shape, config, classes)
+        if outputs % (height * width):
+            raise ConfigError(f"a code on a grid of {height} x {width} needs a latent_size that is a multiple of that")
+        activation, c = ACTIVATIONS[config.activation], config.channels
+        layers: list[nn.Module] = []
+        for inputs in (shape[0], *[c] * (config.levels - 1)):
+            layers += [nn.Conv2d(inputs, c, 4, stride=2, padding=1), activation()]
+        blocks = (ResidualBlock(c, activation) for _ in range(config.depth))
+        last = nn.Conv2d(c, outputs // (height * width), 1)
+        self.features = nn.Sequential(*layers[:-1], *blocks, activation(), last)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        features = self.features(x.to(memory_format=torch.channels_last))
+        return features.permute(0, 2, 3, 1).flatten(1)
+
+
+class GridDecoder(nn.Module):
+    """Residual blocks, then ``levels`` transposed convolutions.
+
+    (S, B, D) with D position by position -> (S, B, channels, H, W); arguments as :class:`MLPDecoder`, no condition.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        self.grid = grid_size(shape, config, classes)
+        activation, c = ACTIVATIONS[config.activation], config.channels
+        blocks = (ResidualBlock(c, activation) for _ in range(config.depth))
+        layers: list[nn.Module] = [nn.Conv2d(inputs // (self.grid[0] * self.grid[1]), c, 3, padding=1), *blocks]
+        for level in range(config.levels):
+            outputs = c if level < config.levels - 1 else c // 2
+            layers += [activation(), nn.ConvTranspose2d(c, outputs, 4, stride=2, padding=1)]
+        self.layers = nn.Sequential(*layers, activation())
+        self.last = nn.Conv2d(c // 2, shape[0], 3, padding=1)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        grid = z.flatten(0, -2).unflatten(-1, (*self.grid, -1)).permute(0, 3, 1, 2)
+        return self.last(self.layers(grid)).unflatten(0, z.shape[:-1])
+
+    def set_mean(self, raw: Tensor) -> None:
+        """Start from the mean over pixels of this output (channels, H, W)."""
+        with torch.no_grad():
+            bias = self.last.bias
+            assert bias is not None
+            bias[: len(raw)] = raw.mean((-2, -1))
+
+
+def grid_size(shape: tuple[int, int, int], config: NetworkConfig, classes: int = 0) -> tuple[int, int]:
+    """Height and width of the grid that a code of the kind ``grid`` is.
+
+    Raises:
+        ConfigError: a condition, or sides that cannot be halved so often.
+    """
+    if classes:
+        raise ConfigError("a code on a grid is not conditional: set conditional = false and quadrants = 0")
+    _, height, width = shape
+    step = 2**config.levels
+    if height % step or width % step:
+        raise ConfigError(f"{config.levels} levels need sides that are multiples of {step}, not {height} x {width}")
+    return height // step, width // step
+
+
 def _quarter(shape: tuple[int, int, int]) -> tuple[int, int]:
     _, height, width = shape
     if height % 4 or width % 4:
@@ -319,6 +396,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ConvEncoder,
     "broadcast": ConvEncoder,
     "slots": SlotEncoder,
+    "grid": GridEncoder,
 }
 DECODERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLPDecoder,
@@ -326,4 +404,5 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ConvDecoder,
     "broadcast": BroadcastDecoder,
     "slots": SlotDecoder,
+    "grid": GridDecoder,
 }

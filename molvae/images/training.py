@@ -1,5 +1,6 @@
 """Train and evaluate a VAE of images: its settings, its numbers and its pictures."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from molvae.core.codebook import CODEBOOK, COMMITMENT, perplexity
+from molvae.core.discretised import bits_per_dimension
 from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
 from molvae.core.schedules import Schedule, in_steps
@@ -27,7 +30,8 @@ from molvae.run.progress import Progress, on_stderr, track
 
 class ImageTrainConfig(TrainingConfig):
     """One training run. Of a model that completes images, the plain network is trained with weight 1
-    (``objective.weights.guess``).
+    (``objective.weights.guess``); of one with a codebook, the commitment term has weight 0.25 (``commitment``), and the
+    codebook term, where no running mean moves the codes, 1 (``codebook``).
     """
 
     batch_size: int = Field(100, ge=1, le=100_000)
@@ -49,6 +53,8 @@ def check(config: ImageTrainConfig) -> None:
     """
     if config.model.likelihood == "bernoulli" and config.binarisation == "none":
         raise ConfigError("a Bernoulli likelihood needs binary data: set binarisation to dynamic, static or threshold")
+    if config.model.likelihood == "discretised_logistic" and config.binarisation != "none":
+        raise ConfigError("a discretised logistic likelihood is of grey values: set binarisation to none")
     if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
         raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
     if config.objective.prior_share and not config.model.quadrants:
@@ -119,6 +125,10 @@ def train_images(
     if config.model.quadrants:
         weights = {GUESS: Schedule(), **config.objective.weights}
         config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
+    if config.model.codebook is not None:
+        learned = {} if config.model.codebook.average else {CODEBOOK: Schedule()}
+        weights = {COMMITMENT: Schedule(value=0.25), **learned, **config.objective.weights}
+        config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
     masks = data.valid[: config.validation_images].masks
     objective, validate = vae_objective(config.objective), ImageValidator(config, held_out, masks)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
@@ -150,6 +160,12 @@ def evaluate_images(
     number = len(test) if config.nll_images is None else min(config.nll_images, len(test))
     if "elbo" not in result["bounds"]:
         number = 0  # a plain autoencoder has no likelihood
+    if model.codebook is not None:
+        number = 0  # q is one code for certain: every sample has the same weight
+        result["codes"] = code_numbers(model, test.pixels)
+    if model.config.likelihood == "discretised_logistic" and "elbo" in result["bounds"]:
+        bits = bits_per_dimension(result["bounds"]["elbo"], math.prod(model.shape))
+        result["bits_per_dimension"] = bits
     if number:
         # evenly spaced: the first half of MNIST's test images was written by other people than the second
         spread = torch.linspace(0, len(test) - 1, number).round().long()
@@ -170,6 +186,27 @@ def evaluate_images(
         "seed": config.seed,
     }
     return result
+
+
+def code_numbers(model: ImageVAE, pixels: Tensor) -> dict[str, float]:
+    """Perplexity and share of the codes that images (n, C, H, W) use, and bits of an image's codes under the prior."""
+    assert model.codebook is not None
+    index = model.codes(pixels)
+    spread, used = perplexity(index, model.codebook.size)
+    uniform = index.shape[1] * math.log2(model.codebook.size)
+    prior: Any = model.prior
+    bits = uniform
+    if prior.network is not None:
+        parts = [prior.network.log_prob(part.to(model.device)).sum(-1) for part in index.split(250)]
+        bits = -float(torch.cat(parts).detach().mean()) / math.log(2)
+    return {
+        "size": model.codebook.size,
+        "positions": index.shape[1],
+        "perplexity": spread,
+        "used": used,
+        "bits": bits,
+        "uniform_bits": uniform,
+    }
 
 
 def _completion(
@@ -201,6 +238,15 @@ def image_summary(result: dict[str, Any]) -> list[tuple[str, str]]:
         estimate = result["likelihood"]
         label = f"NLL, nats ({protocol['nll_samples']} importance samples, {protocol['nll_images']} images)"
         rows.append((label, f"{estimate['nll']:.2f} ± {estimate['standard_error']:.2f}"))
+    if "bits_per_dimension" in result:
+        rows.append(("bits per dimension", f"{result['bits_per_dimension']:.3f}"))
+    if "codes" in result:
+        codes = result["codes"]
+        rows.append((f"perplexity of the {codes['size']} codes", f"{codes['perplexity']:.1f}"))
+        rows.append(("share of the codes that are used", f"{codes['used']:.1%}"))
+        saved = 1 - codes["bits"] / codes["uniform_bits"]
+        label = f"bits of an image's codes ({codes['uniform_bits']:.0f} if all were alike)"
+        rows.append((label, f"{codes['bits']:.1f}, {saved:.0%} saved"))
     if "segmentation" in result:
         rows.append(("foreground ARI of the slots", f"{result['segmentation']['foreground_ari']:.3f}"))
     if "completion" in result:
@@ -250,7 +296,24 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
             "Means of p(x|z), z ~ p(z).",
             array=grid(model.sample(4 * columns, classes, generator=generator), columns),
         ),
+        *_uniform_samples(model, 4 * columns, columns, config.fit.seed),
         *([manifold_panel(model)] if is_plane(model) else []),
         *([slot_panel(model, data.test.pixels[:6])] if model.config.network.kind == "slots" else []),
         *([traversal_panel(model, data.test, 0)] if data.test.factors is not None else []),
+    ]
+
+
+def _uniform_samples(model: ImageVAE, number: int, columns: int, seed: int) -> list[Panel]:
+    """Of a model whose prior over codes was learned: what the uniform one draws."""
+    if model.config.codebook is None or model.config.codebook.prior is None:
+        return []
+    drawn = model.with_prior(None, None).sample(number, generator=torch.Generator().manual_seed(seed))
+    return [
+        Panel(
+            "samples-uniform",
+            "images",
+            "Samples of the uniform prior over codes",
+            "Every code equally probable at every position: what the learned prior adds.",
+            array=grid(drawn, columns),
+        )
     ]

@@ -6,6 +6,7 @@ core's.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -14,16 +15,19 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from molvae.core.codebook import Codebook, Quantised
 from molvae.core.distributions import Likelihood, Posterior, Prior
 from molvae.core.heads import LIKELIHOODS, POSTERIORS
 from molvae.core.pretrained import Pretrained
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
+from molvae.core.terms import Terms
 from molvae.errors import ConfigError, InputError
 from molvae.images.batches import ImageBatch, in_order
+from molvae.images.codebooks import CodebookConfig, CodePriorConfig, code_prior
 from molvae.images.completion import GUESS, Completion, HiddenPart
 from molvae.images.datasets import ImageSplit
-from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig
+from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, grid_size
 from molvae.run.config import Config, one_of
 
 
@@ -48,6 +52,9 @@ class ImageVAEConfig(Config):
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""
 
+    codebook: CodebookConfig | None = None
+    """Of a vector-quantised model, in the place of posterior and prior; with the network ``grid``."""
+
     quadrants: int = Field(0, ge=0, le=3)
     """So many quadrants of an image are given and the others are predicted, with a learned prior p(z|x) (structured
     output: Sohn et al. 2015); 0: the whole image is modelled.
@@ -60,6 +67,18 @@ class ImageVAEConfig(Config):
                 "with quadrants the condition is what is given, and the prior p(z|x): leave out conditional, prior and "
                 "categories"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _codes_on_a_grid(self) -> Self:
+        others = self.posterior != "diagonal_gaussian" or self.prior != "standard_normal" or self.categories is not None
+        if self.codebook is not None and (others or self.network.kind != "grid"):
+            raise ValueError(
+                "a codebook is posterior and prior in one, on a grid: leave out posterior, prior and categories, and "
+                "set network.kind to grid"
+            )
+        if self.network.kind == "grid" and (self.conditional or self.quadrants):
+            raise ValueError("a code on a grid is not conditional: leave out conditional and quadrants")
         return self
 
     @model_validator(mode="after")
@@ -96,16 +115,35 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.head = POSTERIORS[config.posterior](*config.event_shape)
-        self.network = ENCODERS[config.network.kind](shape, self.head.outputs, config.network, classes)
+        self.parts = config.event_shape if config.network.kind == "slots" else None
+        if config.network.kind == "grid":
+            height, width = grid_size(shape, config.network, classes)
+            if config.latent_size % (height * width):
+                raise ConfigError(
+                    f"a code on a grid of {height} x {width} needs a latent_size that is a multiple of "
+                    f"{height * width}, not {config.latent_size}"
+                )
+            self.parts = height * width, config.latent_size // (height * width)
+        self.codebook: Codebook | None = None
+        outputs = config.latent_size
+        if config.codebook is not None and self.parts is not None:
+            self.codebook = Codebook(
+                config.codebook.size, self.parts[1], config.codebook.average, config.codebook.revive
+            )
+        else:
+            self.head = POSTERIORS[config.posterior](*config.event_shape)
+            outputs = self.head.outputs
+        self.network = ENCODERS[config.network.kind](shape, outputs, config.network, classes)
         self.register_buffer("mean", torch.zeros(shape))
-        self.slots = config.event_shape if config.network.kind == "slots" else None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Posterior:
         raw = self.network(x - self.get_buffer("mean"), c)
-        if self.slots is not None:
-            # slot by slot as it comes; the head wants each parameter of all slots
-            raw = raw.unflatten(-1, (self.slots[0], -1, self.slots[1])).transpose(-3, -2).flatten(-3)
+        if self.codebook is not None and self.parts is not None:
+            quantised: Posterior = self.codebook(raw.float().unflatten(-1, self.parts))
+            return quantised
+        if self.parts is not None:
+            # slot by slot, or position by position, as it comes; the head wants each parameter of all of them
+            raw = raw.unflatten(-1, (self.parts[0], -1, self.parts[1])).transpose(-3, -2).flatten(-3)
         q: Posterior = self.head(raw)
         return q
 
@@ -155,11 +193,11 @@ class ImageVAE(Pretrained):
             raise ConfigError("a conditional model needs data with classes: set conditional = false")
         given = classes if config.conditional else math.prod(shape) if config.quadrants else 0
         hidden = HiddenPart(config.quadrants, *shape[1:]) if config.quadrants else None
-        super().__init__(
-            ImageEncoder(config, shape, given),
-            PRIORS[config.prior](*config.event_shape),
-            ImageDecoder(config, shape, given, hidden),
-        )
+        encoder = ImageEncoder(config, shape, given)
+        prior: Prior = PRIORS[config.prior](*config.event_shape)
+        if encoder.codebook is not None and config.codebook is not None:
+            prior = code_prior(encoder.codebook, config.codebook, grid_size(shape, config.network))
+        super().__init__(encoder, prior, ImageDecoder(config, shape, given, hidden))
         self.config, self.shape, self.classes = config, shape, classes
         self.completion: Completion | None = None
         if hidden is not None:
@@ -188,6 +226,12 @@ class ImageVAE(Pretrained):
             return {}
         return {GUESS: self.completion.guess(x.pixels).log_prob(self.target(x))}
 
+    def terms(self, x: Any, *args: Any, **kwargs: Any) -> Terms:
+        terms = super().terms(x, *args, **kwargs)
+        if not isinstance(terms.q, Quantised):
+            return terms
+        return replace(terms, aux={**terms.aux, **terms.q.losses()})
+
     def _condition(self, labels: Tensor | None, pixels: Tensor | None) -> Tensor | None:
         if self.completion is not None:
             if pixels is None:
@@ -209,6 +253,9 @@ class ImageVAE(Pretrained):
             clipped = mean.clamp(1e-3, 1 - 1e-3)
             decoder: Any = self.decoder
             decoder.set_mean(clipped.log() - (-clipped).log1p())
+        if self.config.likelihood == "discretised_logistic":
+            decoder = self.decoder
+            decoder.set_mean(torch.cat([mean - 0.5, torch.zeros_like(mean)]))
 
     # --- to latent space and back -------------------------------------------------------------------------------------
 
@@ -284,8 +331,49 @@ class ImageVAE(Pretrained):
         z, t = self.encode(pixels, labels), torch.linspace(0, 1, steps)
         stretches = [interpolate(z[row], z[row + 1], t, method)[1:] for row in range(len(z) - 1)]
         path = torch.cat([z[:1], *stretches])
+        if self.codebook is not None:  # between two codes there is nothing: the nearest code at each position
+            points = path.to(self.device).unflatten(-1, (-1, self.codebook.dimensions))
+            path = self.codebook.look_up(self.codebook.nearest(points)).detach().flatten(-2)
         shown = None if labels is None else labels[:1].expand(len(path))
         return self.decode(path, shown, given=pixels[:1].expand(len(path), -1, -1, -1))
+
+    @property
+    def codebook(self) -> Codebook | None:
+        """Of a vector-quantised model."""
+        book: Codebook | None = self.encoder.codebook  # type: ignore[assignment]
+        return book
+
+    @torch.no_grad()
+    def codes(self, pixels: Tensor) -> Tensor:
+        """Which code stands at each position, of images (n, C, H, W): (n, N) int64.
+
+        Raises:
+            ConfigError: a model without a codebook.
+        """
+        if self.codebook is None:
+            raise ConfigError("this model has no codebook: it was trained without model.codebook")
+        rows = []
+        for batch in in_order(ImageSplit(pixels), 500):
+            q = self.posterior(batch.to(self.device))
+            assert isinstance(q, Quantised)
+            rows.append(q.index.cpu())
+        return torch.cat(rows)
+
+    def with_prior(self, network: nn.Module | None, settings: CodePriorConfig | None) -> "ImageVAE":
+        """The same weights with another prior over the codes: one that was learned, or with None the uniform one.
+
+        Raises:
+            ConfigError: a model without a codebook.
+        """
+        if self.config.codebook is None:
+            raise ConfigError("this model has no codebook: it was trained without model.codebook")
+        book = self.config.codebook.model_copy(update={"prior": settings})
+        model = type(self)(self.config.model_copy(update={"codebook": book}), self.shape, self.classes)
+        weights = {name: value for name, value in self.state_dict().items() if not name.startswith("prior.")}
+        if network is not None:
+            weights |= {f"prior.network.{name}": value for name, value in network.state_dict().items()}
+        model.load_state_dict(weights)
+        return model.to(self.device).eval()
 
     def with_slots(self, slots: int) -> "ImageVAE":
         """The same weights with another number of slots: a set has no fixed size (Locatello et al. 2020).

@@ -18,7 +18,7 @@ from molvae.design.domains import DOMAINS
 from molvae.design.oracle.scorers import LABORATORY
 from molvae.design.protocols import Domain
 from molvae.errors import ConfigError
-from molvae.images.training import image_summary
+from molvae.images.summary import evaluation_summary
 from molvae.molecules.evaluation import summary_table
 from molvae.report import figures
 from molvae.report.load import CampaignData, Run, load_run
@@ -62,8 +62,8 @@ def build(folder: Path, domain: Domain | None = None) -> Path:
         last = run.metrics.iloc[-1]
         context["last_metrics"] = [(name, f"{value:.4g}") for name, value in last.items() if pd.notna(value)]
     if run.evaluation is not None:
-        images = run.kind.startswith("images")
-        context["evaluation"] = image_summary(run.evaluation) if images else summary_table(run.evaluation)
+        images = run.kind.startswith(("images", "sketches"))
+        context["evaluation"] = evaluation_summary(run.evaluation) if images else summary_table(run.evaluation)
         context["protocol"] = json.dumps(run.evaluation["protocol"])
         context["molecules_evaluated"] = not images
     context["panels"] = [_panel(panel, drawn) for panel in run.panels]

@@ -73,6 +73,8 @@ def _draw(panel: Panel) -> Figure:
         return _sticks(panel.frame)
     if panel.kind == "alignment" and panel.frame is not None and len(panel.frame):
         return alignment(panel.frame)
+    if panel.kind == "sketches" and panel.frame is not None and len(panel.frame):
+        return _sketches(panel, panel.frame)
     if panel.kind == "images" and panel.array is not None and panel.array.ndim in (4, 5):
         return _images(panel, panel.array)
     raise ValueError(f"panel {panel.name!r} of kind {panel.kind!r} has nothing to draw")
@@ -159,6 +161,37 @@ def _sticks(frame: pd.DataFrame) -> Figure:
         axis.autoscale_view()
         axis.set_aspect("equal")
         axis.set_axis_off()
+    return figure
+
+
+def _sketches(panel: Panel, frame: pd.DataFrame) -> Figure:
+    """Strokes in cells of equal size, each sketch scaled to fill its own; what was given is in another colour."""
+    columns, rows = int(frame["column"].max()) + 1, int(frame["row"].max()) + 1
+    names, heads = panel.options.get("rows"), panel.options.get("columns")
+    beside = max((0.085 * len(name) + 0.1 for name in names or []), default=0.0)  # inches for the names of the rows
+    cell = min(0.95, (8.2 - beside) / columns)
+    figure = Figure(
+        figsize=(columns * cell + beside + 0.1, rows * cell + (0.35 if heads else 0.1)), layout="constrained"
+    )
+    axis = figure.subplots()
+    for (row, column), sketch in frame.groupby(["row", "column"]):
+        low, high = sketch[["x", "y"]].min().to_numpy(float), sketch[["x", "y"]].max().to_numpy(float)
+        size = max(float((high - low).max()), 1e-9)
+        middle = np.array([column + 0.5, row + 0.5])
+        ends = middle + 0.8 * (sketch[["x", "y"]].to_numpy(float) - (low + high) / 2) / size
+        number, given = sketch["stroke"].to_numpy(), sketch["given"].to_numpy()
+        strokes = [ends[number == stroke] for stroke in np.unique(number)]
+        # a stroke is given if its first place is: where the model goes on a new one begins
+        colours = [_LINES[1] if given[number == stroke][-1] else "#222222" for stroke in np.unique(number)]
+        lines = LineCollection(strokes, colors=colours, linewidths=1.1, capstyle="round", joinstyle="round")
+        axis.add_collection(lines)
+    axis.set(xlim=(0, columns), ylim=(rows, 0))
+    axis.set_aspect("equal")
+    axis.spines[:].set_visible(False)
+    axis.set_yticks([row + 0.5 for row in range(rows)] if names else [], names or [])
+    axis.set_xticks([column + 0.5 for column in range(columns)] if heads else [], heads or [])
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0, labelsize=8)
     return figure
 
 

@@ -29,20 +29,21 @@ class Panel:
             one); ``violins`` (frame: group, value); ``images`` (array (rows, columns, H, W) in [0, 1], or (rows,
             columns, H, W, 3) in colour); ``molecules`` (frame: ``smiles``, drawn, or empty where there is none; the
             other columns stand below); ``sticks`` (frame: scenes of line segments, see
-            :func:`molvae.chemistry.docking.pictures.pose_panel`); ``alignment`` (frame: ``name`` and ``sequence`` of
-            rows of equal length, ``-`` for a gap, and perhaps ``note``, which stands behind a row, and ``group``: the
+            :func:`molvae.chemistry.docking.pictures.pose_panel`); ``sketches`` (frame: strokes of sketches in rows and
+            columns, see :func:`molvae.images.sketch_pictures.strokes`); ``alignment`` (frame: ``name`` and ``sequence``
+            of rows of equal length, ``-`` for a gap, and perhaps ``note``, which stands behind a row, and ``group``: the
             rows of a group are compared with its first).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.
         array: of images.
         options: ``log_x``, ``log_y``, ``x``, ``y`` (labels), ``columns`` and ``rows`` (names beside
-            images), ``aspect`` (of a scatter: ``auto``; default ``equal``), ``tight`` (no gaps between images),
-            ``facets`` (a scatter for each class).
+            images or sketches), ``aspect`` (of a scatter: ``auto``; default ``equal``), ``tight`` (no gaps between
+            images), ``facets`` (a scatter for each class).
     """
 
     name: str
-    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules", "sticks", "alignment"]
+    kind: Literal["table", "lines", "scatter", "violins", "images", "molecules", "sticks", "sketches", "alignment"]
     title: str
     caption: str = ""
     frame: pd.DataFrame | None = None

@@ -83,6 +83,43 @@ epochs = 2
 nll_images = 20
 nll_samples = 10
 """
+SKETCHES = """
+kind = "sketches"
+[train]
+batch_size = 500
+validation_sketches = 20
+[train.model]
+latent_size = 4
+encoder_size = 8
+decoder_size = 8
+components = 2
+[train.fit]
+epochs = 1
+[evaluation]
+sketches = 20
+nll_sketches = 5
+nll_samples = 2
+drawn = 10
+"""
+CODES = """
+kind = "images"
+[train]
+binarisation = "none"
+validation_images = 50
+[train.model]
+latent_size = 32
+likelihood = "discretised_logistic"
+network = { kind = "grid", levels = 1, channels = 8, depth = 1 }
+codebook = { size = 8 }
+[train.fit]
+epochs = 2
+[code_prior]
+network = { channels = 8, layers = 2 }
+[code_prior.fit]
+epochs = 1
+[evaluation]
+images = 30
+"""
 SLOTS = """
 kind = "images"
 data = "tetrominoes"
@@ -129,11 +166,67 @@ def test_scenes_are_drawn_and_taken_apart(tmp_path, monkeypatch, capsys):
     assert all(Path(name).stat().st_size > 1000 for name in ("scenes.png", "apart.png", "drawn.png"))
 
 
+@pytest.fixture(scope="module")
+def strokes(tmp_path_factory):
+    """A folder with a small trained run of sketches in it."""
+    folder = tmp_path_factory.mktemp("strokes")
+    (folder / "strokes.toml").write_text(SKETCHES)
+    images("train", str(folder / "strokes.toml"), "-o", str(folder / "strokes"), "-q")
+    return folder
+
+
+def test_sketches_are_trained_measured_and_drawn(strokes, monkeypatch, capsys):
+    monkeypatch.chdir(strokes)
+    assert "From sketch to sketch" in Path("strokes/report.html").read_text()
+    for arguments, file in (
+        ("evaluate strokes -d scribbles --nll-images 5 --nll-samples 2 -o measured -q", "measured/report.html"),
+        ("sample strokes -k 5 -o rows.png", "rows.png"),
+        ("sample strokes -k 4 --temperature 0.3 -o drawn.svg", "drawn.svg"),
+        ("sample strokes -k 10 -d scribbles -o completed.png", "completed.png"),
+        ("interpolate strokes 0 1 2 -d scribbles --steps 4 -o path.png", "path.png"),
+    ):
+        images(*arguments.split())
+        assert Path(file).stat().st_size > 1000
+    assert "L_R of Ha &amp; Eck" in Path("measured/report.html").read_text()
+    assert "ELBO, nats a point" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("sample strokes --label 3", "no classes"),
+        ("interpolate strokes 0 1", "name a set of sketches"),
+        ("interpolate strokes 0 999 -d scribbles", "there is no sketch 999"),
+        ("evaluate strokes -d digits", "digits are images"),
+        ("evaluate strokes -d scribbles -o strokes -q", "holds a run of kind"),
+        ("train -d nowhere.ndjson -o nothing", "no such file"),
+    ],
+)
+def test_what_cannot_be_done_with_sketches_is_one_message(strokes, monkeypatch, arguments, message):
+    monkeypatch.chdir(strokes)
+    with pytest.raises(MolvaeError, match=message):
+        images(*arguments.split())
+
+
+def test_codes_and_their_prior_are_trained_in_one_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("codes.toml").write_text(CODES)
+    images("train", "codes.toml", "-o", "codes", "-q")
+    printed = capsys.readouterr().out
+    assert "bits per dimension" in printed and "perplexity of the 8 codes" in printed and "saved" in printed
+    assert "Samples of the uniform prior over codes" in Path("codes/report.html").read_text()
+    for command in ("sample codes -k 10 -o codes.png", "interpolate codes 0 1 -o between.png"):
+        images(*command.split())
+    images(*["evaluate", "codes", "-o", "again", "--binarisation", "none", "-q"])
+    assert "saved" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("sample nowhere", "no model .nowhere."),
         ("sample run --label 3", "not conditional"),
+        ("sample run --temperature 0.5", "for models of sketches"),
         ("sample run -o picture.bmp", "a picture is a .png or .svg file"),
         ("sample run -o missing/picture.png", "is not a folder"),
         ("interpolate run 0", "at least two images"),

@@ -16,9 +16,11 @@ from molvae.core.objectives import (
     mmd_to_standard_normal,
     sampled_elbo,
     score_function,
+    total_free_bits,
 )
 from molvae.core.priors import StandardNormal
 from molvae.core.terms import Terms
+from molvae.core.training import ObjectiveConfig
 from molvae.core.vae import VAE
 from molvae.errors import ConfigError
 
@@ -95,9 +97,10 @@ def test_evaluate_bounds_weighs_batches_by_their_size():
     assert abs(whole["nll"] + true_log_p(X).mean().item()) < 1e-4
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in OBJECTIVES if name not in ("reconstruction", "free_bits", "info_vae")]
-)
+NO_BOUNDS = ("reconstruction", "free_bits", "total_free_bits", "info_vae")
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name not in NO_BOUNDS])
 def test_every_bound_is_a_bound(name):
     """On average over many samples no registered bound exceeds log p(x); what is no bound is named above."""
     value = OBJECTIVES[name](terms(0.4, 20_000), 1.0)
@@ -108,6 +111,16 @@ def test_every_bound_is_a_bound(name):
 def test_sampled_and_closed_form_elbo_agree_on_average():
     many = terms(0.4, 50_000)
     torch.testing.assert_close(sampled_elbo(many), elbo(many), atol=0.02, rtol=0)
+
+
+def test_the_whole_code_may_use_its_nats_for_nothing_on_average():
+    some = terms(0.4, 3)
+    mean = some.kl.mean()
+    plain = some.log_px.mean(0) - 0.5 * mean
+    torch.testing.assert_close(total_free_bits(some, 0.5, floor=float(mean) / 2), plain)
+    torch.testing.assert_close(total_free_bits(some, 0.5, floor=float(mean) + 3), plain - 0.5 * 3)
+    config = ObjectiveConfig(name="total_free_bits", free_bits=float(mean) + 3)
+    torch.testing.assert_close(config.bound(some, 0.5), plain - 0.5 * 3)
 
 
 def test_free_bits_let_a_dimension_use_its_nats_for_nothing():

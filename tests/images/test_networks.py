@@ -7,7 +7,7 @@ from molvae.errors import ConfigError
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, ResidualBlock
 
 SHAPE = (1, 8, 12)
-CONDITIONAL = [kind for kind in ENCODERS if kind != "slots"]
+CONDITIONAL = [kind for kind in ENCODERS if kind not in ("slots", "grid")]
 
 
 def config(kind: str, activation: str = "silu") -> NetworkConfig:
@@ -53,8 +53,9 @@ def test_classes_in_front_give_what_one_class_at_a_time_gives(kind):
 @pytest.mark.parametrize("activation", ["tanh", "relu", "silu", "softplus"])
 def test_gradients_reach_every_weight(kind, activation):
     torch.manual_seed(0)
-    encoder = ENCODERS[kind](SHAPE, 4, config(kind, activation))
-    decoder = DECODERS[kind](SHAPE, 4, config(kind, activation))
+    size = 12 if kind == "grid" else 4  # two numbers at each of 2 x 3 positions
+    encoder = ENCODERS[kind](SHAPE, size, config(kind, activation))
+    decoder = DECODERS[kind](SHAPE, size, config(kind, activation))
     for name, parameter in [*encoder.named_parameters(), *decoder.named_parameters()]:
         if "layers.5" in name or "features" in name:
             torch.nn.init.normal_(parameter, std=0.1)  # residual blocks begin as the identity, with a zero last layer
@@ -89,6 +90,29 @@ def test_slots_are_refused_a_condition_and_their_masks_cover_every_pixel_once():
     torch.testing.assert_close(masks.sum(1), torch.ones(5, 1, 8, 12))
     z = torch.randn(2, 5, 4, 2)
     torch.testing.assert_close(decoder(z.flatten(-2)), decoder(z[:, :, [3, 1, 0, 2]].flatten(-2)))  # a set
+
+
+def test_a_code_on_a_grid_keeps_its_place_in_the_image():
+    """A residual block normalises over the whole image, but begins as the identity: a corner moves one code only."""
+    torch.manual_seed(0)
+    flat = NetworkConfig(kind="grid", depth=1, channels=8, levels=2)
+    encoder, x = ENCODERS["grid"](SHAPE, 6 * 3, flat), torch.rand(1, *SHAPE)
+    changed = x.clone()
+    changed[..., 0, 0] += 1
+    moved = (encoder(x) - encoder(changed)).view(2, 3, 3).abs().sum(-1) > 1e-6
+    assert moved[0, 0] and moved.sum() == 1
+    decoder = DECODERS["grid"]((2, 8, 12), 6 * 3, flat)
+    assert decoder(torch.randn(4, 5, 18)).shape == (4, 5, 2, 8, 12)
+
+
+def test_a_grid_refuses_what_does_not_fit_it():
+    for kind in (ENCODERS, DECODERS):
+        with pytest.raises(ConfigError, match="not conditional"):
+            kind["grid"](SHAPE, 12, config("grid"), classes=3)
+    with pytest.raises(ConfigError, match=r"2 levels need sides that are multiples of 4, not 8 x 10"):
+        ENCODERS["grid"]((1, 8, 10), 8, config("grid"))
+    with pytest.raises(ConfigError, match=r"a grid of 2 x 3 needs a latent_size that is a multiple"):
+        ENCODERS["grid"](SHAPE, 13, config("grid"))
 
 
 def test_convolutions_refuse_sides_that_do_not_halve_twice():

@@ -58,6 +58,23 @@ M2 = {
 }
 CODES = {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"}
 IMAGES = {"train": PIXELS, "evaluation": {"images": 50, "nll_images": 10, "nll_samples": 5}}
+STROKES = {
+    "train": {
+        "batch_size": 500,
+        "model": {"latent_size": 4, "encoder_size": 8, "decoder_size": 8, "components": 2},
+        "fit": {"epochs": 1, "warmup_steps": 1},
+        "validation_sketches": 20,
+    },
+    "evaluation": {"sketches": 20, "nll_sketches": 5, "nll_samples": 2, "drawn": 10},
+}
+GRID = {
+    "train": {
+        **PIXELS,
+        "model": {"latent_size": 64 * 2, "network": {"kind": "grid", "channels": 8, "depth": 1}},
+    },
+    "evaluation": {"images": 50, "nll_images": 0},
+}
+CODE_PRIOR = {"network": {"channels": 8, "layers": 2}, "fit": {"epochs": 1, "warmup_steps": 1}, "batch_size": 500}
 SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
@@ -129,6 +146,16 @@ SMALL: dict[str, dict[str, Any]] = {
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "mnist_gumbel": merged(IMAGES, {"train": {"model": {"latent_size": 20}}}),
+    "sketches": STROKES,
+    "celeba_vq": {**GRID, "code_prior": CODE_PRIOR},
+    "celeba_gaussian": GRID,
+    "mnist_vq": {**merged(GRID, {"train": {"model": {"latent_size": 49 * 4}}}), "code_prior": CODE_PRIOR},
+    "vector_quantised": {
+        "settings": {
+            "train": merged(GRID["train"], {"model": {"latent_size": 32, "codebook": {"size": 8}}}),
+            "prior": CODE_PRIOR,
+        }
+    },
     "class_sampling": {"settings": {"m2": M2, "labels": 20, "seeds": 1, "classes": [2, 5], "steps": 1}},
     "tetrominoes_slots": {
         "train": {
@@ -226,10 +253,14 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
     if stem in STAGE:
         first, setting = STAGE[stem]
         values[setting] = str(execute(first, place, mirror).files["model"])
-    if (
-        "data" in values
-        and values["data"] not in (str(place / "family.csv"),)
-        and values["data"] not in ("digits", "half_rings", "sprites", "tetrominoes")
+    if values.get("kind") == "sketches":
+        values["data"] = "kanji" if mirror and values.get("data") == "kanji" else "scribbles"
+    elif "data" in values and values["data"] not in (
+        str(place / "family.csv"),
+        "digits",
+        "half_rings",
+        "sprites",
+        "tetrominoes",
     ):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"

@@ -30,6 +30,7 @@ STUDIES: "Registry[Study]" = Registry(
         "class_sampling": (f"{_HERE}.class_sampling:STUDY", "M2 with a drawn class instead of a sum over classes"),
         "broadcast": (f"{_HERE}.broadcast:STUDY", "spatial broadcast decoder against transposed convolutions"),
         "slots": (f"{_HERE}.slots:STUDY", "slot attention on scenes of tetrominoes, with more objects than trained on"),
+        "vector_quantised": (f"{_HERE}.vector_quantised:STUDY", "codes of a codebook with a learned prior (VQ-VAE)"),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -55,6 +55,20 @@ SMALL = {
         "scenes": 20,
         "shown": 2,
     },
+    "vector_quantised": {
+        "train": {
+            "fit": FIT,
+            "model": {
+                "latent_size": 32,
+                "network": {"kind": "grid", "levels": 1, "channels": 8, "depth": 1},
+                "codebook": {"size": 8},
+            },
+            "validation_images": 50,
+        },
+        "prior": {"network": {"channels": 8, "layers": 2}, "fit": FIT},
+        "images": 40,
+        "columns": 4,
+    },
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,

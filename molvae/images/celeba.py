@@ -1,0 +1,68 @@
+"""CelebA's faces (Liu et al. 2015) from a folder of the user's: for research that is not commercial, never passed on.
+
+The folder ``celeba`` of a mirror holds either the aligned pictures as published, ``img_align_celeba/000001.jpg`` and so
+on (178 x 218), or ``celeba64_00.npz`` and so on: the same faces cut out at 64 x 64, as JPEG files one after another
+(``jpeg`` uint8, ``lengths`` int32). The first 10,000 are taken.
+"""
+
+import io
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from molvae.errors import DownloadError, InputError
+
+NUMBER = 10_000
+_CROP = (9, 33, 169, 193)  # of 178 x 218: a square of 160 around the face, four below the middle
+
+
+@cache  # decoding them takes seconds
+def load_celeba(mirror: Path | None, side: int = 32) -> np.ndarray:
+    """The first 10,000 faces, or as many as there are, (n, side, side, 3) uint8.
+
+    Raises:
+        DownloadError: no folder with the faces.
+        InputError: a file in it cannot be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    folder = Path() if mirror is None else mirror / "celeba"
+    archives, pictures = sorted(folder.glob("celeba64_*.npz")), folder / "img_align_celeba"
+    if mirror is None or not (archives or pictures.is_dir()):
+        raise DownloadError(
+            "CelebA is not fetched (research only, not to be passed on; https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+            "): keep its img_align_celeba in FOLDER/celeba and give --mirror FOLDER"
+        )
+    faces = []
+    for name, source in _files(archives, pictures):
+        try:
+            with Image.open(source) as picture:
+                square = picture.convert("RGB")
+        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+            raise InputError(f"{name} cannot be read as a picture ({error})") from None
+        if not archives:
+            if square.size != (178, 218):
+                raise InputError(f"{name} is {square.size[0]} x {square.size[1]}: aligned faces are 178 x 218")
+            square = square.crop(_CROP)
+        faces.append(np.asarray(square.resize((side, side), Image.Resampling.LANCZOS)))
+        if len(faces) == NUMBER:
+            break
+    if len(faces) < 100:
+        raise InputError(f"{folder} holds {len(faces)} faces: at least a hundred are needed")
+    return np.stack(faces)
+
+
+def _files(archives: list[Path], pictures: Path) -> Iterator[tuple[str, "Path | io.BytesIO"]]:
+    if not archives:
+        for path in sorted(pictures.glob("*.jpg")):
+            yield str(path), path
+    for path in archives:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                data, lengths = file["jpeg"].tobytes(), file["lengths"].astype(np.int64)
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from None
+        for number, (end, length) in enumerate(zip(np.cumsum(lengths), lengths, strict=True)):
+            yield f"{path}, picture {number}", io.BytesIO(data[end - length : end])
