@@ -31,8 +31,8 @@ class Panel:
             other columns stand below); ``sticks`` (frame: scenes of line segments, see
             :func:`molvae.chemistry.docking.pictures.pose_panel`); ``sketches`` (frame: strokes of sketches in rows and
             columns, see :func:`molvae.images.sketch_pictures.strokes`); ``alignment`` (frame: ``name`` and ``sequence``
-            of rows of equal length, ``-`` for a gap, and perhaps ``note``, which stands behind a row, and ``group``: the
-            rows of a group are compared with its first).
+            of rows of equal length, ``-`` for a gap, and perhaps ``note``, which stands behind a row, and ``group``:
+            the rows of a group are compared with its first).
         title: above it.
         caption: below it: what is seen, and the source of the idea.
         frame: of a table, lines or scatter.

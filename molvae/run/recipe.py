@@ -64,8 +64,8 @@ class Recipe(Config):
     """Base of every kind of run; a subclass has a ``kind``, says what it uses of a context, and does its work."""
 
     uses: ClassVar[frozenset[str]] = frozenset()
-    """Of ``device``, ``workers``, ``mirror``, ``tensorboard`` and ``cluster`` those that make a difference to this kind of
-    run; and ``processes``, if several of ``torch.distributed.run`` may work on it together.
+    """Of ``device``, ``workers``, ``mirror``, ``tensorboard`` and ``cluster`` those that make a difference to this kind
+    of run; and ``processes``, if several of ``torch.distributed.run`` may work on it together.
     """
     kind: str
 
