@@ -23,7 +23,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -410,8 +410,7 @@ def open_cluster(text: str, progress: Progress = on_stderr, silence: float = SIL
     try:
         place = start()
         owned = None if place is text else place
-        client = distributed.Client(place, set_as_default=False, timeout=_CONNECT, name="molvae")
-        return Cluster(client, owned, progress, silence)
+        return Cluster(_connect(distributed, place), owned, progress, silence)
     except (ConfigError, MissingDependencyError):
         raise
     except Exception as error:
@@ -419,6 +418,22 @@ def open_cluster(text: str, progress: Progress = on_stderr, silence: float = SIL
             owned.close()
         what = f"no scheduler answers at {text}" if owned is None and "://" in text else f"{text} cannot be started"
         raise OracleError(f"{what}: {describe_exception(error)}") from None
+
+
+def _connect(distributed: Any, place: Any) -> Any:
+    """A client of a scheduler; dask itself would wait for ever for what listens there and never says a word."""
+    connected: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connected.set_result(distributed.Client(place, set_as_default=False, timeout=_CONNECT, name="molvae"))
+        except BaseException as error:
+            connected.set_exception(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    if not wait([connected], 3 * _CONNECT).done:
+        raise TimeoutError("something listens there, but it is no dask scheduler")
+    return connected.result()
 
 
 def _local(number: int) -> Any:
