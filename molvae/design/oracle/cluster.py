@@ -21,6 +21,7 @@ import re
 import threading
 import time
 import uuid
+import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, wait
@@ -408,7 +409,9 @@ def open_cluster(text: str, progress: Progress = on_stderr, silence: float = SIL
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by our own errors
     owned = None
     try:
-        place = start()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Port .* is already in use")  # of a page that nobody asked for
+            place = start()
         owned = None if place is text else place
         return Cluster(_connect(distributed, place), owned, progress, silence)
     except (ConfigError, MissingDependencyError):
@@ -440,7 +443,7 @@ def _local(number: int) -> Any:
     """Workers on this machine, reached from nowhere else."""
     distributed = importlib.import_module("distributed")
     return distributed.LocalCluster(
-        n_workers=number, threads_per_worker=1, memory_limit=0, dashboard_address=None, host="127.0.0.1"
+        n_workers=number, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     )
 
 
