@@ -155,7 +155,7 @@ def driver(options: argparse.Namespace) -> None:
     rows = []
     for workers in options.workers:
         owned = distributed.LocalCluster(
-            n_workers=1, threads_per_worker=workers, memory_limit=0, dashboard_address=None, host="127.0.0.1"
+            n_workers=1, threads_per_worker=workers, memory_limit=0, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         )
         client = distributed.Client(owned, set_as_default=False)
         with Cluster(client, owned, silent) as cluster:

@@ -7,6 +7,7 @@ with the result that it would have had.
 """
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -174,7 +175,7 @@ class Campaign:
         else:
             self.start = select_start(model, start, config, filters, progress)
         self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
-        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or config.num_workers, executor)
+        self.scorer = make_scorer(config, self.objective, domain, oracle, workers or _workers(config), executor)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
         self.batches = BatchChooser(domain, config.diversity, self.preselect, self._is_known, self.verdict, progress)
@@ -569,6 +570,12 @@ class Campaign:
         head = f"{name}: {self.oracle.calls} of {self.config.budget} calls"
         best = self.results().head(10)
         return f"<p>{escape(head)}</p>{drawn(best, self.domain.column, self.domain.draw)._repr_html_()}"
+
+
+def _workers(config: CampaignConfig) -> int:
+    """Processes for scoring, where nobody said how many: calls in flight are to run, on as many cores as there are."""
+    most = min(config.in_flight or 1, os.cpu_count() or 1)
+    return max(config.num_workers, most) if config.num_workers else 0
 
 
 def _completed(before: dict[str, Any]) -> dict[str, Any]:

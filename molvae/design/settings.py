@@ -119,9 +119,10 @@ class CampaignConfig(Config):
 
     @model_validator(mode="after")
     def _check_size_of_a_step(self) -> Self:
-        if max(self.batch, self.in_flight or 0) * self.oversample * self.n_decodings > _MAX_DECODINGS:
+        size, name = max((self.batch, "batch"), (self.in_flight or 0, "in_flight"))
+        if size * self.oversample * self.n_decodings > _MAX_DECODINGS:
             raise ValueError(
-                f"batch (or in_flight) x oversample x n_decodings, the decodings of a step, exceed {_MAX_DECODINGS:,}: lower one"
+                f"{name} x oversample x n_decodings, the decodings of a step, exceed {_MAX_DECODINGS:,}: lower one"
             )
         return self
 

@@ -104,7 +104,9 @@ def test_a_killed_driver_goes_on_as_if_the_answers_had_come_in_one_go(tmp_path, 
 def test_times_do_not_matter_only_the_order_does(tmp_path):
     fast, slow = (finish(tmp_path / str(scale), simulated(scale=scale), strategy="evolved") for scale in (1.0, 1e6))
     other = finish(tmp_path / "other", simulated(seed=1), strategy="evolved")
-    assert fast[0] == slow[0]
+    assert [(each.call, each.identity, each.step) for each in fast[0]] == [
+        (each.call, each.identity, each.step) for each in slow[0]
+    ]
     assert [answer.identity for answer in fast[0]] != [answer.identity for answer in other[0]]
 
 
@@ -138,7 +140,7 @@ def test_steps_leave_workers_idle_that_overlapping_steps_use(tmp_path):
     [
         {"budget": 7},  # less than the start
         {"in_flight": 50},  # more than the budget
-        {"strategy": "screening", "budget": 1000},  # the pool runs dry
+        {"strategy": "screening", "start": [f"{n}" for n in range(200001, 200016)]},  # the pool runs dry
         {"in_flight": 1},
         {"diversity": {"per_scaffold": 1}},
         {"filters": {"first": "7"}, "start_size": 1},
@@ -147,7 +149,7 @@ def test_steps_leave_workers_idle_that_overlapping_steps_use(tmp_path):
 def test_every_campaign_comes_to_an_end(tmp_path, settings):
     settings = {"strategy": "genetic", "budget": 20} | settings
     answers, _, _ = finish(tmp_path / "run", simulated(), **settings)
-    assert len(answers) == (500 if settings["budget"] == 1000 else settings["budget"])
+    assert len(answers) == (15 if "start" in settings else settings["budget"])
     assert len({answer.identity for answer in answers}) == len(answers)
 
 

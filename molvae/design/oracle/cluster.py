@@ -21,9 +21,10 @@ import re
 import threading
 import time
 import uuid
+import warnings
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -408,10 +409,11 @@ def open_cluster(text: str, progress: Progress = on_stderr, silence: float = SIL
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by our own errors
     owned = None
     try:
-        place = start()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Port .* is already in use")  # of a page that nobody asked for
+            place = start()
         owned = None if place is text else place
-        client = distributed.Client(place, set_as_default=False, timeout=_CONNECT, name="molvae")
-        return Cluster(client, owned, progress, silence)
+        return Cluster(_connect(distributed, place), owned, progress, silence)
     except (ConfigError, MissingDependencyError):
         raise
     except Exception as error:
@@ -421,11 +423,27 @@ def open_cluster(text: str, progress: Progress = on_stderr, silence: float = SIL
         raise OracleError(f"{what}: {describe_exception(error)}") from None
 
 
+def _connect(distributed: Any, place: Any) -> Any:
+    """A client of a scheduler; dask itself would wait for ever for what listens there and never says a word."""
+    connected: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connected.set_result(distributed.Client(place, set_as_default=False, timeout=_CONNECT, name="molvae"))
+        except BaseException as error:
+            connected.set_exception(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    if not wait([connected], 3 * _CONNECT).done:
+        raise TimeoutError("something listens there, but it is no dask scheduler")
+    return connected.result()
+
+
 def _local(number: int) -> Any:
     """Workers on this machine, reached from nowhere else."""
     distributed = importlib.import_module("distributed")
     return distributed.LocalCluster(
-        n_workers=number, threads_per_worker=1, memory_limit=0, dashboard_address=None, host="127.0.0.1"
+        n_workers=number, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0", host="127.0.0.1"
     )
 
 

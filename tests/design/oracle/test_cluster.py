@@ -27,6 +27,10 @@ from molvae.design.store import CampaignStore
 from molvae.errors import ConfigError, OracleError, RunFolderError
 from molvae.run.progress import silent
 
+# dask leaves sockets of broken connections to the garbage collector
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning"
+)
 DESIGN = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(DESIGN))  # the driver that is killed below imports the same
 from digits import DigitModel  # noqa: E402
