@@ -145,7 +145,8 @@ def _write(
     counts = {"read": 0, "rejected": 0, "duplicates": 0, "kept": 0}
     seen = FirstRows()
     end = 0
-    offsets, values = [0], []  # of some molecules
+    offsets: list[int] = [0]  # of some molecules
+    values: list[list[float]] = []
     with ExitStack() as stack:
         append_offsets = stack.enter_context(npy_writer(folder / OFFSETS, np.int64))
         append_values = stack.enter_context(npy_writer(folder / VALUES, np.float32, len(names)))

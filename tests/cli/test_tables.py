@@ -39,7 +39,7 @@ def test_what_is_wrong_with_shards_is_one_message(molvae, table, tmp_path):
 
 
 def test_a_library_is_screened(molvae, table, tmp_path):
-    (tmp_path / "assay.csv").write_text("smiles,y\n" + "".join(f"{'C' * n}O,{n}\n" for n in range(1, 9)))
+    (tmp_path / "assay.csv").write_text("smiles,y\n" + "".join(f"{'C' * n}O,{n}\n" for n in range(1, 13)))
     arguments = ("--target", "y", "--kernel", "fingerprint", "--folds", "0", "-o", "run", "-q")
     assert molvae("fit", "assay.csv", *arguments).returncode == 0
     (tmp_path / "library.smi").write_text("".join(f"{'C' * n}N\n" for n in range(1, 13)) + "c1ccccc1O\n")

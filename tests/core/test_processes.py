@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 import torch
 
 from molvae.core.checkpoint import load_tensors
@@ -101,11 +100,3 @@ def test_one_process_has_the_whole():
     alone = Processes()
     assert alone.share(7) == Share(slice(0, 7), 7)
     assert alone.of_first(lambda: "here") == "here" == alone.first_before_others(lambda: "here")
-
-
-@pytest.mark.parametrize("kind", ["design"])
-def test_other_runs_are_for_one_process(tmp_path, kind):
-    done = launch(tmp_path, "-m", "molvae", kind, "--budget", "1", "-o", "run")
-    assert done.returncode != 0
-    assert f"a run of kind '{kind}' is for one process" in done.stderr
-    assert not (tmp_path / "run").exists()
