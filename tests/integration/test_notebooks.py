@@ -19,7 +19,7 @@ def test_notebook(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert not any(line.startswith("def ") for line in code.splitlines()), "functions belong in the package"
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     said = [output.text for output in outputs if output.get("name") == "stderr"]
     assert [text for text in said if "font cache" not in text] == []  # no warning, no red box
