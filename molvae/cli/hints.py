@@ -9,7 +9,7 @@ _NEXT = {
     r"no data set ": "molvae list data",
     r"no study ": "molvae list studies",
     r"no kind of run ": "molvae list kinds",
-    r"no oracle ": "molvae list oracles",
+    r"oracle cannot be set up": "molvae list oracles",
     r"is not a run folder": "molvae design -o FOLDER makes one",
     r"give the input file with -i": "molvae COMMAND --help ends with an example",
 }

@@ -120,11 +120,14 @@ def test_the_shell_completes(typed, offered, not_offered, tmp_path):
     assert offered in done.stdout.split() and not_offered not in done.stdout.split()
 
 
-def test_completion_can_be_installed(molvae, monkeypatch):
+def test_completion_can_be_installed(molvae, monkeypatch, tmp_path):
     assert "--install-completion" in molvae("--help").stdout
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = molvae("--show-completion", "bash")
     assert done.returncode == 0 and "_MOLVAE_COMPLETE=complete_bash" in done.stdout
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert molvae("--install-completion", "bash").returncode == 0
+    assert "_MOLVAE_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "molvae.sh").read_text()
 
 
 def _environment():

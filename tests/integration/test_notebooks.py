@@ -19,9 +19,10 @@ def test_notebook(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert not any(line.startswith("def ") for line in code.splitlines()), "functions belong in the package"
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []  # no warning, no red box
+    said = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert [text for text in said if "font cache" not in text] == []  # no warning, no red box
     pages = [output.data.get("text/html", "") for output in outputs if "data" in output]
     if path.stem != "04_image_vae":
         assert any("<svg" in page and "dataframe" in page for page in pages)  # molecules are drawn in tables
