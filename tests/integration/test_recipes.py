@@ -149,6 +149,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "sketches": STROKES,
     "celeba_vq": {**GRID, "code_prior": CODE_PRIOR},
     "celeba_gaussian": GRID,
+    "digits_vq": {**GRID, "code_prior": CODE_PRIOR},
     "mnist_vq": {**merged(GRID, {"train": {"model": {"latent_size": 49 * 4}}}), "code_prior": CODE_PRIOR},
     "vector_quantised": {
         "settings": {
