@@ -42,16 +42,15 @@ def read_dataset(name: str, part: str, smiles_column: str | None, mirror: Path |
     return read_molecules(dataset_file(name, part, mirror), None if name in DATASETS else smiles_column).frame
 
 
-def searched_domain(model: str) -> Domain:
-    """What the points of a model decode to, told from its folder without its weights.
-
-    Molecules where there is no such folder: whoever loads the model says so.
+def searched_domain(model: str) -> Domain | None:
+    """What the points of a model decode to, told from its folder without its weights; None if there is no such folder,
+    which whoever loads the model says.
     """
     try:
         folder = weights_folder(model)
         kind = read_settings(folder).get("kind")
     except CheckpointError:
-        return MOLECULES
+        return None
     return domain_of(folder) if kind == "protein-vae" else MOLECULES
 
 
@@ -69,7 +68,7 @@ class SearchRecipe(Recipe):
 
     def start_table(self, mirror: Path | None) -> pd.DataFrame:
         """The candidates that starting ones are drawn from."""
-        domain = searched_domain(self.model)
+        domain = searched_domain(self.model) or MOLECULES
         if self.input is None:
             return domain.default_start()
         column = None if self.input in DATASETS else self.smiles_column

@@ -30,7 +30,8 @@ class DesignRecipe(SearchRecipe):
     @field_validator("campaign")
     @classmethod
     def _of_domain(cls, campaign: CampaignConfig, info: ValidationInfo) -> CampaignConfig:
-        return campaign.for_domain(searched_domain(str(info.data.get("model", SEARCH_MODEL))))
+        domain = searched_domain(str(info.data.get("model", SEARCH_MODEL)))
+        return campaign if domain is None else campaign.for_domain(domain)
 
     def execute(self, context: Context) -> Result:
         """Spend the budget; a campaign that was begun goes on from its folder alone, whatever became of the input."""

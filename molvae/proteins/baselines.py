@@ -17,7 +17,7 @@ from molvae.core.heads import DiagonalGaussianHead
 from molvae.core.nn.recurrent import GatedRecurrence, gated_step
 from molvae.core.priors import StandardNormal
 from molvae.core.schedules import in_steps
-from molvae.core.training import ObjectiveConfig, TrainingConfig, vae_objective
+from molvae.core.training import TrainingConfig, vae_objective
 from molvae.core.vae import VAE
 from molvae.errors import InputError
 from molvae.proteins.batches import MASK, PAD, TOKENS, FamilyBatches, ResidueBatch, family_in_order, shifted, tokenise
@@ -168,7 +168,7 @@ class BaselineConfig(TrainingConfig):
     hidden_size: int = Field(128, ge=2, le=8192)
     drop: float = Field(0.3, ge=0, lt=1)
     """Of the recurrent decoder, as for the model."""
-    objective: ObjectiveConfig = FamilyObjectiveConfig(weights={})
+    objective: FamilyObjectiveConfig = FamilyObjectiveConfig(weights={})
     fit: FitConfig = FitConfig(epochs=20, learning_rate=2e-3, clip_norm=50.0, average=0.995)
 
 

@@ -1,7 +1,7 @@
 """What a latent point stands for: many decodings, counted."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,21 @@ from torch import Tensor
 from molvae.core.candidates import Candidate, PointCandidates
 from molvae.proteins.sequence import Protein
 
-if TYPE_CHECKING:
-    from molvae.proteins.vae import ProteinVAE
+
+class Writer(Protocol):
+    """A model whose points decode to sequences."""
+
+    def points(self, z: Tensor | np.ndarray) -> Tensor:
+        """Latent points (n, D) on the model's device."""
+
+    def generate(
+        self, z: Tensor | np.ndarray, temperature: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[list[str], np.ndarray]:
+        """One sequence for each point, and its log p(x|z) (n,) in nats."""
 
 
 def candidates_of(
-    model: "ProteinVAE", z: Tensor | np.ndarray, n: int, seed: int, temperature: float = 1.0
+    model: Writer, z: Tensor | np.ndarray, n: int, seed: int, temperature: float = 1.0
 ) -> list[PointCandidates]:
     """The proteins that each point (n, D) decodes to in ``n`` decodings, of which the first is greedy.
 

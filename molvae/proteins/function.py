@@ -97,10 +97,10 @@ class FunctionModel:
             (name, mean), rest = rows[0], rows[1:]
             sequences = [sequence for sequence, _ in rest]
             weights = np.array([float(weight) for _, weight in rest])
-            sound = np.isfinite(weights).all() and all(Protein.parse(each)[0] is not None for each in sequences)
-            model = cls(sequences, weights, float(mean), name.removeprefix("mean of "))
+            number = float(mean)
         except (csv.Error, IndexError, ValueError) as error:
             raise CheckpointError(f"the function model is damaged ({error}): get the model folder again") from None
-        if not sound or not sequences:
+        sound = sequences and np.isfinite(weights).all() and all(Protein.parse(text)[0] for text in sequences)
+        if not sound:
             raise CheckpointError("the function model is damaged: get the model folder again")
-        return model
+        return cls(sequences, weights, number, name.removeprefix("mean of "))

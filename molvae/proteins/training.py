@@ -34,8 +34,8 @@ class FamilyObjectiveConfig(ObjectiveConfig):
     name: Annotated[str, one_of(OBJECTIVES)] = "info_vae"
     """A name of ``core.objectives.OBJECTIVES``; ``elbo`` for the plain bound."""
     beta: Schedule = Schedule(kind="shares", shares=((0.0, 0.0), (0.3, 0.02)))
-    """Weight of the KL term: small, since a decoder that reads what it has written lets z collapse under more; it is the
-    MMD that makes the codes look like the prior.
+    """Weight of the KL term: small, since a decoder that reads what it has written lets z collapse under more; the MMD
+    makes the codes look like the prior.
     """
     weights: dict[str, Schedule] = Field(
         default_factory=lambda: {"code": Schedule(kind="shares", shares=((0.0, 0.2), (0.5, 0.0)))}

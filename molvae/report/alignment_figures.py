@@ -15,9 +15,9 @@ def alignment(frame: pd.DataFrame) -> Figure:
 
     Where rows form groups, a residue is coloured in the first row of each and where it differs from that row.
     """
-    sequences = frame["sequence"].fillna("").astype(str).tolist()
+    sequences = _texts(frame["sequence"])
     names = [str(name)[:24] for name in frame["name"]]
-    notes = frame["note"].fillna("").astype(str).tolist() if "note" in frame else [""] * len(frame)
+    notes = _texts(frame["note"]) if "note" in frame else [""] * len(frame)
     groups = frame["group"].tolist() if "group" in frame else list(range(len(frame)))
     longest = max(map(len, sequences), default=1)
     blocks = [(first, min(first + _ACROSS, longest)) for first in range(0, max(1, longest), _ACROSS)]
@@ -47,3 +47,8 @@ def alignment(frame: pd.DataFrame) -> Figure:
         axis.set_frame_on(False)
         axis.grid(False)
     return figure
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """A column as text; what is missing is empty, also where a file had nothing in the whole column."""
+    return [str(value) if pd.notna(value) else "" for value in column]

@@ -56,12 +56,12 @@ def test_samples_and_paths(run, fasta, model_folder, tmp_path, members):
 
 
 def test_a_campaign_on_the_fitted_function_and_its_report(run, fasta, model_folder, tmp_path):
-    arguments = ("-m", model_folder, "-i", fasta, "--objective", "function", "--budget", 40, "--start-size", 15,
-                 "--batch", 5, "--baselines", "genetic,random", "-o", "found", "-n", 1, "-q")  # fmt: skip
+    arguments = ("-m", model_folder, "-i", fasta, "--objective", "function", "--budget", 24, "--start-size", 14,
+                 "--batch", 5, "--baselines", "genetic", "-o", "found", "-n", 1, "-q")  # fmt: skip
     text = run("design", *arguments)
     assert "proteins scored" in text and "proteins: found/proteins.csv" in text
     found = pd.read_csv("found/proteins.csv")
-    assert len(found) == 40 and found["score"].is_monotonic_decreasing
+    assert len(found) == 24 and found["score"].is_monotonic_decreasing
     assert (tmp_path / "found" / "proteins.fasta").read_text().startswith(">call-")
     assert run("design", *arguments) == text  # the same again: nothing is left to do
     page = build(tmp_path / "found").read_text()
