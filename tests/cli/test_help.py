@@ -14,7 +14,11 @@ from molvae.cli.help import EXAMPLES, GROUPS, commands
 from ..tiny import tiny
 
 HEAVY = {"torch", "rdkit", "pandas", "numpy", "botorch", "matplotlib"}
-NOT_RUN = {"app": "serves until it is stopped", "data fetch": "needs the files of the data set"}
+NOT_RUN = {
+    "app": "serves until it is stopped",
+    "data fetch": "needs the files of the data set",
+    "evaluate": "decodes 10,000 points of the prior",
+}
 """Examples that are read but not run, and why."""
 IN_TUTORIALS = {
     "design",
@@ -23,7 +27,6 @@ IN_TUTORIALS = {
     "fit",
     "predict",
     "train",
-    "evaluate",
     "suggest",
     "tell",
     "score",
