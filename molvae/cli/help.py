@@ -12,7 +12,7 @@ from typer.models import CommandInfo, TyperInfo
 GROUPS = {
     "Design": "design resume report run benchmark app",
     "Laboratory": "suggest tell fit predict",
-    "Molecules": "score validate encode decode sample interpolate",
+    "Molecules": "score validate encode decode sample interpolate screen merge",
     "Models": "train evaluate",
     "Data": "data list",
     "Images": "images",
@@ -36,6 +36,8 @@ EXAMPLES = {
     "decode": "molvae decode -i z.csv -o decoded.csv",
     "sample": "molvae sample -k 1000 -o sampled.csv",
     "interpolate": 'molvae interpolate "CC(=O)Oc1ccccc1C(=O)O" "Cn1c(=O)c2c(ncn2C)n(C)c1=O" --steps 12 -o path.csv',
+    "screen": "molvae screen runs/activity -i predicted.csv -k 24 -o plate.csv",
+    "merge": "molvae merge shards -o scored.csv",
     "train": "molvae train -i mine.csv --from zinc250k --epochs 2 -o runs/mine",
     "evaluate": "molvae evaluate runs/mine -i mine.csv -o runs/evaluation",
     "list": "molvae list strategies",

@@ -55,7 +55,7 @@ class SketchEncoder(nn.Module):
 
     def __init__(self, config: SketchVAEConfig) -> None:
         super().__init__()
-        size = config.encoder_size
+        self.size = size = config.encoder_size
         self.gates = nn.ModuleList(nn.Linear(3, 3 * size) for _ in range(2))
         self.directions = nn.ModuleList(GatedRecurrence(size) for _ in range(2))
         self.head = DiagonalGaussianHead(config.latent_size)
@@ -68,7 +68,7 @@ class SketchEncoder(nn.Module):
         mirrored = points[(last - steps).clamp(min=0), rows]
         ends = []
         for sequence, gates, recurrence in zip((points, mirrored), self.gates, self.directions, strict=True):
-            begin = sequence.new_zeros(len(batch), recurrence.hidden_size)
+            begin = sequence.new_zeros(len(batch), self.size)
             ends.append(recurrence(gates(sequence), begin)[last, rows])
         q: DiagonalGaussian = self.head(self.last(torch.cat(ends, -1)))
         return q

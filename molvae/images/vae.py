@@ -131,8 +131,8 @@ class ImageEncoder(nn.Module):
                 config.codebook.size, self.parts[1], config.codebook.average, config.codebook.revive
             )
         else:
-            self.head = POSTERIORS[config.posterior](*config.event_shape)
-            outputs = self.head.outputs
+            head = POSTERIORS[config.posterior](*config.event_shape)
+            self.head, outputs = head, head.outputs
         self.network = ENCODERS[config.network.kind](shape, outputs, config.network, classes)
         self.register_buffer("mean", torch.zeros(shape))
 

@@ -17,6 +17,8 @@ HEAVY = {"torch", "rdkit", "pandas", "numpy", "botorch", "matplotlib"}
 NOT_RUN = {
     "app": "serves until it is stopped",
     "data fetch": "needs the files of the data set",
+    "merge": "needs shards: tests/cli/test_tables.py makes and merges some",
+    "screen": "needs a fitted model: tests/cli/test_tables.py screens with one",
     "evaluate": "decodes 10,000 points of the prior",
 }
 """Examples that are read but not run, and why."""
