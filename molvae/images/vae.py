@@ -125,7 +125,7 @@ class ImageEncoder(nn.Module):
                 )
             self.parts = height * width, config.latent_size // (height * width)
         self.codebook: Codebook | None = None
-        outputs = config.latent_size
+        outputs: Any = config.latent_size
         if config.codebook is not None and self.parts is not None:
             self.codebook = Codebook(
                 config.codebook.size, self.parts[1], config.codebook.average, config.codebook.revive
