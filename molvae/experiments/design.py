@@ -12,7 +12,7 @@ from molvae.design.oracle.cluster import Cluster, open_cluster
 from molvae.design.outputs import fitting_sentence, write_outputs
 from molvae.design.protocols import Domain
 from molvae.design.settings import CampaignConfig
-from molvae.errors import ConfigError, abbreviate
+from molvae.errors import ConfigError, OracleError, abbreviate
 from molvae.experiments.data import SearchRecipe, searched_domain
 from molvae.run.recipe import Context, Result
 from molvae.weights import SEARCH_MODEL
@@ -41,6 +41,7 @@ class DesignRecipe(SearchRecipe):
                 with campaign.baseline(name) as other:
                     other.run()
             table = write_outputs(campaign)
+            _refuse_silence(table, campaign)
             text = "\n".join(filter(None, (_best(table, campaign.domain), fitting_sentence(campaign))))
             name = campaign.domain.name
         files = {name: campaign.folder / f"{name}.csv", "poses": campaign.folder / "poses.sdf"}
@@ -73,6 +74,17 @@ def cluster_of(context: Context) -> contextlib.AbstractContextManager[Cluster | 
     if context.workers:
         raise ConfigError("-n is for processes on this machine; with --cluster, the cluster says how many workers work")
     return open_cluster(context.cluster, context.progress)
+
+
+def _refuse_silence(table: pd.DataFrame, campaign: Campaign) -> None:
+    """A campaign without a single answer is an oracle that does not work, and no result."""
+    failures = table.loc[table["status"] == "failed", "error"]
+    if len(table) and len(failures) == len(table):
+        reason = abbreviate(failures.mode()[0], 500)
+        raise OracleError(
+            f"none of {len(table)} {campaign.domain.name} got an answer, most often: {reason}; "
+            f"all are recorded in {campaign.folder}: mend the oracle and begin anew"
+        )
 
 
 def _best(table: pd.DataFrame, domain: Domain) -> str:

@@ -69,6 +69,14 @@ def test_design_with_an_oracle_that_fails_now_and_then(molvae, tmp_path):
     assert f"40 molecules scored, {len(failed)} of them without an answer, most often: ValueError" in done.stdout
 
 
+def test_an_oracle_that_never_answers_is_an_error_and_what_was_asked_is_recorded(molvae, tmp_path):
+    (tmp_path / "broken.py").write_text("def score(smiles):\n    raise ValueError('no licence')\n")
+    done = molvae("design", "--oracle", "broken:score", *SMALL[:2], "--budget", "12", "--start-size", "12", "-o", "run")
+    assert done.returncode == 1
+    assert "none of 12 molecules got an answer, most often: ValueError: no licence" in done.stderr
+    assert (tmp_path / "run" / "molecules.csv").read_text().count("no licence") == 12
+
+
 def test_a_file_in_the_place_of_the_run_folder_is_refused(molvae, tmp_path):
     (tmp_path / "run").write_text("mine")
     done = molvae("design", *SMALL, "-o", "run")
