@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from molvae.chemistry.formats import DELIMITERS, TextFile, file_kind
+from molvae.chemistry.formats import DELIMITERS, TextFile, file_kind, is_gzipped
 from molvae.chemistry.source import MAX_FIELD, open_table
 from molvae.chemistry.writing import table_writer, text_writer
 from molvae.errors import InputError
@@ -39,7 +39,11 @@ def join(paths: Iterable[Path], output: Path, change: Change | None = None) -> i
     with atomic_path(output) as temporary, text_writer(temporary, output.suffix == ".gz") as stream:
         if kind not in DELIMITERS:
             for path in checked:
-                with TextFile.examine(path).open() as part:
+                if path.stat().st_size == 0:
+                    continue  # a shard of which every row was refused
+                with path.open("rb") as raw:
+                    gzipped = is_gzipped(raw.read(2), path)
+                with TextFile(path, gzipped, "utf-8").open() as part:
                     shutil.copyfileobj(part, stream)
             return None
         csv.field_size_limit(MAX_FIELD)

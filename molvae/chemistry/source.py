@@ -265,7 +265,8 @@ class _Sdf(Source):
         known: set[str] = set()  # headers of properties of the records that RDKit reads
         for _, block in self._records():
             self.rows += 1
-            headers = {line for line in block.split("\n") if line.startswith(">")}
+            # behind the name RDKit writes the number of the record, which differs from record to record
+            headers = {line[: line.rfind(">") + 1] for line in block.split("\n") if line.startswith(">")}
             if not headers <= known and (mol := _mol(block)) is not None:
                 self.columns |= dict.fromkeys(_properties(mol))
                 known |= headers

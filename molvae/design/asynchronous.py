@@ -23,7 +23,7 @@ import numpy as np
 
 from molvae.design.store import CandidateRecord
 from molvae.design.strategies.base import KeepsAway, Outcome, Pending, Suggestion
-from molvae.errors import OracleError
+from molvae.errors import OracleError, RunFolderError
 
 if TYPE_CHECKING:
     from molvae.design.campaign import Campaign
@@ -48,6 +48,7 @@ class Flight:
         self.asked: dict[Any, tuple[int, CandidateRecord | None]] = {}  # by item, in order: its step and record
         self._refused: list[CandidateRecord] = []  # of the last step: told with the next answers
         self._complete = False  # the last step is closed
+        self._broken = False  # it was left in the middle of something
         self._waiting: deque[Any] = deque()  # items that no worker has
         self._running: dict[Future[Any], Any] = {}
         self._moving = bool(getattr(campaign.strategy, "moving", False))
@@ -83,7 +84,21 @@ class Flight:
         return max(self.told, min(room, asked))
 
     def advance(self) -> None:
-        """Go on until the next answer has come, or the next step has begun."""
+        """Go on until the next answer has come, or the next step has begun.
+
+        Raises:
+            RunFolderError: it was interrupted before; what is stored is whole, what is here is not.
+            OracleError: no answer can be had.
+        """
+        if self._broken:
+            raise RunFolderError(
+                "this campaign was interrupted: close it, and go on from its folder with Campaign.resume (molvae resume)"
+            )
+        self._broken = True
+        self._go_on()
+        self._broken = False
+
+    def _go_on(self) -> None:
         target = self._target
         known = self.campaign.oracle.calls
         self._collect(block=known < (len(self.asked) if target is None else target))
@@ -118,7 +133,8 @@ class Flight:
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self.in_flight:
+        # a scorer that works at once has an answer now: it is stored before another one is paid
+        while self._waiting and len(self._running) < self.in_flight and not any(each.done() for each in self._running):
             item = self._waiting.popleft()
             self._running[self.campaign.scorer.submit(item.identity)] = item
 

@@ -66,8 +66,10 @@ class BatchChooser:
         chosen: set[Any] = set()
         records: list[CandidateRecord] = []
         for suggestion in suggestions:
-            if len(chosen) == count and (self.oversampling > 1 or pending is not None):
+            if len(chosen) == count and self.oversampling > 1:
                 break
+            if len(chosen) == count and pending is not None and self._offers(suggestion, chosen):
+                continue  # there is no room for it; what nothing can be made of is recorded, and told, all the same
             record = self._record(suggestion, len(records), chosen, selection)
             if record is not None:
                 records.append(record)
@@ -78,6 +80,9 @@ class BatchChooser:
         firsts = [next((each.item for each in row.candidates if self._is_new(each.item)), None) for row in suggestions]
         value = np.nan_to_num(formula.sign * formula_values([formula], firsts, self._progress)[:, 0], nan=-np.inf)
         return [suggestions[row] for row in np.argsort(-value, kind="stable")]
+
+    def _offers(self, suggestion: Suggestion, chosen: set[Any]) -> bool:
+        return any(self._is_new(each.item) and each.item not in chosen for each in suggestion.candidates)
 
     def _is_new(self, item: Any) -> bool:
         return not self._answered(item) and self._verdict(item)[0] == "valid"

@@ -139,7 +139,7 @@ def run_shards(
     machine: Machine = ONE_PROCESS,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Make all shards by an executor: processes of this machine, or the client of a cluster.
+    """Make all shards by an executor: processes of this machine, or dask's ``client.get_executor()``.
 
     Every worker must see the files by the same names. Shards that are there already are left as they are: after a
     failure, the same call goes on.

@@ -138,8 +138,9 @@ class Validate(OfMolecules):
     filters: FilterConfig = FilterConfig()
 
     def open(self, machine: Machine) -> Work:
+        from molvae.core.training_set import known_file
         from molvae.design.validation import Validator
-        from molvae.molecules.known import KNOWN, known_molecules
+        from molvae.molecules.known import known_molecules
 
         validator = Validator(MOLECULES, known_molecules(self.model), Filters(self.filters))
         source = self.molecules()
@@ -150,8 +151,8 @@ class Validate(OfMolecules):
                 yield validate_table(part, validator, row, seen)
                 row += len(part)
 
-        known = weights_folder(self.model) / KNOWN
-        return Work(source.rows, rows, {"known": checksum(known) if known.is_file() else None})
+        known = known_file(weights_folder(self.model))
+        return Work(source.rows, rows, {"known": None if known is None else checksum(known)})
 
     def refused(self, table: pd.DataFrame) -> int:
         return int((table["status"] != "valid").sum())
@@ -216,13 +217,10 @@ class Sample(Verb):
     seed: Seed = 0
 
     def open(self, machine: Machine) -> Work:
-        from molvae.molecules.tables import check_decodings
-
         like = None if self.like is None else read_molecules(self.like).frame["smiles"].astype(str).tolist()
         model = load(self.model, machine.device)
 
         def rows(start: int, stop: int, shard: Shard | None) -> Iterator[pd.DataFrame]:
-            check_decodings(stop - start, self.n_decodings)
             seed = _seed(self.seed, shard)
             yield from model.sample_in_parts(stop - start, self.n_decodings, self.mask, seed, like)
 

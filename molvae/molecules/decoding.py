@@ -111,7 +111,7 @@ def generate_until_complete(
         rows = torch.nonzero(~result.complete).flatten()
         if len(rows) == 0:
             break
-        source = generator or torch.Generator().manual_seed(attempt)  # greedy decoding stays a function of z alone
+        source = generator or torch.Generator().manual_seed(attempt)  # reproducible without one as well
         again = generate(decoder, z[rows], max(0.7, temperature), source, constraint, dtype)
         better = rows[again.complete]
         result.tokens[better], result.log_prob[better] = again.tokens[again.complete], again.log_prob[again.complete]

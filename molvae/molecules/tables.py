@@ -64,7 +64,7 @@ def decode_table(
         ConfigError: more decodings than memory holds.
     """
     z = points_of(model, table)
-    check_decodings(len(table), n_decodings)
+    check_decodings(int(np.isfinite(z).all(1).sum()), n_decodings)
     decoded = model.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, choose=choose, generator=generator)
     return beside(decoded, table.drop(columns=[*point_columns(model), MODEL_COLUMN], errors="ignore"))
 
@@ -115,11 +115,6 @@ def points_of(model: MolecularModel, table: pd.DataFrame) -> np.ndarray:
 def point_columns(model: MolecularModel) -> list[str]:
     """Names of the coordinates of a latent point in a table."""
     return [f"z{index}" for index in range(model.latent_size)]
-
-
-def model_of_points(table: pd.DataFrame) -> str:
-    """The shipped model that a table of points names, or the default if it names none; raises as :func:`only_model`."""
-    return only_model(models_named(table))
 
 
 def only_model(named: Sequence[str]) -> str:

@@ -45,6 +45,8 @@ REFUSED = "refused.csv"
 TOKENS = "tokens"
 """Where a run folder keeps the tokens of a large data set; of use only while it is trained on."""
 _IN_MEMORY = 1_000_000  # molecules whose tokens are not kept on disk
+OF_WHOLE_BATCHES = ("free_bits", "total_free_bits", "info_vae")
+"""Objectives that are no mean over the examples of a batch: processes that share it would each compute another one."""
 _MOST_NOISE = 0.6  # the largest a
 
 
@@ -208,8 +210,10 @@ def train(
     predictor fitted anew at the end.
     """
     group = here()
-    if group.number > 1 and config.objective.name == "free_bits":
-        raise ConfigError("free_bits looks at a whole batch: train with one process, or with another objective")
+    if group.number > 1 and config.objective.name in OF_WHOLE_BATCHES:
+        raise ConfigError(
+            f"{config.objective.name} looks at a whole batch: train with one process, or with another objective"
+        )
     if len(training.smiles) == 0:
         raise InputError("no molecule is left to train on: see the reject file for the reasons")
     model = _initial_model(config, training, progress)

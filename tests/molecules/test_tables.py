@@ -7,7 +7,7 @@ import torch
 
 from molvae.errors import ConfigError, InputError
 from molvae.molecules import base, vae
-from molvae.molecules.tables import check_decodings, decode_table, decode_tables, encode_table, model_of_points
+from molvae.molecules.tables import check_decodings, decode_table, decode_tables, encode_table, models_named, only_model
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.progress import silent
 
@@ -51,12 +51,12 @@ def test_a_missing_coordinate_is_named():
 )
 def test_a_table_opens_no_folder(named, message):
     with pytest.raises(InputError, match=message):
-        model_of_points(pd.DataFrame({"z_model": named}))
+        only_model(models_named(pd.DataFrame({"z_model": named})))
 
 
 def test_the_model_that_a_table_names():
-    assert model_of_points(pd.DataFrame({"z_model": ["zinc250k", None]})) == "zinc250k"
-    assert model_of_points(pd.DataFrame({"z0": [1.0]})) == "zinc250k-flow"
+    assert only_model(models_named(pd.DataFrame({"z_model": ["zinc250k", None]}))) == "zinc250k"
+    assert only_model(models_named(pd.DataFrame({"z0": [1.0]}))) == "zinc250k-flow"
 
 
 def test_more_decodings_than_memory_holds():

@@ -231,6 +231,8 @@ class Cluster:
                 self._fail(self._gone("the connection was lost"))
             return
         except Exception as error:  # the worker could not even begin, as without molvae
+            if type(error).__name__ == "KilledWorker":
+                return  # it died: the next look at the workers finds it gone, and counts that
             how, value, seconds = SETUP, describe_exception(error), 0.0
         with self._lock:
             run = worker.running.pop(future.key, None)
@@ -241,9 +243,7 @@ class Cluster:
     def _take(self, worker: _Worker, pool: "ClusterPool", call: _Call, how: str, value: Any, seconds: float) -> None:
         if how == SETUP:
             pool.unfit[worker.address] = str(value)
-            if call.function is None:
-                _set(call, OracleError(f"worker {worker.address}: {value}"))
-            elif all(address in pool.unfit for address in self._workers):
+            if all(address in pool.unfit for address in self._workers):
                 pool.fail(f"no worker is left that the oracle can be set up on; {worker.address}: {value}")
                 _set(call, OracleError(f"worker {worker.address}: {value}"))
             else:
@@ -278,6 +278,8 @@ class Cluster:
             for address, worker in list(self._workers.items()):
                 if address not in found or found[address]["local_directory"] != worker.folder:
                     del self._workers[address]
+                    for pool in self._pools:  # another one at this address may be better
+                        pool.unfit.pop(address, None)
                     self._lose(worker, "is gone")
             for address, facts in found.items():
                 if address not in self._workers:

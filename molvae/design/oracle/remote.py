@@ -115,7 +115,8 @@ class Lent(Executor):
         self._running.discard(inner)
         if not outer.set_running_or_notify_cancel():
             return
-        error = TaskFailed("it was cancelled") if inner.cancelled() else inner.exception()
+        # whoever cancelled it, it is no answer: the molecule is asked for again when the campaign goes on
+        error = OracleError("the executor cancelled a task") if inner.cancelled() else inner.exception()
         if error is None:
             outer.set_result(inner.result())
         elif isinstance(error, BrokenExecutor):

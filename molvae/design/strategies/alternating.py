@@ -19,7 +19,6 @@ from molvae.design.strategies.latent import LatentSearch
 from molvae.run.seeds import step_seed
 
 _REMEMBERED = 0.8  # of what is known of an arm, after each of its turns
-_TURN = 10  # outcomes that count as one turn, where steps overlap
 
 
 class Alternating:
@@ -31,6 +30,7 @@ class Alternating:
         self.evolved, self.latent = LatentEvolution(setup), LatentSearch(setup)
         self.parts: dict[str, EvolvedAcquisition | LatentSearch] = {"evolved": self.evolved, "latent": self.latent}
         self.seed = setup.seed
+        self.together = setup.config.batch  # outcomes that count as one turn, where steps overlap
         self.step, self.turn = 0, "latent"
         self.credit = {name: (1.0, 1.0) for name in self.parts}  # proposals among the ten best, and others
         self.best: list[float] = []  # at most ten utilities, rising
@@ -76,9 +76,9 @@ class Alternating:
         among = self._take_in([outcome.item for outcome in told], np.array([outcome.utility for outcome in told]))
         if name:
             # a single outcome of many turns that overlap makes only its part of a turn be forgotten
-            kept = _REMEMBERED if self.pending is None else _REMEMBERED ** (1 / _TURN)
+            kept = _REMEMBERED if self.pending is None else _REMEMBERED ** (1 / self.together)
             won, lost = (kept * value for value in self.credit[name])
-            share, size = among / max(1, len(outcomes)), 1 if self.pending is None else 1 / _TURN
+            share, size = among / max(1, len(outcomes)), 1 if self.pending is None else 1 / self.together
             self.credit[name] = won + size * share, lost + size * (1 - share)
 
     def _take_in(self, items: Sequence[Any], utility: np.ndarray) -> int:
