@@ -14,7 +14,7 @@ Cache = Annotated[Path | None, typer.Option(help="Where the files go (default: t
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="zinc250k, mnist or freyfaces.", autocompletion=complete.datasets)],
+    name: Annotated[str, typer.Argument(help="One that molvae list data names.", autocompletion=complete.datasets)],
     mirror: options.Mirror = None,
     cache: Cache = None,
 ) -> None:

@@ -55,7 +55,9 @@ def evaluate(
     nll_images: Annotated[
         int | None, typer.Option(min=0, help="Test images for the NLL (default: all; 0: none).")
     ] = None,
-    nll_samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Importance samples for each.")] = 5000,
+    nll_samples: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Importance samples for each (5000; of sketches 50).")
+    ] = None,
     binarisation: Annotated[str, typer.Option(help="dynamic, static, threshold or none.")] = "dynamic",
     mirror: options.Mirror = None,
     device: options.Device = "auto",
@@ -65,7 +67,8 @@ def evaluate(
     """Measure a VAE of images or sketches. Bounds, active units and importance-sampled NLL on the test images."""
     from molvae.experiments.images_evaluate import ImagesEvaluateRecipe
 
-    evaluation = {"nll_samples": nll_samples, "binarisation": binarisation, "seed": seed, "nll_images": nll_images}
+    evaluation = {"binarisation": binarisation, "seed": seed, "nll_images": nll_images}
+    evaluation |= {} if nll_samples is None else {"nll_samples": nll_samples}
     recipe = ImagesEvaluateRecipe.create({"model": str(model), "data": data, "evaluation": evaluation})
     options.execute(recipe, output, device, mirror=mirror, quiet=quiet)
 

@@ -100,6 +100,7 @@ def data() -> list[Row]:
     embedded = {
         "digits": "1,797 handwritten digits, 8 x 8; embedded (scikit-learn)",
         "half_rings": "points of two half-rings in the plane; made on the spot",
+        "scribbles": "sketches of a few strokes; made on the spot",
         "shifted_circle": "points of a circle and of the same circle shifted; made on the spot",
     }
     return _described({**DATASETS.descriptions, **embedded})

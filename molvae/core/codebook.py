@@ -64,6 +64,11 @@ class Codebook(nn.Module):
 
     def forward(self, outputs: Tensor) -> "Quantised":
         """Outputs of an encoder (B, N, d) -> q(z|x); in training mode the codebook learns from them."""
+        # running means of bfloat16 numbers would stand still, and near codes could not be told apart
+        with torch.autocast(outputs.device.type, enabled=False):
+            return self._quantised(outputs.float())
+
+    def _quantised(self, outputs: Tensor) -> "Quantised":
         if self.training and self.updates == 0:
             self._restart(torch.ones_like(self.usage, dtype=torch.bool), outputs.detach().flatten(0, -2))
         index = self.nearest(outputs.detach())

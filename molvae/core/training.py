@@ -16,7 +16,7 @@ from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThr
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
 from molvae.core.fit import FitConfig, Objective
-from molvae.core.objectives import OBJECTIVES, free_bits, info_vae, total_free_bits
+from molvae.core.objectives import OBJECTIVES, free_bits, info_vae, mmd_to_standard_normal, total_free_bits
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
@@ -218,7 +218,19 @@ class BoundValidator:
             generator = torch.Generator().manual_seed(self.seed)
             rows = [model.predictive(batch.to(model.device), 1, generator)[0].cpu() for batch in self.batches]
             values["predictive"] = float(torch.cat(rows).mean())
+        if self.objective.name == "info_vae":
+            values["mmd"] = self._mmd(model)
         return {**values, "objective": self._objective(values), **self.measure(model)}
+
+    def _mmd(self, model: VAE) -> float:
+        """Of the held-out batches, weighed by their sizes; one example alone has none."""
+        generator = torch.Generator().manual_seed(self.seed)
+        terms = [
+            (len(batch), model.terms(batch.to(model.device), 1, generator)) for batch in self.batches if len(batch) > 1
+        ]
+        if not terms:
+            return 0.0
+        return sum(size * float(mmd_to_standard_normal(each)) for size, each in terms) / sum(size for size, _ in terms)
 
     def _objective(self, values: Mapping[str, float]) -> float:
         share = self.objective.prior_share
@@ -228,6 +240,7 @@ class BoundValidator:
             bound = -values["nll"] if "nll" in values else values["elbo"]
         else:
             bound = values["reconstruction"] - self.objective.beta.final * values["kl"]
+            bound -= self.objective.mmd * values.get("mmd", 0.0)
         return (1 - share) * bound + share * values["predictive"] if share else bound
 
     def measure(self, model: Any) -> dict[str, float]:

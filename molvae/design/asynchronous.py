@@ -92,7 +92,7 @@ class Flight:
         """
         if self._broken:
             raise RunFolderError(
-                "this campaign was interrupted: close it, and go on from its folder with Campaign.resume (molvae resume)"
+                "this campaign was interrupted: close it, and go on with Campaign.resume(folder) or molvae resume"
             )
         self._broken = True
         self._go_on()

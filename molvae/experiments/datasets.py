@@ -13,6 +13,7 @@ DATASETS: "Registry[RemoteDataset]" = Registry(
         "zinc250k": ("molvae.chemistry.zinc250k:ZINC250K", "249,456 drug-like molecules in the standard split"),
         "mnist": ("molvae.images.datasets:MNIST", "70,000 handwritten digits, 28 x 28"),
         "freyfaces": ("molvae.images.datasets:FREYFACES", "1,965 frames of a face, 28 x 20; from a mirror only"),
+        "omniglot": ("molvae.images.sketches:OMNIGLOT", "sketches of 32,460 characters, as strokes"),
         "sh3": ("molvae.proteins.datasets:SH3", "17,218 SH3 domains with measured function; from a mirror only"),
         "chorismate_mutase": (
             "molvae.proteins.datasets:CHORISMATE_MUTASE",

@@ -45,9 +45,9 @@ class ImagesEvaluateRecipe(Recipe):
             sketches = load_sketches(self.data, context.mirror)
             config = self.evaluation
             number = 200 if config.nll_images is None else config.nll_images
-            measure = SketchEvaluationConfig(
-                sketches=config.images, nll_sketches=number, nll_samples=min(config.nll_samples, 50), seed=config.seed
-            )
+            measure = SketchEvaluationConfig(sketches=config.images, nll_sketches=number, seed=config.seed)
+            if "nll_samples" in config.model_fields_set:
+                measure = measure.model_copy(update={"nll_samples": config.nll_samples})
             folder = self.open_folder(context)
             return kept(evaluate_sketches(model, sketches, measure, context.progress), folder)
         if not isinstance(model, ImageVAE):

@@ -76,9 +76,18 @@ class ProteinsEvaluateRecipe(ProteinRecipe):
         """
         self.is_begun(context)
         model = ProteinVAE.from_pretrained(self.model, context.device)
-        data = self._held(self.proteins(context), model)
+        whole = self.proteins(context)
+        data = self._held(whole, model)
         folder = self.open_folder(context, {"sources": data.sources, "model": model.fingerprint()})
-        training, held_out = data.split()
+        # as training splits: first every tenth, then what the model can hold
+        training, held_out = (_that_fit(part, model) for part in whole.split())
+        if model.known is not None:
+            new = [sequence not in model.known for sequence in held_out["sequence"]]
+            held_out = held_out[new].reset_index(drop=True)
+        if held_out.empty:
+            raise InputError(
+                "every sequence that would be held out was trained on: give data and 'keep' as the training had them"
+            )
 
         def told(what: str) -> None:
             context.progress(Event("evaluation", text=what, milestone=True))
@@ -136,7 +145,7 @@ class ProteinsEvaluateRecipe(ProteinRecipe):
         return Result(folder, _as_text(panels), {"numbers": folder / "numbers.json"})
 
     def _held(self, data: ProteinData, model: ProteinVAE) -> ProteinData:
-        good = data.frame[data.frame["sequence"].str.len() <= model.config.max_length].reset_index(drop=True)
+        good = _that_fit(data.frame, model)
         if len(good) < 20:
             raise InputError(
                 f"{len(good)} of {len(data.frame)} sequences have up to {model.config.max_length} residues, which the"
@@ -274,3 +283,7 @@ def _as_text(panels: list[Panel]) -> str:
             f"{panel.title}\n{panel.frame.to_string(index=False, float_format='{:.3f}'.format)}"  # type: ignore[union-attr]
             for panel in tables
         )
+
+
+def _that_fit(frame: pd.DataFrame, model: ProteinVAE) -> pd.DataFrame:
+    return frame[frame["sequence"].str.len() <= model.config.max_length].reset_index(drop=True)

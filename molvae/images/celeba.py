@@ -6,6 +6,8 @@ on (178 x 218), or ``celeba64_00.npz`` and so on: the same faces cut out at 64 x
 """
 
 import io
+import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -62,7 +64,7 @@ def _files(archives: list[Path], pictures: Path) -> Iterator[tuple[str, "Path | 
         try:
             with np.load(path, allow_pickle=False) as file:
                 data, lengths = file["jpeg"].tobytes(), file["lengths"].astype(np.int64)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise InputError(f"{path} cannot be read: {error}") from None
         for number, (end, length) in enumerate(zip(np.cumsum(lengths), lengths, strict=True)):
             yield f"{path}, picture {number}", io.BytesIO(data[end - length : end])

@@ -12,6 +12,7 @@ Their own files are pickles inside ``.npz`` and are never loaded here. What is r
 
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,7 @@ def _read_npz(path: Path) -> list[Sketches]:
             if missing:
                 raise InputError(f"{path} has no {missing[0]}: it should hold {', '.join(names)}")
             arrays = [file[name] for name in names]
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (ValueError, TypeError, AttributeError, OSError, zlib.error, zipfile.BadZipFile, EOFError) as error:
         raise InputError(f"{path} cannot be read as .npz without pickles ({error})") from None
     parts = ("train", "valid", "test")
     return [_checked(arrays[2 * k], arrays[2 * k + 1], f"{path}, {part}") for k, part in enumerate(parts)]

@@ -20,7 +20,17 @@ from molvae.core.schedules import in_steps
 from molvae.core.training import TrainingConfig, vae_objective
 from molvae.core.vae import VAE
 from molvae.errors import InputError
-from molvae.proteins.batches import MASK, PAD, TOKENS, FamilyBatches, ResidueBatch, family_in_order, shifted, tokenise
+from molvae.proteins.batches import (
+    MASK,
+    PAD,
+    TOKENS,
+    FamilyBatches,
+    ResidueBatch,
+    batches_of,
+    family_in_order,
+    shifted,
+    tokenise,
+)
 from molvae.proteins.likelihood import SequenceLikelihood
 from molvae.proteins.training import FamilyObjectiveConfig, ResidueValidator
 from molvae.run.progress import Progress, on_stderr
@@ -39,7 +49,13 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, x: ResidueBatch) -> Posterior:
         there = (x.source != PAD).unsqueeze(-1)
-        states, _ = self.recurrence(self.embedding(x.source))
+        lengths = there.sum((1, 2)).cpu()  # the way back begins at the end of each sequence, not in the padding
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embedding(x.source), lengths, batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(
+            self.recurrence(packed)[0], batch_first=True, total_length=x.source.shape[1]
+        )
         mean = (states * there).sum(1) / there.sum(1)
         highest = states.masked_fill(~there, -1.0).amax(1)
         q: Posterior = self.head(self.output(torch.cat([mean, highest], -1)))
@@ -219,13 +235,15 @@ class AlignedBatches:
         self.tokens, self.batch_size, self.seed = tokens, batch_size, seed
 
     def __len__(self) -> int:
-        return -(-len(self.tokens) // self.batch_size)
+        return batches_of(len(self.tokens), self.batch_size)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[ResidueBatch]:
         """The batches of an epoch, from batch ``skip`` on."""
         generator = torch.Generator().manual_seed(step_seed(self.seed, number))
-        for rows in torch.randperm(len(self.tokens), generator=generator).split(self.batch_size)[skip:]:
-            yield aligned_batch(self.tokens[rows])
+        order = torch.randperm(len(self.tokens), generator=generator)
+        for index in range(skip, len(self)):
+            stop = None if index == len(self) - 1 else (index + 1) * self.batch_size
+            yield aligned_batch(self.tokens[order[index * self.batch_size : stop]])
 
 
 def aligned_vae(

@@ -175,7 +175,7 @@ class WindowBatches:
 
 
 class FamilyBatches:
-    """Whole sequences of a family, shuffled; those of one batch have similar lengths.
+    """Whole sequences of a family, shuffled. A last one alone joins the batch before: an MMD needs two.
 
     Args:
         sequences: of the family.
@@ -193,17 +193,23 @@ class FamilyBatches:
         self.sequences, self.codes, self.batch_size, self.seed, self.drop = sequences, codes, batch_size, seed, drop
 
     def __len__(self) -> int:
-        return -(-len(self.sequences) // self.batch_size)
+        return batches_of(len(self.sequences), self.batch_size)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[ResidueBatch]:
         """The batches of an epoch, from batch ``skip`` on."""
         order = np.random.default_rng((self.seed, number)).permutation(len(self.sequences))
         for index in range(skip, len(self)):
-            rows = order[index * self.batch_size : (index + 1) * self.batch_size]
+            rows = order[index * self.batch_size : None if index == len(self) - 1 else (index + 1) * self.batch_size]
             batch = plain_batch([self.sequences[row] for row in rows])
             inputs = dropped(batch.inputs, self.drop, np.random.default_rng((self.seed, number, index)))
             codes = None if self.codes is None else self.codes[rows]
             yield replace(batch, inputs=inputs, codes=codes)
+
+
+def batches_of(number: int, size: int) -> int:
+    """How many batches so many examples make, where a last one alone belongs to the batch before."""
+    full, rest = divmod(number, size)
+    return max(1, full + (rest > 1 or (rest == 1 and size == 1)))
 
 
 def family_in_order(sequences: Sequence[str], codes: Tensor | None, size: int = 128) -> list[ResidueBatch]:

@@ -50,7 +50,7 @@ def read_proteins(path: Path | str, column: str | None = None) -> pd.DataFrame:
     if kind in FASTA or text.lstrip().startswith(">"):
         frame = pd.DataFrame(_records(text, path), columns=["sequence", "line", "id", "description"])
     else:
-        rows = [(line.strip(), number) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        rows = [(line.strip(), number) for number, line in enumerate(_lines(text), 1) if line.strip()]
         frame = pd.DataFrame(rows, columns=["sequence", "line"])
     if frame.empty:
         raise InputError(f"{path} holds no sequence")
@@ -134,11 +134,16 @@ def _read_text(path: Path) -> str:
         return data.decode("latin-1")  # names in an old encoding; sequences are ASCII and survive
 
 
+def _lines(text: str) -> list[str]:
+    # str.splitlines() also cuts at characters that names in old encodings hold
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def _records(text: str, path: Path) -> Iterator[tuple[str, int, str, str]]:
     """(sequence, line, id, description) of FASTA; what stands before the first header is refused."""
     parts: list[str] = []
     head: tuple[int, str, str] | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_lines(text), start=1):
         if line.startswith(">"):
             if head is not None:
                 yield ("".join(parts), *head)
@@ -160,7 +165,10 @@ def _read_table(text: str, path: Path, delimiter: str, column: str | None) -> pd
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, lines = [], []
     try:
-        header = [name.strip() or f"column {place}" for place, name in enumerate(next(reader), 1)]
+        first = next(reader, None)
+        if first is None:
+            raise InputError(f"{path} is empty: it holds no sequence")
+        header = [name.strip() or f"column {place}" for place, name in enumerate(first, 1)]
         before = reader.line_num
         for row in reader:
             line, before = before + 1, reader.line_num
@@ -173,7 +181,9 @@ def _read_table(text: str, path: Path, delimiter: str, column: str | None) -> pd
     found = _column(header, column, path)
     if not rows:
         raise InputError(f"{path} holds no sequence below its header")
-    frame = pd.DataFrame(rows, columns=header, dtype=object).drop(columns="line", errors="ignore")
+    frame = pd.DataFrame(rows, columns=header, dtype=object).drop(
+        columns=[] if found == "line" else "line", errors="ignore"
+    )
     if found != "sequence":
         frame = frame.drop(columns="sequence", errors="ignore").rename(columns={found: "sequence"})
     others = [name for name in frame.columns if name != "sequence"]

@@ -20,7 +20,7 @@ from molvae.core.distributions import Posterior
 from molvae.core.heads import DiagonalGaussianHead
 from molvae.core.pretrained import Pretrained
 from molvae.core.priors import StandardNormal
-from molvae.core.training_set import TrainingSet
+from molvae.core.training_set import TrainingSet, known_file
 from molvae.errors import InputError
 from molvae.proteins.batches import ResidueBatch, family_in_order, plain_batch, texts
 from molvae.proteins.compression import Compression, Decompression
@@ -164,9 +164,8 @@ class ProteinVAE(Pretrained):
     @property
     def known(self) -> Container[str] | None:
         """Sequences of the training set; None if they were not kept."""
-        if self.folder is None or not (self.folder / KNOWN).is_file():
-            return None
-        return TrainingSet.load(self.folder / KNOWN)
+        path = None if self.folder is None else known_file(self.folder)
+        return None if path is None else TrainingSet.load(path)
 
     # --- sequences to latent space -----------------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
         ordered = pd.api.types.is_numeric_dtype(frame[label])  # names keep the order of the table
         for place, (name, part) in enumerate(frame.groupby(label, sort=ordered)):
             colour = matplotlib.colormaps["tab10"](place % 10)
-            axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=str(name))
+            axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=_plain(name))
         axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
@@ -116,16 +116,21 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
     return figure
 
 
+def _plain(name: Any) -> str:
+    """A name of the user's as text: matplotlib would read formulas between dollars."""
+    return str(name).replace("$", r"\$")
+
+
 def _coloured(figure: Figure, axis: Any, frame: pd.DataFrame) -> None:
     """Classes whose fourth column is a number in its colours, under a bar; the others in front, in one colour each."""
     x, y, label, value = frame.columns[:4]
     graded = frame[frame[value].notna()]
     low, high = np.nanpercentile(graded[value], [2, 98])  # a few outliers must not take the whole scale
     cloud = axis.scatter(graded[x], graded[y], s=6, lw=0, c=graded[value], cmap="viridis", vmin=low, vmax=high)
-    figure.colorbar(cloud, ax=axis, label=str(value), shrink=0.8, extend="both")
+    figure.colorbar(cloud, ax=axis, label=_plain(value), shrink=0.8, extend="both")
     front = frame[frame[value].isna()]
     for (name, part), colour in zip(front.groupby(label, sort=False), _FRONT, strict=False):
-        axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=str(name))
+        axis.scatter(part[x], part[y], s=16, lw=0.5, edgecolor="white", color=colour, label=_plain(name))
     if len(front):
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
 
