@@ -17,16 +17,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from molvae.design.store import CandidateRecord
 from molvae.design.strategies.base import KeepsAway, Outcome, Pending, Suggestion
 from molvae.errors import OracleError, RunFolderError
-
-if TYPE_CHECKING:
-    from molvae.design.campaign import Campaign
 
 MAX_STALLED = 25
 """Steps in a row without a new candidate after which a strategy counts as exhausted, until another answer comes."""
@@ -40,7 +37,7 @@ class Flight:
         told: answers that the strategy knows: those of the calls 1 to ``told``.
     """
 
-    def __init__(self, campaign: "Campaign") -> None:
+    def __init__(self, campaign: Any) -> None:
         config = campaign.config
         assert config.in_flight is not None
         self.campaign, self.in_flight, self.refill = campaign, config.in_flight, config.refill

@@ -9,15 +9,20 @@ import gzip
 import hashlib
 import os
 import shutil
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import requests
 
 from molvae.errors import DownloadError
 from molvae.run.files import atomic_path
+
+with warnings.catch_warnings():
+    # in a notebook tqdm, which pooch may use, warns of a widget that nobody asked for
+    warnings.simplefilter("ignore")
+    import pooch
 
 
 @dataclass(frozen=True)

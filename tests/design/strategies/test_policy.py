@@ -44,5 +44,5 @@ def test_scores_beyond_zero_and_one_are_moved_there_by_the_start(model, start):
 
 
 def test_a_model_without_a_generator_is_an_error_that_says_so():
-    with pytest.raises(ConfigError, match="teaches a generator"):
+    with pytest.raises(ConfigError, match="needs a model of SMILES"):
         PolicyGradient(Setup(LatentSpace(DigitModel()), [], CampaignConfig(strategy="reinvent")))
