@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from molvae.errors import InputError, MissingDependencyError
+from molvae.run import files
+from molvae.run.files import is_gzipped
 
 SUFFIXES = (".smi", ".txt", ".csv", ".tsv", ".sdf", ".parquet")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -15,34 +17,8 @@ _PIECE = 1 << 20  # bytes
 
 
 def file_kind(path: Path, must_exist: bool = True) -> str:
-    """The suffix that says what a file is, without ``.gz``.
-
-    Raises:
-        InputError: missing, not a regular file, or of a kind that we do not know.
-    """
-    if must_exist and not path.exists():
-        raise InputError(f"no such file: {path}")
-    if must_exist and path.is_dir():
-        raise InputError(f"{path} is a folder, not a file")
-    if must_exist and not path.is_file():
-        raise InputError(f"{path} is a pipe or a device: give a regular file")
-    name = path.name.lower().removesuffix(".gz")
-    for suffix in SUFFIXES:
-        if name.endswith(suffix):
-            return suffix
-    raise InputError(f"{path}: molecules come as {', '.join(SUFFIXES)} (text also with .gz)")
-
-
-def is_gzipped(data: bytes, path: Path) -> bool:
-    """Whether a file that begins so is a gzip file.
-
-    Raises:
-        InputError: it is not, but its name says so.
-    """
-    gzipped = data.startswith(b"\x1f\x8b")
-    if not gzipped and path.name.lower().endswith(".gz"):
-        raise InputError(f"{path} is named .gz but is not gzipped: rename it or get it again")
-    return gzipped
+    """The suffix that says what a file of molecules is, see :func:`molvae.run.files.file_kind`."""
+    return files.file_kind(path, SUFFIXES, "molecules", must_exist)
 
 
 def parquet_engine() -> None:

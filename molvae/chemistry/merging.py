@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from molvae.chemistry.formats import DELIMITERS, TextFile, file_kind, is_gzipped
+from molvae.chemistry.formats import DELIMITERS, TextFile, file_kind
 from molvae.chemistry.source import MAX_FIELD, open_table
 from molvae.chemistry.writing import table_writer, text_writer
 from molvae.errors import InputError
-from molvae.run.files import atomic_path
+from molvae.run.files import atomic_path, is_gzipped
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 """What is done to some rows of a table on their way."""

@@ -1,7 +1,7 @@
 """Options and endings that the commands share: how a recipe is executed, and how a table is read and written."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -168,14 +168,24 @@ def read(path: Path | None, smiles_column: str | None) -> "pd.DataFrame":
     return read_molecules(required(path), smiles_column).frame
 
 
-def write(table: "pd.DataFrame", path: Path | None, refused: int = 0) -> None:
-    """Table to a file, or as CSV to stdout; says how many rows were refused, and fails if none was any good."""
+def write(
+    table: "pd.DataFrame",
+    path: Path | None,
+    refused: int = 0,
+    to_file: "Callable[[pd.DataFrame, Path], object] | None" = None,
+) -> None:
+    """Table to a file, or as CSV to stdout; says how many rows were refused, and fails if none was any good.
+
+    ``to_file`` writes it, by default as one of molecules.
+    """
     if path is None:
         table.to_csv(sys.stdout, index=False)
     else:
-        from molvae.chemistry.io import write_molecules
+        if to_file is None:
+            from molvae.chemistry.io import write_molecules
 
-        write_molecules(table, path)
+            to_file = write_molecules
+        to_file(table, path)
         print(f"{len(table)} rows: {path}", file=sys.stderr)
     if refused:
         print(f"{refused} of {len(table)} rows were refused; the reason stands in each", file=sys.stderr)

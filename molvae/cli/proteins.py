@@ -1,10 +1,7 @@
 """What the commands do with a model of proteins; :mod:`molvae.cli.molecules` and ``runs`` hand over to it."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from molvae.cli import options
 from molvae.errors import ConfigError
@@ -45,18 +42,10 @@ def read(path: Path | None, column: str | None = None) -> "pd.DataFrame":
 
 
 def write(table: "pd.DataFrame", path: Path | None, refused: int = 0) -> None:
-    """Table to a file, or as CSV to stdout; says how many rows were refused, and fails if none was any good."""
+    """Table to a file of proteins, see :func:`molvae.cli.options.write`."""
     from molvae.proteins.io import write_proteins
 
-    if path is None:
-        table.to_csv(sys.stdout, index=False)
-    else:
-        write_proteins(table, path)
-        print(f"{len(table)} rows: {path}", file=sys.stderr)
-    if refused:
-        print(f"{refused} of {len(table)} rows were refused; the reason stands in each", file=sys.stderr)
-    if refused and refused == len(table):
-        raise typer.Exit(1)
+    options.write(table, path, refused, write_proteins)
 
 
 def only_for_molecules(**flags: bool) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from molvae.errors import InputError
-from molvae.run.files import atomic_path
+from molvae.run.files import atomic_path, file_kind, is_gzipped
 
 SEQUENCE_COLUMNS = ("sequence", "Sequence", "seq", "Unaligned_Sequence", "protein", "aligned_sequence")
 """Names by which a column of sequences is found, in this order."""
@@ -43,7 +43,7 @@ def read_proteins(path: Path | str, column: str | None = None) -> pd.DataFrame:
         InputError: the file cannot be used; names it and says what to do.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = file_kind(path, SUFFIXES, "proteins")
     text = _read_text(path)
     if kind in _DELIMITERS:
         return _read_table(text, path, _DELIMITERS[kind], column)
@@ -65,7 +65,7 @@ def write_proteins(frame: pd.DataFrame, path: Path | str) -> None:
         InputError: the suffix is unknown.
     """
     path = Path(path)
-    kind = _kind(path, must_exist=False)
+    kind = file_kind(path, SUFFIXES, "proteins", must_exist=False)
     if kind in _DELIMITERS:
         text = frame.to_csv(index=False, sep=_DELIMITERS[kind])
     elif kind == ".txt":
@@ -91,32 +91,16 @@ def fasta(frame: pd.DataFrame) -> str:
     return "".join(parts)
 
 
-def _kind(path: Path, must_exist: bool = True) -> str:
-    if must_exist and not path.exists():
-        raise InputError(f"no such file: {path}")
-    if must_exist and path.is_dir():
-        raise InputError(f"{path} is a folder, not a file")
-    if must_exist and not path.is_file():
-        raise InputError(f"{path} is a pipe or a device: give a regular file")
-    name = path.name.lower().removesuffix(".gz")
-    for suffix in SUFFIXES:
-        if name.endswith(suffix):
-            return suffix
-    raise InputError(f"{path}: proteins come as {', '.join(SUFFIXES)}, each also with .gz")
-
-
 def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError(f"{path} is larger than {_MAX_BYTES:,} bytes: cut it into several files")
         data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
+        if is_gzipped(data, path):
             with gzip.open(io.BytesIO(data)) as file:
                 data = file.read(_MAX_BYTES + 1)
             if len(data) > _MAX_BYTES:
                 raise InputError(f"{path} unpacks to more than {_MAX_BYTES:,} bytes: cut it into several files")
-        elif path.name.lower().endswith(".gz"):
-            raise InputError(f"{path} is named .gz but is not gzipped: rename it or get it again")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is a damaged or cut gzip file ({error}): get it again") from None
     except OSError as error:
