@@ -17,7 +17,7 @@ from molvae.run.files import atomic_path, write_text
 from molvae.run.panels import Panel, save_panels
 from molvae.search.pareto import front, hypervolume
 
-_BACKGROUND = 1000  # items that show where latent space is inhabited
+_BACKGROUND = 500  # items that show where latent space is inhabited
 _PATH_POINTS = 9
 _PATH_DECODINGS = 32
 
@@ -173,9 +173,10 @@ def _write_background(campaign: Campaign) -> None:
 
     These scores are for the figure alone: they are computed after the campaign and never reach the search.
     """
-    items = (campaign.start.items + campaign.start.pool)[:_BACKGROUND]
-    z, mask = campaign.space.encode(items)
-    scores = _scores(campaign, [item for item, encoded in zip(items, mask, strict=True) if encoded])
+    model = campaign.model
+    items = [item for item in (campaign.start.items + campaign.start.pool)[:_BACKGROUND] if model.accepts(item) is None]
+    z = model.encode(items)  # all at once, unlike the points of the search: nothing depends on their last bits
+    scores = _scores(campaign, items)
     with atomic_path(campaign.folder / "latent.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, z=z.numpy(), score=scores)
 

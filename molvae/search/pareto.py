@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import torch
+from botorch.acquisition.multi_objective import logei
 from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
 from botorch.models.model_list_gp_regression import ModelListGP
 from botorch.sampling.normal import SobolQMCNormalSampler
@@ -22,6 +23,10 @@ from molvae.search.loop import Proposal, Search, SearchConfig
 from molvae.search.surrogate import Surrogate
 
 _CANDIDATES = 400  # each costs an integral over hypervolumes
+
+# botorch would compile a kernel on first use where there is a compiler: a minute of silence, files in the home folder,
+# and other roundings than on a machine that has none; what it speeds up, gradients for many points, is not used here
+logei._load_attempted = True
 
 
 class ParetoSearch(Search):

@@ -34,7 +34,7 @@ def test_a_data_set_is_a_name_or_a_file(file, data_mirror, context):
     with pytest.raises(ConfigError, match="did you mean 'zinc250k'"):
         DATASETS["zinc25k"]
     proteins = {"sh3", "chorismate_mutase", "s1a", "broad_proteins"}
-    assert set(DATASETS) == {"zinc250k", "mnist", "freyfaces", *proteins}
+    assert set(DATASETS) == {"zinc250k", "mnist", "freyfaces", "omniglot", *proteins}
     with pytest.raises(ConfigError, match="has no part 'train', it has flip, uniprot"):
         dataset_file("broad_proteins", "train", data_mirror)
 
