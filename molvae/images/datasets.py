@@ -207,11 +207,14 @@ def shifted_circle(
     return _points(points + random.normal(0, noise, (number, 2)), labels)
 
 
+_SCENES = {"sprites": (8000, 500, 1000), "tetrominoes": (8000, 200, 500)}  # of the train, valid and test split
+
+
 @cache  # drawing them takes seconds
 def _scenes(name: str) -> ImageData:
-    if name == "sprites":
-        return ImageData(name, sprites(8000, 0), sprites(500, 1), sprites(1000, 2), len(SHAPES))
-    return ImageData(name, tetrominoes(8000, 0), tetrominoes(200, 1), tetrominoes(500, 2))
+    draw = sprites if name == "sprites" else tetrominoes
+    train, valid, test = (draw(number, seed) for seed, number in enumerate(_SCENES[name]))
+    return ImageData(name, train, valid, test, len(SHAPES) if name == "sprites" else 0)
 
 
 def sprites(number: int, seed: int = 0, side: int = 32) -> ImageSplit:

@@ -124,7 +124,7 @@ SLOTS = """
 kind = "images"
 data = "tetrominoes"
 [train]
-batch_size = 1000
+batch_size = 100
 binarisation = "none"
 validation_images = 20
 [train.model]
@@ -155,7 +155,7 @@ def test_a_model_that_completes_images_is_trained_measured_and_draws(tmp_path, m
         images("manifold", "half")
 
 
-def test_scenes_are_drawn_and_taken_apart(tmp_path, monkeypatch, capsys):
+def test_scenes_are_drawn_and_taken_apart(few_scenes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("slots.toml").write_text(SLOTS)
     images("train", "slots.toml", "-o", "slots", "-q")
