@@ -35,16 +35,18 @@ def sample(
     device: options.Device = "auto",
     seed: options.Seed = 0,
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Draw molecules from the prior. With --like, from where given molecules lie."""
     if proteins.is_protein_model(model):
-        proteins.only_for_molecules(mask=mask != "valence", shard=shard is not None)
+        proteins.only_for_molecules(mask=mask != "valence", shard=shard is not None, cluster=cluster is not None)
         return proteins.sample(model, number, n_decodings, like, device, seed, output)
     from molvae.experiments.verbs import Sample
 
     values = {"number": number, "model": model, "n_decodings": n_decodings, "mask": _mask(mask), "seed": seed}
-    tables.run(Sample.create(values, like=like), output, shard, device, quiet=quiet)
+    tables.run(Sample.create(values, like=like), output, tables.Where(shard, cluster, shards), device, quiet=quiet)
 
 
 @app.command()
@@ -58,6 +60,8 @@ def encode(
     smiles_column: options.Column = None,
     device: options.Device = "auto",
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Give the latent points of molecules.
@@ -66,12 +70,12 @@ def encode(
     decoding of the point gives the molecule back. A refused row stays, empty.
     """
     if proteins.is_protein_model(model):
-        proteins.only_for_molecules(shard=shard is not None)
+        proteins.only_for_molecules(shard=shard is not None, cluster=cluster is not None)
         return proteins.encode(model, input, smiles_column, device, output)
     from molvae.experiments.verbs import Encode
 
     verb = Encode(input=options.required(input), smiles_column=smiles_column, model=model, refine=refine)
-    tables.run(verb, output, shard, device, quiet=quiet)
+    tables.run(verb, output, tables.Where(shard, cluster, shards), device, quiet=quiet)
 
 
 @app.command()
@@ -91,11 +95,15 @@ def decode(
     device: options.Device = "auto",
     seed: options.Seed = 0,
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
     if model is not None and proteins.is_protein_model(model):
-        proteins.only_for_molecules(mask=mask != "valence", choose=choose != "posterior", shard=shard is not None)
+        proteins.only_for_molecules(
+            mask=mask != "valence", choose=choose != "posterior", shard=shard is not None, cluster=cluster is not None
+        )
         return proteins.decode(model, input, n_decodings, device, seed, output)
     from molvae.experiments.verbs import Decode, models_in
     from molvae.molecules.tables import only_model
@@ -106,7 +114,7 @@ def decode(
         print(f"the points are of {', '.join(named)}; decoding with {model}", file=sys.stderr)
     values = {"n_decodings": n_decodings, "choose": _choice(choose), "mask": _mask(mask), "seed": seed}
     verb = Decode.create(values, input=path, model=model or only_model(named))
-    tables.run(verb, output, shard, device, quiet=quiet)
+    tables.run(verb, output, tables.Where(shard, cluster, shards), device, quiet=quiet)
 
 
 @app.command()
@@ -142,13 +150,15 @@ def score(
     smiles_column: options.Column = None,
     num_workers: options.Workers = 0,
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Score molecules with an objective. Every row comes back, a refused one with its reason."""
     from molvae.experiments.verbs import Score
 
     verb = Score(input=options.required(input), smiles_column=smiles_column, objective=objective)
-    tables.run(verb, output, shard, workers=num_workers, quiet=quiet)
+    tables.run(verb, output, tables.Where(shard, cluster, shards), workers=num_workers, quiet=quiet)
 
 
 @app.command()
@@ -159,6 +169,8 @@ def predict(
     smiles_column: options.Column = None,
     device: options.Device = "auto",
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Predict an activity with a model of 'molvae fit'. Every row comes back, a refused one with its reason.
@@ -169,7 +181,7 @@ def predict(
     from molvae.experiments.verbs import Predict
 
     verb = Predict(input=options.required(input), smiles_column=smiles_column, model=str(model))
-    tables.run(verb, output, shard, device, quiet=quiet)
+    tables.run(verb, output, tables.Where(shard, cluster, shards), device, quiet=quiet)
 
 
 @app.command()
@@ -184,6 +196,8 @@ def validate(
     lipinski: Annotated[bool, typer.Option(help="Refuse molecules that break the rule of five.")] = False,
     smiles_column: options.Column = None,
     shard: tables.ShardOption = None,
+    cluster: tables.ClusterOption = None,
+    shards: tables.ShardsOption = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Judge molecules, each refusal with its reason. Valid, duplicate, known or novel, filtered, alerts."""
@@ -191,7 +205,12 @@ def validate(
 
     filters = options.given(require=require, forbid=forbid, lipinski=lipinski)
     values = {"smiles_column": smiles_column, "model": model, "filters": filters}
-    tables.run(Validate.create(values, input=options.required(input)), output, shard, quiet=quiet)
+    tables.run(
+        Validate.create(values, input=options.required(input)),
+        output,
+        tables.Where(shard, cluster, shards),
+        quiet=quiet,
+    )
 
 
 def _load(model: str, device: str) -> "MolecularModel":

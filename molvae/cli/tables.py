@@ -1,15 +1,19 @@
-"""How a command that takes rows and gives rows is run: whole, or one shard of it."""
+"""How a command that takes rows and gives rows is run: whole, one shard of it, or all shards on a cluster."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from molvae.cli import options
+from molvae.errors import ConfigError
 
 if TYPE_CHECKING:
+    from molvae.experiments.tables import Outcome
     from molvae.experiments.verbs import Verb
+    from molvae.run.progress import Progress
     from molvae.run.shards import Shard
 
 app = options.new_app()
@@ -20,16 +24,39 @@ ShardOption = Annotated[
 ]
 
 
+ShardsOption = Annotated[
+    int | None, typer.Option("--shards", min=1, help="With --cluster: how many parts; default: of 10,000 rows each.")
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", help="Work there, in shards: tcp://HOST:8786 (dask), local:8, or slurm:FILE.toml."),
+]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which part of the rows is made, and where."""
+
+    shard: str | None = None
+    cluster: str | None = None
+    shards: int | None = None
+
+
 def run(
-    verb: "Verb", output: Path | None, shard: str | None, device: str = "auto", workers: int = 0, quiet: bool = True
+    verb: "Verb", output: Path | None, where: Where, device: str = "auto", workers: int = 0, quiet: bool = True
 ) -> None:
     """Make the rows; say where they are and how many were refused, and fail if none was any good."""
     from molvae.experiments.tables import execute
     from molvae.experiments.verbs import Machine
 
-    part = part_of(shard)
+    part = part_of(where.shard)
     progress = options.progress_of(quiet)
-    done = execute(verb, output, part, Machine(device, workers, progress), progress)
+    if where.cluster is not None:
+        done = _on_cluster(verb, output, where, device, workers, progress)
+    elif where.shards is not None:
+        raise ConfigError("--shards says into how many parts the rows are cut on a cluster: give --cluster, or --shard")
+    else:
+        done = execute(verb, output, part, Machine(device, workers, progress), progress)
     if done.path is not None:
         there = " (was there already)" if done.already_there else ""
         print(f"{done.rows} rows: {done.path}{there}", file=sys.stderr)
@@ -37,6 +64,21 @@ def run(
         print(f"{done.refused} of {done.rows} rows were refused; the reason stands in each", file=sys.stderr)
     if done.refused == done.rows and part is None:
         raise typer.Exit(1)
+
+
+def _on_cluster(
+    verb: "Verb", output: Path | None, where: Where, device: str, workers: int, progress: "Progress"
+) -> "Outcome":
+    from molvae.experiments.sharded import run_on_cluster
+
+    assert where.cluster is not None
+    if where.shard is not None:
+        raise ConfigError("--shard makes one part here; --cluster makes all parts there: give one of the two")
+    if workers:
+        raise ConfigError("-n is for processes on this machine; with --cluster, the cluster says how many workers work")
+    if output is None:
+        raise ConfigError("on a cluster the rows go to a file (-o), on a disk that all workers see")
+    return run_on_cluster(verb, output, where.cluster, where.shards, device, progress)
 
 
 def part_of(shard: str | None) -> "Shard | None":

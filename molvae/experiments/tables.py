@@ -6,7 +6,6 @@ killed leaves nothing, and one in shards goes on with the shards that are not th
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from molvae.experiments.verbs import Machine, Validate, Verb
 from molvae.run.progress import Event, Progress, silent, track
 from molvae.run.shards import Manifest, Shard, checksum, complete_run, describe_input
 
-HERE, ONE_PROCESS = Machine(), Machine(workers=1)
+HERE = Machine()
 
 
 @dataclass(frozen=True)
@@ -129,45 +128,6 @@ def _tracked(frames: Iterable[pd.DataFrame], what: str, total: int, progress: Pr
             progress(Event(what, done, total))
     finally:
         progress(Event(what, done, total, ended=True))
-
-
-def run_shards(
-    verb: Verb,
-    output: Path,
-    of: int,
-    executor: Executor,
-    machine: Machine = ONE_PROCESS,
-    progress: Progress = silent,
-) -> list[Path]:
-    """Make all shards by an executor: processes of this machine, or dask's ``client.get_executor()``.
-
-    Every worker must see the files by the same names. Shards that are there already are left as they are: after a
-    failure, the same call goes on.
-
-    Args:
-        verb: what is done.
-        output: as in :func:`execute`.
-        of: number of shards.
-        executor: any; its workers import this package.
-        machine: of each shard.
-        progress: told how many shards are done.
-
-    Returns:
-        Their files in order, ready to be merged.
-
-    Raises:
-        MolvaeError: of the first shard that failed; those that wait are cancelled.
-    """
-    check_shard(verb, output)
-    shards = [Shard(number, of) for number in range(1, of + 1)]
-    waiting = [executor.submit(execute, verb, output, shard, machine) for shard in shards]
-    try:
-        for future in track(as_completed(waiting), f"shards of {verb.name}", of, progress):
-            future.result()
-    finally:
-        for future in waiting:
-            future.cancel()
-    return [shard.path(output) for shard in shards]
 
 
 def merge(paths: Sequence[Path], output: Path, progress: Progress = silent) -> Outcome:

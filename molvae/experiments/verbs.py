@@ -251,6 +251,9 @@ class Predict(OfMolecules):
         return int((~table["valid"]).sum())
 
 
+VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Score, Validate, Encode, Decode, Sample, Predict)}
+
+
 def models_in(path: Path, shard: Shard | None = None) -> list[str]:
     """Every model that a file of points names, or the rows of a shard of it.
 

@@ -11,7 +11,8 @@ import pytest
 from molvae.chemistry.io import read_molecules
 from molvae.errors import ConfigError, InputError
 from molvae.experiments import verbs
-from molvae.experiments.tables import execute, merge, run_shards
+from molvae.experiments.sharded import run_shards
+from molvae.experiments.tables import execute, merge
 from molvae.experiments.verbs import Score, Validate
 from molvae.run.shards import Shard, manifest_path
 
