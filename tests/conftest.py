@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +72,14 @@ def molvae(
         return Finished(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def few_scenes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Splits of drawn scenes that take no time."""
+    from molvae.images import datasets
+
+    monkeypatch.setattr(datasets, "_SCENES", dict.fromkeys(datasets._SCENES, (200, 20, 20)))
+    datasets._scenes.cache_clear()
+    yield
+    datasets._scenes.cache_clear()

@@ -31,7 +31,7 @@ def test_what_went_wrong_in_a_shard_is_said_and_the_others_are_kept(verb, tmp_pa
     output = tmp_path / "parts" / "out.csv"
     (obstacle := tmp_path / "parts" / "out-2-of-3.csv").mkdir(parents=True)
     with WorkerPool(1) as pool:
-        with pytest.raises(InputError, match="shard 2/3 failed: .*[Dd]irectory"):
+        with pytest.raises(InputError, match=r"shard 2/3 failed: .*[Dd]irectory"):
             run_shards(verb, output, 3, pool)
         obstacle.rmdir()
         first = (tmp_path / "parts" / "out-1-of-3.csv").stat().st_mtime_ns

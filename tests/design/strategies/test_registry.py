@@ -19,7 +19,8 @@ from molvae.run.progress import silent
 
 from ..digits import DigitModel
 
-SMALL = {"budget": 34, "start_size": 20, "batch": 7, "progress": silent, "num_workers": 0, "n_decodings": 4}
+SMALL_SEARCH = {"search": {"candidates": 50}, "n_decodings": 4}
+SMALL = {"budget": 26, "start_size": 12, "batch": 7, "progress": silent, "num_workers": 0, **SMALL_SEARCH}
 TRAINING = ("weighted", "lolbo", "metric", "reinvent")  # need a network
 FORMULAS = {"molecules": ("QED", "-SAS"), "digits": ("sum", "ones")}
 
@@ -50,7 +51,7 @@ def test_it_spends_the_budget_and_goes_on_after_a_stop_as_if_there_had_been_none
     with Campaign(model, folder=tmp_path / "whole", **settings) as whole:
         table = whole.run()
         expected = answers(whole)
-    assert len(table) == whole.oracle.calls == 34
+    assert len(table) == whole.oracle.calls == 26
     assert set(table["origin"]) == {"start", strategy}
     assert table[model.domain.column].is_unique and table["score"].is_monotonic_decreasing
     with Campaign(model, folder=tmp_path / "stopped", **settings) as stopped:
@@ -78,9 +79,6 @@ def test_a_start_of_which_nothing_could_be_scored_is_no_end(model, strategy):
     assert all(isinstance(candidate, Candidate) for row in suggestions for candidate in row.candidates)
     tried.tell([Outcome(row.z, row.candidates[0].item if row.candidates else None, np.nan) for row in suggestions])
     tried.load_state(state)
-
-
-SMALL_SEARCH = {"search": {"candidates": 50}, "n_decodings": 4}
 
 
 @pytest.mark.parametrize("strategy", TRAINING)

@@ -14,7 +14,12 @@ def test_study(name):
     check(run(name))
 
 
-@pytest.mark.parametrize("name", STUDIES)
+QUICK = ("broadcast", "classes", "latent_sizes", "manifold", "marginal_likelihood")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in STUDIES]
+)
 def test_on_an_accelerator_nothing_stays_behind(name):
     """Every study on a device whose tensors cannot be mixed with those of the processor."""
     with other_device() as device:
