@@ -11,7 +11,7 @@ TINY = {
     "fit": "--kernel fingerprint --folds 2 -q",
     "predict": "-q",
     "score": "-q",
-    "encode": "-m zinc250k-small -q",
+    "encode": "-m zinc250k-small --no-refine -q",
     "sample": "-m zinc250k-small -k 5",
     "interpolate": "-m zinc250k-small --steps 3 --n-decodings 4",
     "decode": "--n-decodings 4",

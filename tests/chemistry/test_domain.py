@@ -9,7 +9,7 @@ import pytest
 from rdkit import DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from molvae.chemistry.domain import MOLECULES
+from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.chemistry.filters import FilterConfig
 from molvae.errors import ConfigError
 
@@ -64,7 +64,7 @@ def test_tables_come_back_from_files(tmp_path):
     assert paths["table"] == tmp_path / "molecules.csv"
     assert MOLECULES.read(paths["table"])["smiles"].tolist() == ["CCO", "CCN"]
     assert MOLECULES.read(paths["structures"])["smiles"].tolist() == ["CCO"]  # those that have a score
-    assert len(MOLECULES.default_start()) > 4000
+    assert len(nci_molecules()) > 4000
 
 
 def test_a_worker_process_need_not_wait_for_torch():

@@ -52,7 +52,6 @@ def test_help_names_every_command(molvae):
         "sample -m no-such-model",
         "sample --mask carnival",
         "sample --device warp",
-        "sample -k 1000000 --n-decodings 1000",
         "score",
         "interpolate C1CC CCO",
         "interpolate CCO CCC --method straight",
