@@ -103,12 +103,12 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
     refused = molvae("train", "tiny.toml", "-i", "data.smi", "--epochs", "3", "-o", "run", "-q")
     assert refused.returncode == 1 and "train.fit.epochs: 2 then, 3 now" in refused.stderr
 
-    command = ("evaluate", "run/model", "-i", "data.smi", "--prior-samples", "20", "-o", "evaluation", "-q")
+    command = ("evaluate", "run/model", "-i", "data.smi", "--prior-samples", "20", "--max-molecules", "20", "-o", "evaluation", "-q")
     done = molvae(*command)
     assert done.returncode == 0, done.stderr
     assert "reconstruction, protocol D" in done.stdout and "JT, 50 decodings: q chooses, votes, any" in done.stdout
     assert molvae("sample", "-m", "run/model", "-k", "3").returncode == 0
-    molvae("encode", "-m", "run/model", "-i", "data.smi", "-o", "z.csv")
+    molvae("encode", "-m", "run/model", "-i", "data.smi", "--no-refine", "-o", "z.csv")
     unasked = molvae("decode", "-i", "z.csv")  # no folder is opened because a table names it
     assert unasked.returncode == 1 and "say -m" in unasked.stderr
     assert molvae("decode", "-i", "z.csv", "-m", "run/model", "--n-decodings", "2").returncode == 0
