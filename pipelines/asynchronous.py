@@ -97,12 +97,14 @@ def search(options: argparse.Namespace) -> None:
     """Print a row for each search, means over seeds."""
     model = load_searchable(options.model, "cpu")
     rows = []
+    curves: dict[tuple[int, str], list[np.ndarray]] = {}
     for seed in options.seeds:
         batch = run(options, model, seed, 10, None)
         level = mean_of_best(batch["score"])[3 * options.budget // 4 - 1]
 
         def row(name: str, workers: int, scorer: SimulatedScorer, result: dict, seed: int = seed, level: float = level):
             curve = mean_of_best(result["score"])
+            curves.setdefault((workers, name), []).append(curve)
             reached = np.flatnonzero(curve >= level)
             rows.append(
                 {
@@ -128,6 +130,25 @@ def search(options: argparse.Namespace) -> None:
     table = pd.DataFrame(rows).groupby(["workers", "search"], sort=False).mean().drop(columns="seed")
     print(f"\n{options.strategy}, {options.budget} calls, refill {options.refill}, mean of {len(options.seeds)} seeds")
     print(table.to_string(float_format="{:.3f}".format))
+    for workers in options.workers:
+        calls = loss(curves[workers, "steps of 10"], curves[workers, "in flight"], 3 * options.budget // 4)
+        low, high = np.quantile(calls[1:], [0.05, 0.95])
+        print(f"{workers} in flight: {calls[0]:+.1f} % calls to the level on the mean of the seeds", end=", ")
+        print(f"{low:+.1f} to {high:+.1f} % (90 %, seeds drawn with replacement)")
+
+
+def loss(steps: Sequence[np.ndarray], flights: Sequence[np.ndarray], at: int, draws: int = 2000) -> np.ndarray:
+    """How many more calls, in %, the mean curve of asynchronous searches takes to where that of searches in steps is at
+    a call, and the same for draws of the seeds with replacement; what is not reached counts as if it were at the end.
+    """
+    rng = np.random.default_rng(0)
+    chosen = [np.arange(len(steps)), *rng.integers(len(steps), size=(draws, len(steps)))]
+    result = []
+    for rows in chosen:
+        level = np.mean([steps[row] for row in rows], axis=0)[at - 1]
+        reached = np.flatnonzero(np.mean([flights[row] for row in rows], axis=0) >= level)
+        result.append(100 * ((reached[0] + 1 if len(reached) else len(flights[0])) / at - 1))
+    return np.array(result)
 
 
 def nothing(text: str) -> dict[str, float]:
