@@ -1,5 +1,5 @@
 # make demo   design molecules on this machine, from nothing
-# make test   the whole test suite, from nothing
+# make test   the test suite, from nothing; make test-slow runs the long tests that it leaves out
 # make lint   style, types and layers
 # make docs   the site of documentation, into site/
 # make dist   wheel and source archive, checked, into dist/
@@ -37,6 +37,10 @@ demo: $(VENV)/.runtime
 .PHONY: test
 test: $(VENV)/.development
 	$(BIN)/python -m pytest --numprocesses auto
+
+.PHONY: test-slow
+test-slow: $(VENV)/.development
+	$(BIN)/python -m pytest --numprocesses auto -m slow
 
 .PHONY: lint
 lint: $(VENV)/.development
