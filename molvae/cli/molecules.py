@@ -41,7 +41,9 @@ def sample(
 ) -> None:
     """Draw molecules from the prior. With --like, from where given molecules lie."""
     if proteins.is_protein_model(model):
-        proteins.only_for_molecules(mask=mask != "valence", shard=shard is not None, cluster=cluster is not None)
+        proteins.only_for_molecules(
+            mask=mask != "valence", shard=shard is not None, cluster=cluster is not None, shards=shards is not None
+        )
         return proteins.sample(model, number, n_decodings, like, device, seed, output)
     from molvae.experiments.verbs import Sample
 
@@ -70,7 +72,7 @@ def encode(
     decoding of the point gives the molecule back. A refused row stays, empty.
     """
     if proteins.is_protein_model(model):
-        proteins.only_for_molecules(shard=shard is not None, cluster=cluster is not None)
+        proteins.only_for_molecules(shard=shard is not None, cluster=cluster is not None, shards=shards is not None)
         return proteins.encode(model, input, smiles_column, device, output)
     from molvae.experiments.verbs import Encode
 
@@ -102,7 +104,11 @@ def decode(
     """Give the molecules at latent points. The table has columns z0, z1, ..., as encode writes them."""
     if model is not None and proteins.is_protein_model(model):
         proteins.only_for_molecules(
-            mask=mask != "valence", choose=choose != "posterior", shard=shard is not None, cluster=cluster is not None
+            mask=mask != "valence",
+            choose=choose != "posterior",
+            shard=shard is not None,
+            cluster=cluster is not None,
+            shards=shards is not None,
         )
         return proteins.decode(model, input, n_decodings, device, seed, output)
     from molvae.experiments.verbs import Decode, models_in

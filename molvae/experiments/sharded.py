@@ -4,10 +4,10 @@ A shard travels as JSON text (the name of the verb, its settings, where the file
 that file: the executor carries neither molecules nor models, and every worker must see the files by the same names.
 """
 
+import contextlib
 import functools
 import json
 import os
-import shutil
 import sys
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
@@ -18,7 +18,7 @@ from molvae.errors import InputError
 from molvae.experiments.tables import Outcome, check_shard, execute, merge
 from molvae.experiments.verbs import VERBS, Machine, Verb
 from molvae.run.progress import Progress, silent, track
-from molvae.run.shards import Shard
+from molvae.run.shards import Shard, manifest_path
 
 ONE_PROCESS = Machine(workers=1)
 ROWS = 10_000
@@ -114,7 +114,11 @@ def run_on_cluster(
         finally:
             pool.shutdown(cancel_futures=True)
     outcome = merge(paths, output, progress)
-    shutil.rmtree(parts)
+    for path in paths:
+        path.unlink()
+        manifest_path(path).unlink()
+    with contextlib.suppress(OSError):  # something else lies there
+        parts.rmdir()
     return outcome
 
 

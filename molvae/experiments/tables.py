@@ -94,7 +94,8 @@ def check_shard(verb: Verb, output: Path | None) -> None:
     """
     if output is None:
         raise ConfigError("a shard needs a file (-o), so that it can be merged with the others")
-    if isinstance(verb, Validate) and file_kind(output, must_exist=False) not in (".csv", ".tsv", ".parquet"):
+    kind = file_kind(output, must_exist=False)
+    if isinstance(verb, Validate) and kind not in (".csv", ".tsv", ".parquet"):
         raise ConfigError("shards of validate are .csv, .tsv or .parquet: merging looks for duplicates in columns")
 
 
