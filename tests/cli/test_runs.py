@@ -103,8 +103,8 @@ def test_train_evaluate_and_use_a_model_of_ones_own(molvae, tmp_path):
     refused = molvae("train", "tiny.toml", "-i", "data.smi", "--epochs", "3", "-o", "run", "-q")
     assert refused.returncode == 1 and "train.fit.epochs: 2 then, 3 now" in refused.stderr
 
-    command = ("evaluate", "run/model", "-i", "data.smi", "--prior-samples", "20", "--max-molecules", "20", "-o", "evaluation", "-q")
-    done = molvae(*command)
+    line = "evaluate run/model -i data.smi --prior-samples 20 --max-molecules 20 -o evaluation -q"
+    done = molvae(*line.split())
     assert done.returncode == 0, done.stderr
     assert "reconstruction, protocol D" in done.stdout and "JT, 50 decodings: q chooses, votes, any" in done.stdout
     assert molvae("sample", "-m", "run/model", "-k", "3").returncode == 0
