@@ -1,4 +1,4 @@
-"""How much memory and processor time the table commands take for files of different lengths.
+"""How much memory and processor time table commands and ``data prepare`` take for files of different lengths.
 
     python pipelines/benchmark_streaming.py [--verbs score,validate] [--rows 10000,100000] [--model zinc250k-small]
 
@@ -25,6 +25,7 @@ OPTIONS = {
     "encode-refine": [],
     "decode": ["--n-decodings", "1"],
     "sample": [],
+    "prepare": ["-n", "1"],
 }
 
 
@@ -74,14 +75,16 @@ def main() -> None:
                     )
                 )
                 arguments = [verb, *OPTIONS[name], "-o", str(result), "-q"]
+                if verb == "prepare":
+                    arguments = ["data", "prepare", str(source), *OPTIONS[name], "--cache", str(folder / "cache"), "-q"]
                 if verb == "sample":
                     arguments += ["-k", str(rows)]
                 elif verb == "decode":
                     source = folder / "points.csv"
                     write_points(source, rows, chosen.model)
-                if verb != "sample":
+                if verb not in ("sample", "prepare"):
                     arguments += ["-i", str(source)]
-                if verb != "score":
+                if verb not in ("score", "prepare"):
                     arguments += ["-m", chosen.model]
                 seconds, used, memory = run(arguments, folder)
             print(f"{name:14s} {rows:9,d} {seconds:8.1f} {used:7.1f} {rows / used:10.0f} {memory:8.0f}", flush=True)
