@@ -8,12 +8,12 @@ import contextlib
 import functools
 import json
 import os
-import sys
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
 
 from molvae.design.oracle.cluster import open_cluster
 from molvae.design.oracle.failures import TaskFailed
+from molvae.design.oracle.tasks import work_in
 from molvae.errors import InputError
 from molvae.experiments.tables import Outcome, check_shard, execute, merge
 from molvae.experiments.verbs import VERBS, Machine, Verb
@@ -120,11 +120,3 @@ def run_on_cluster(
     with contextlib.suppress(OSError):  # something else lies there
         parts.rmdir()
     return outcome
-
-
-def work_in(folder: str) -> None:
-    """What a process on a worker does first: work where the command was given, for the names in it are of there."""
-    if os.path.isdir(folder):
-        os.chdir(folder)
-    else:
-        print(f"this machine has no folder {folder}", file=sys.stderr)  # shown if a file is then not found

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from molvae.chemistry.domain import MOLECULES, nci_molecules
+from molvae.chemistry.domain import MOLECULES
 
 
 def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
@@ -28,21 +28,14 @@ def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
     assert molvae("suggest", "lab", "-k", "3", "-m", "zinc250k-small").stdout == again.stdout
 
 
-def few_molecules(folder) -> None:
-    """``few.csv``: a start that is read at once."""
-    nci_molecules().head(300)[["smiles"]].to_csv(folder / "few.csv", index=False)
-
-
-def test_a_campaign_with_an_oracle_of_its_own_asks_nobody(molvae, tmp_path):
-    few_molecules(tmp_path)
-    molvae("design", "-i", "few.csv", "-m", "zinc250k-small", "--budget", "5", "--start-size", "5", "-q", "-o", "run")
+def test_a_campaign_with_an_oracle_of_its_own_asks_nobody(molvae):
+    molvae("design", "-m", "zinc250k-small", "--budget", "5", "--start-size", "5", "-q", "-o", "run")
     refused = molvae("suggest", "run")
     assert refused.returncode == 1 and "molvae resume run" in refused.stderr
 
 
 def test_a_plate_is_ordered_by_a_formula_and_diverse(molvae, tmp_path):
-    few_molecules(tmp_path)
-    line = "suggest lab -i few.csv -k 6 --objective logP --per-scaffold 1 -o plate.csv -m zinc250k-small"
+    line = "suggest lab -k 6 --objective logP --per-scaffold 1 -o plate.csv -m zinc250k-small"
     begun = molvae(*line.split())
     assert begun.returncode == 0, begun.stderr
     plate = pd.read_csv(tmp_path / "plate.csv")

@@ -12,7 +12,6 @@ import pytest
 import typer.main
 from rdkit import Chem
 
-from molvae.chemistry.domain import nci_molecules
 from molvae.chemistry.filters import FilterConfig, Filters
 from molvae.chemistry.molecule import Molecule
 from molvae.cli import app
@@ -20,14 +19,13 @@ from molvae.cli import app
 TEXT = (Path(__file__).parents[2] / "docs" / "oracles.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```(?:python|toml)\n# (\S+)\n(.*?)```", TEXT, re.S))
 COMMANDS = re.findall(r"^(?:molvae|mk_prepare_receptor.py) .*$", TEXT, re.M)
-SMALL = ("-m", "zinc250k-small", "-i", "start.smi", "--start-size", "8", "--batch", "4", "-q", "-o", "run")
+SMALL = ("-m", "zinc250k-small", "--start-size", "8", "--batch", "4", "-q", "-o", "run")
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     for name, code in FILES.items():
         (tmp_path / name).write_text(code)
-    (tmp_path / "start.smi").write_text("\n".join(nci_molecules()["smiles"].head(300)))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
     monkeypatch.setenv("MOLVAE_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -77,7 +75,7 @@ def test_docking(molvae, files):
     (files / "few.smi").write_text("CC(=O)NC\nCCN(C)C\nOc1ccccc1\n")
     (files / "docking.toml").write_text(FILES["docking.toml"].replace("= 8", "= 2"))
     words = [word if word != "20" else "2" for word in example("molvae design --oracle dock")]
-    done = molvae(*words, *SMALL, "-i", "few.smi", "--budget", "5", "-n", "1")
+    done = molvae(*words, "-i", "few.smi", *SMALL, "--budget", "5", "-n", "1")
     table = table_of(done, files)
     np.testing.assert_allclose(table["score"], -table["affinity"] - 10 * (1 - table["QED"]))
     assert len(table) == 5 and table["confirmed"].notna().sum() == 2

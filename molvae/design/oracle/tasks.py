@@ -80,12 +80,16 @@ class OracleTask:
 
 def prepare_task(text: str) -> None:
     """What a worker process that is there for one task alone does first: work where the campaign runs, and import."""
-    folder = json.loads(text)["folder"]
+    work_in(json.loads(text)["folder"])
+    _built(text)[1]()
+
+
+def work_in(folder: str) -> None:
+    """Make this process work in the folder of whoever asks, for names of files and modules are of there."""
     if os.path.isdir(folder):
         os.chdir(folder)
     else:
         print(f"this machine has no folder {folder}", file=sys.stderr)  # shown if what is named is then not found
-    _built(text)[1]()
 
 
 def task_values(text: str, candidate: str) -> Values:

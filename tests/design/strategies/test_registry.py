@@ -30,11 +30,6 @@ def model(request: pytest.FixtureRequest) -> Iterator[Any]:
     yield MoleculeVAE.from_pretrained("zinc250k-small", "cpu") if request.param == "molecules" else DigitModel()
 
 
-def texts(model: Any) -> list[str]:
-    """Candidates to begin with."""
-    return model.domain.default_start()[model.domain.column].astype(str).tolist()
-
-
 def settings_of(model: Any, strategy: str) -> dict[str, Any]:
     """What a strategy cannot do without; skips what needs a model that can be trained."""
     if strategy in TRAINING and isinstance(model, DigitModel):
@@ -52,7 +47,7 @@ def interrupt(*_: Any) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_it_spends_the_budget_and_goes_on_after_a_stop_as_if_there_had_been_none(model, tmp_path, strategy):
-    settings = SMALL | settings_of(model, strategy) | {"start": texts(model)[:200]}
+    settings = SMALL | settings_of(model, strategy)
     with Campaign(model, folder=tmp_path / "whole", **settings) as whole:
         table = whole.run()
         expected = answers(whole)
@@ -74,7 +69,7 @@ def test_it_spends_the_budget_and_goes_on_after_a_stop_as_if_there_had_been_none
 def test_a_start_of_which_nothing_could_be_scored_is_no_end(model, strategy):
     config = CampaignConfig.create(SMALL_SEARCH | settings_of(model, strategy)).for_domain(model.domain)
     domain = model.domain
-    items = [domain.parse(text)[0] for text in texts(model)[:30]]
+    items = [domain.parse(text)[0] for text in domain.default_start()[domain.column].astype(str)[:30]]
     items = [item for item in items if item is not None and model.accepts(item) is None]
     space = LatentSpace(model, config.parsed_objective(domain), config.n_decodings)
     tried = STRATEGIES[strategy](Setup(space, items[10:], config))
