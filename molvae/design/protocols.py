@@ -98,7 +98,7 @@ class Breeder(Protocol):
 
 
 class Domain(Protocol):
-    """What the candidates of a campaign are; instances travel to worker processes, so they can be pickled.
+    """What the candidates of a campaign are; worker processes know those of :data:`molvae.design.domains.DOMAINS`.
 
     Attributes:
         name: as run folders record it, ``"molecules"``.

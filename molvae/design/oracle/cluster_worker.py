@@ -6,14 +6,13 @@ that the code of a user has made is unpickled by the one who asked.
 """
 
 import json
-import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Any
 
 from molvae.design.oracle.failures import TaskFailed
-from molvae.design.oracle.workers import WorkerPool
+from molvae.design.oracle.workers import WorkerPool, write_call
 from molvae.errors import OracleError
 from molvae.version import __version__
 
@@ -63,7 +62,7 @@ def run_here(
 
 def _pool(initializer: Callable[[], object], timeout: float | None, startup_timeout: float) -> WorkerPool:
     """That of this thread; a thread serves one campaign after another, and keeps the process of the last."""
-    setup = pickle.dumps((initializer, timeout, startup_timeout))
+    setup = (write_call(initializer), timeout, startup_timeout)
     if getattr(_here, "setup", None) != setup:
         _drop()
         _here.pool = WorkerPool(1, timeout, initializer, startup_timeout)

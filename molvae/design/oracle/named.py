@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a worker process that scores should not wait for pandas
 
 
 class NamedOracle(Protocol):
-    """What such an oracle does; instances travel to worker processes, so they can be pickled.
+    """What such an oracle does; worker processes make it again from its name and its settings.
 
     Attributes:
         names: of the numbers that it answers with beside ``score``; an objective may use them.

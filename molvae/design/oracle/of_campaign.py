@@ -65,10 +65,10 @@ def make_scorer(
     named = named_oracle(config.oracle or "", config.oracle_settings)
     if named is not None:
         _check_named(config, named)
+        task = task_of(config.oracle, config.oracle_settings, objective, ())
         if place is not None:
-            task = task_of(config.oracle, config.oracle_settings, objective, ())
             return RemoteNamedScorer(named, task, objective, place, config.timeout)
-        return NamedScorer(named, objective, max(1, workers), config.timeout)
+        return NamedScorer(named, task, objective, max(1, workers), config.timeout)
     if config.confirm is not None:
         raise ConfigError("confirm needs an oracle with a cheap and a full fidelity, such as dock:RECEPTOR")
     if place is not None:

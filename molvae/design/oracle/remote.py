@@ -15,7 +15,7 @@ from molvae.design.oracle.cluster import Cluster
 from molvae.design.oracle.failures import TaskFailed, describe_exception
 from molvae.design.oracle.named import NamedOracle
 from molvae.design.oracle.scorers import STARTUP, ExecutorScorer, NamedScorer
-from molvae.design.oracle.tasks import OracleTask, prepare_task, task_values
+from molvae.design.oracle.tasks import OracleTask, prepare_task
 from molvae.errors import OracleError
 
 Place = Cluster | Executor
@@ -48,7 +48,7 @@ class RemoteScorer(ExecutorScorer):
     def __init__(self, task: OracleTask, objective: Objective | None, place: Place, timeout: float | None) -> None:
         try:
             super().__init__(
-                functools.partial(task_values, task.to_json()),
+                task.function,
                 objective,
                 opener(task, place, timeout, 120.0),
                 MANY,
@@ -75,19 +75,12 @@ class RemoteNamedScorer(NamedScorer):
     def __init__(
         self, oracle: NamedOracle, task: OracleTask, objective: Objective | None, place: Place, timeout: float | None
     ) -> None:
-        self._sent = task, objective, place, timeout
-        super().__init__(
-            oracle,
-            objective,
-            MANY,
-            timeout,
-            function=functools.partial(task_values, task.to_json()),
-            open_executor=opener(task, place, timeout, STARTUP),
-        )
+        self._place = place
+        super().__init__(oracle, task, objective, MANY, timeout, opener(task, place, timeout, STARTUP))
 
     def full(self) -> "RemoteNamedScorer":
-        task, objective, place, timeout = self._sent
-        return RemoteNamedScorer(self.oracle.full(), replace(task, full=True), objective, place, timeout)
+        task, objective, _, timeout = self._sent
+        return RemoteNamedScorer(self.oracle.full(), replace(task, full=True), objective, self._place, timeout)
 
 
 class Lent(Executor):
@@ -143,9 +136,7 @@ def task_of(
         objective: its formula; of a domain, if it is all there is.
         also: properties to report beside those of the formula.
     """
-    folder = os.getcwd()
     if oracle is not None:
-        return OracleTask(oracle.strip(), settings, alone=objective is None, folder=folder)
-    assert objective is not None and objective.domain is not None, "parse the objective with a domain"
-    text, name = str(objective), objective.domain.name
-    return OracleTask(None, None, False, text, objective.direction, name, also, folder=folder)
+        return OracleTask(oracle.strip(), settings, alone=objective is None, folder=os.getcwd())
+    assert objective is not None
+    return OracleTask.of_formula(objective, also)

@@ -10,27 +10,25 @@ import os
 import re
 import shlex
 import shutil
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from molvae.design.objective import Objective
-from molvae.design.oracle.command import as_name, as_number, parse_payload, run_command
+from molvae.design.oracle.command import parse_payload, run_command
 from molvae.design.oracle.failures import TaskFailed, describe_exception
 from molvae.design.oracle.named import NamedOracle, check_names
-from molvae.design.oracle.workers import WorkerPool, load
+from molvae.design.oracle.tasks import SCORE, OracleTask, as_values, property_values
 from molvae.errors import ConfigError, InputError, OracleError
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 LABORATORY = "laboratory"  # the oracle of a campaign whose scores are measured elsewhere
-SCORE = "score"  # the name under which an oracle of the user gives the score itself
 STARTUP = 900.0  # seconds in which a worker must be ready: maps of a large box take long on a busy machine
 PROPERTY_TIMEOUT = 60.0  # seconds for the properties of one molecule
 _UNSENT = "not sent to the command: empty, or holds white space"
@@ -128,7 +126,7 @@ class ExecutorScorer(Scorer):
         """Set up.
 
         Args:
-            function: SMILES to named numbers; it can be pickled if there is an executor.
+            function: SMILES to named numbers; one that can be sent, if there is an executor.
             objective: optional formula over those names.
             open_executor: makes the executor; called again if one had to be shut down with tasks under way.
             in_flight: tasks that the executor is given at a time.
@@ -191,20 +189,19 @@ class PropertyScorer(ExecutorScorer):
             timeout: seconds for one molecule, if there are processes.
 
         Raises:
-            ConfigError: an unknown property.
+            ConfigError: an unknown property, or processes for a domain that they do not know.
         """
         domain = objective.domain
         assert domain is not None, "parse the objective with a domain"
         unknown = [name for name in also if not domain.is_property(name)]
         if unknown:
             raise ConfigError(f"no property {unknown[0]!r}: there are {', '.join(domain.properties)}")
-        names = tuple(dict.fromkeys((*objective.properties, *also)))
-        prepare = functools.partial(prepare_objective, objective)
-        super().__init__(
-            functools.partial(property_values, objective, names),
-            open_executor=functools.partial(WorkerPool, num_workers, timeout, prepare) if num_workers else None,
-            in_flight=num_workers,
-        )
+        if not num_workers:
+            names = tuple(dict.fromkeys((*objective.properties, *also)))
+            super().__init__(functools.partial(property_values, objective, names))
+            return
+        task = OracleTask.of_formula(objective, tuple(also))
+        super().__init__(task.function, None, task.opener(num_workers, timeout), num_workers)
 
 
 class LaboratoryScorer(Scorer):
@@ -241,15 +238,9 @@ class FunctionScorer(ExecutorScorer):
         Raises:
             OracleError: the function cannot be imported.
         """
-        where = (target, os.getcwd())
-        prepare = functools.partial(user_function, *where)
+        task = OracleTask(target, folder=os.getcwd())
         try:
-            super().__init__(
-                functools.partial(user_values, *where),
-                objective,
-                functools.partial(WorkerPool, num_workers, timeout, prepare),
-                num_workers,
-            )
+            super().__init__(task.function, objective, task.opener(num_workers, timeout), num_workers)
         except OracleError as error:
             raise OracleError(f"oracle {target!r}: {error}") from None
 
@@ -258,12 +249,12 @@ class NamedScorer(ExecutorScorer):
     """An oracle of :data:`~molvae.design.oracle.named.ORACLES`, run in worker processes.
 
     Args:
-        oracle: the oracle.
+        oracle: the oracle, for its names, facts and pictures.
+        task: the same, as it is sent to them.
         objective: optional formula over what it answers with.
         num_workers: candidates scored side by side.
         timeout: seconds for one candidate, or ``None``.
-        function: what is called in its place elsewhere, if not in such processes.
-        open_executor: makes the executor there.
+        open_executor: makes the executor, if it is none of processes of our own.
 
     Raises:
         ConfigError: the objective names what nobody knows.
@@ -273,21 +264,21 @@ class NamedScorer(ExecutorScorer):
     def __init__(
         self,
         oracle: NamedOracle,
+        task: OracleTask,
         objective: Objective | None = None,
         num_workers: int = 1,
         timeout: float | None = 600.0,
-        function: Callable[[str], Mapping[str, float]] | None = None,
         open_executor: Callable[[], Executor] | None = None,
     ) -> None:
         check_names(oracle, objective)
-        self.oracle, self._settings = oracle, (objective, num_workers, timeout)
-        if open_executor is None:
-            open_executor = functools.partial(WorkerPool, num_workers, timeout, oracle.prepare, startup_timeout=STARTUP)
-        super().__init__(function or oracle, objective, open_executor, num_workers)
+        self.oracle, self._sent = oracle, (task, objective, num_workers, timeout)
+        opener = open_executor or task.opener(num_workers, timeout, STARTUP)
+        super().__init__(task.function, objective, opener, num_workers)
 
     def full(self) -> "NamedScorer":
         """The scorer at full fidelity, see :meth:`~molvae.design.oracle.named.NamedOracle.full`."""
-        return NamedScorer(self.oracle.full(), *self._settings)
+        task, objective, num_workers, timeout = self._sent
+        return NamedScorer(self.oracle.full(), replace(task, full=True), objective, num_workers, timeout)
 
 
 class CallableScorer(ExecutorScorer):
@@ -440,48 +431,9 @@ def check_oracle(text: str) -> list[str] | None:
     )
 
 
-def prepare_objective(objective: Objective) -> None:
-    """Import the domain, and load the models that the formula names, before the first task's time is taken."""
-    Objective.parse(objective.text, objective.direction, objective.domain, other_names=True)
-
-
-def property_values(objective: Objective, names: Sequence[str], text: str) -> dict[str, float]:
-    """Properties of one candidate, and the objective over them as ``score``."""
-    domain = objective.domain
-    assert domain is not None, "parse the objective with a domain"
-    item, reason = domain.parse(text)
-    if item is None:
-        raise InputError(reason)
-    values = domain.compute(item, names)
-    return {**values, SCORE: objective.evaluate(values)}
-
-
-def user_values(target: str, folder: str, smiles: str) -> dict[str, float]:
-    """What the user's function says of one molecule."""
-    return as_values(user_function(target, folder)(smiles))
-
-
 def call_function(function: Callable[[str], Any], smiles: str) -> dict[str, float]:
     """What a function at hand says of one molecule."""
     return as_values(function(smiles))
-
-
-@functools.cache
-def user_function(target: str, folder: str) -> Callable[[str], Any]:
-    """Import the user's function; modules of ``folder`` come first, as in a script."""
-    sys.path.insert(0, folder)
-    return load(target)
-
-
-def as_values(result: Any) -> dict[str, float]:
-    """What a user's function returned, as a dict of floats; a plain number is called ``score``.
-
-    Raises:
-        TypeError: it is neither a number nor a dict of numbers.
-    """
-    if isinstance(result, Mapping):
-        return {as_name(name): as_number(value, f"{as_name(name)!r} is") for name, value in result.items()}
-    return {SCORE: as_number(result, "the result is")}
 
 
 def is_score(value: float) -> bool:

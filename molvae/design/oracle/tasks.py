@@ -1,7 +1,7 @@
-"""An oracle as plain data, which any machine rebuilds: what is sent to a cluster are names, settings and SMILES.
+"""An oracle as plain data, which any process rebuilds: what is sent to a worker are names, settings and SMILES.
 
-A worker elsewhere gets the import path of :func:`task_values`, a JSON text and the candidate. What the text names (a
-function, a program, a formula, an oracle of the package) is imported there.
+A worker, of this machine or of a cluster, gets the import path of :func:`task_values`, a JSON text and the candidate.
+What the text names (a function, a program, a formula, an oracle of the package) is imported there.
 """
 
 import functools
@@ -10,17 +10,19 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
+from molvae.design.domains import DOMAINS
 from molvae.design.objective import Objective
-from molvae.design.oracle.command import parse_payload, run_command
+from molvae.design.oracle.command import as_name, as_number, parse_payload, run_command
 from molvae.design.oracle.named import named_oracle
-from molvae.design.oracle.scorers import SCORE, prepare_objective, property_values, user_function, user_values
-from molvae.errors import OracleError
+from molvae.design.oracle.workers import WorkerPool, load
+from molvae.errors import ConfigError, InputError, OracleError
 
 Values = Mapping[str, float]
+SCORE = "score"  # the name under which an oracle of the user gives the score itself
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,35 @@ class OracleTask:
     alone: bool = True
     folder: str = "."
 
+    @classmethod
+    def of_formula(cls, objective: Objective, also: tuple[str, ...] = ()) -> Self:
+        """The task of an objective over properties of its domain.
+
+        Raises:
+            ConfigError: another process does not know the domain.
+        """
+        assert objective.domain is not None, "parse the objective with a domain"
+        name = objective.domain.name
+        if name not in DOMAINS:
+            raise ConfigError(
+                f"worker processes do not know the domain {name!r}: give it a line in molvae.design.domains, or score "
+                "in this process (num_workers = 0)"
+            )
+        folder = os.getcwd()
+        return cls(None, None, False, str(objective), objective.direction, name, also, folder=folder)
+
+    @property
+    def function(self) -> Callable[[str], Values]:
+        """The numbers of one candidate; it can be sent to another process."""
+        return functools.partial(task_values, self.to_json())
+
+    def opener(
+        self, num_workers: int, timeout: float | None, startup_timeout: float = 120.0
+    ) -> Callable[[], WorkerPool]:
+        """What makes worker processes for it, see :class:`~molvae.design.oracle.workers.WorkerPool`."""
+        prepare = functools.partial(prepare_task, self.to_json())
+        return functools.partial(WorkerPool, num_workers, timeout, prepare, startup_timeout)
+
     def to_json(self) -> str:
         """One text for one task."""
         return json.dumps(asdict(self), sort_keys=True)
@@ -67,15 +98,13 @@ class OracleTask:
             arguments = shlex.split(self.oracle.removeprefix("command:"))
             return functools.partial(_command_values, arguments, self.alone), functools.partial(_find, arguments)
         where = (self.oracle, self.folder)
-        return functools.partial(user_values, *where), functools.partial(user_function, *where)
+        return functools.partial(_user_values, *where), functools.partial(_user_function, *where)
 
     def _formula(self) -> tuple[Callable[[str], Values], Callable[[], object]]:
-        from molvae.design.domains import DOMAINS  # brings torch, which a function of the user need not wait for
-
         assert self.objective is not None, "a task has an oracle or an objective"
         objective = Objective.parse(self.objective, self.direction, DOMAINS[self.domain])
         names = tuple(dict.fromkeys((*objective.properties, *self.also)))
-        return functools.partial(property_values, objective, names), functools.partial(prepare_objective, objective)
+        return functools.partial(property_values, objective, names), lambda: None  # to parse it loads what it names
 
 
 def prepare_task(text: str) -> None:
@@ -105,6 +134,40 @@ def task_values(text: str, candidate: str) -> Values:
 @functools.cache
 def _built(text: str) -> tuple[Callable[[str], Values], Callable[[], object]]:
     return OracleTask(**json.loads(text)).build()
+
+
+def property_values(objective: Objective, names: Sequence[str], text: str) -> dict[str, float]:
+    """Properties of one candidate, and the objective over them as ``score``."""
+    domain = objective.domain
+    assert domain is not None, "parse the objective with a domain"
+    item, reason = domain.parse(text)
+    if item is None:
+        raise InputError(reason)
+    values = domain.compute(item, names)
+    return {**values, SCORE: objective.evaluate(values)}
+
+
+def as_values(result: Any) -> dict[str, float]:
+    """What a user's function returned, as a dict of floats; a plain number is called ``score``.
+
+    Raises:
+        TypeError: it is neither a number nor a dict of numbers.
+    """
+    if isinstance(result, Mapping):
+        return {as_name(name): as_number(value, f"{as_name(name)!r} is") for name, value in result.items()}
+    return {SCORE: as_number(result, "the result is")}
+
+
+def _user_values(target: str, folder: str, smiles: str) -> dict[str, float]:
+    """What the user's function says of one molecule."""
+    return as_values(_user_function(target, folder)(smiles))
+
+
+@functools.cache
+def _user_function(target: str, folder: str) -> Callable[[str], Any]:
+    """Import the user's function; modules of ``folder`` come first, as in a script."""
+    sys.path.insert(0, folder)
+    return load(target)
 
 
 def _find(arguments: list[str]) -> None:

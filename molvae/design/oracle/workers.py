@@ -4,8 +4,7 @@ Each worker holds one task and a pipe of its own, so that a crash, a timeout or 
 failure of that task alone; the worker is replaced and all other tasks go on. A worker is a fresh interpreter, not a
 fork: forking a process that runs torch threads can deadlock. Nothing of the parent's ``__main__`` is run again. When
 the parent dies, by whatever signal, its end of the pipe closes and the worker ends, together with all that its task
-has started. Tasks travel to a worker as ProcessPoolExecutor sends them, pickled by the parent itself; answers come back
-as JSON, for a worker runs code of others, whose bytes are never unpickled here.
+has started. Tasks and answers are JSON: a task is the import path of a function and its arguments. Nothing is pickled.
 
 Why not a library: a ``ProcessPoolExecutor`` breaks as a whole when a task kills its process, and cannot stop one that
 hangs. pebble (5.2) can, but it leaves running what a task has started, and workers whose parent was killed; it runs
@@ -14,11 +13,11 @@ failed is only logged.
 """
 
 import contextlib
+import functools
 import importlib
 import json
 import operator
 import os
-import pickle
 import queue
 import signal
 import subprocess
@@ -29,6 +28,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
+from types import ModuleType
 from typing import Any
 
 from molvae.design.oracle.failures import OutputTail, TaskFailed, describe_exception, describe_exit, kill_group, tail
@@ -60,14 +60,15 @@ class WorkerPool(Executor):
         Args:
             max_workers: how many tasks run side by side.
             timeout: seconds that one task may take, or ``None``.
-            initializer: what each new worker does first, such as a slow import; it can be pickled.
+            initializer: what each new worker does first, such as a slow import; see :func:`write_call`.
             startup_timeout: seconds that a worker may take to start and to run the initializer.
 
         Raises:
             OracleError: the worker cannot be set up.
+            TypeError: the initializer cannot be sent.
         """
         self._threads = ThreadPoolExecutor(max(1, max_workers))
-        self._initializer = pickle.dumps((_prepare, (initializer,), {}))
+        self._initializer = write_call(_prepare, *([] if initializer is None else [initializer]))
         self._timeout = timeout
         self._startup_timeout = startup_timeout
         self._cancelled = threading.Event()
@@ -76,12 +77,15 @@ class WorkerPool(Executor):
         self._idle.append(self._start())
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run ``fn(*args, **kwargs)`` in a worker; function and arguments can be pickled, the result is JSON.
+        """Run ``fn(*args, **kwargs)`` in a worker; the result is JSON, a tuple comes back as a list.
 
         The future may also raise :class:`~molvae.errors.OracleError`: a worker that had to be replaced cannot be set
         up again.
+
+        Raises:
+            TypeError: it cannot be sent, see :func:`write_call`.
         """
-        return self._threads.submit(self._run, pickle.dumps((fn, args, kwargs)))
+        return self._threads.submit(self._run, write_call(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers; with ``cancel_futures`` the tasks under way are ended too, with all they have started."""
@@ -91,7 +95,7 @@ class WorkerPool(Executor):
         if wait:
             self._finalizer()
 
-    def _run(self, message: bytes) -> Any:
+    def _run(self, message: str) -> Any:
         worker = self._take()
         try:
             return worker.run(message, self._timeout)
@@ -140,7 +144,7 @@ class _Worker:
             )
         self._output = OutputTail(self.process)
 
-    def run(self, message: bytes, timeout: float | None) -> Any:
+    def run(self, message: str, timeout: float | None) -> Any:
         """Have one task done.
 
         Raises:
@@ -148,7 +152,7 @@ class _Worker:
         """
         started = time.monotonic()
         try:
-            self._pipe.send_bytes(message)
+            self._pipe.send_bytes(message.encode())
             while not self._pipe.poll(0.1):
                 if self._cancelled.is_set():
                     raise self._give_up("it was cancelled", started)
@@ -188,10 +192,51 @@ def _stop_all(workers: list[_Worker]) -> None:
         workers.pop().stop()
 
 
-def _prepare(initializer: Callable[[], object] | None) -> None:
+def _prepare(initializer: Callable[[], object] = lambda: None) -> None:
     """What a worker does first; nothing is sent back."""
-    if initializer is not None:
-        initializer()
+    initializer()
+
+
+def write_call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """A call as JSON, for :func:`read_call` in another process.
+
+    Args:
+        function: of a module that can be imported there, or a :class:`functools.partial` of one.
+        args, kwargs: what JSON holds, or such functions.
+
+    Raises:
+        TypeError: something else.
+    """
+    return json.dumps(_as_json(functools.partial(function, *args, **kwargs)))
+
+
+def read_call(text: str) -> Callable[[], Any]:
+    """What makes the call that :func:`write_call` has written.
+
+    Raises:
+        ImportError, AttributeError, TypeError: as Python raises them, if a function is not there.
+    """
+    call: Callable[[], Any] = _from_json(json.loads(text))
+    return call
+
+
+def _as_json(value: Any) -> dict[str, Any]:
+    if not callable(value):
+        return {"value": value}
+    call = value if isinstance(value, functools.partial) else functools.partial(value)
+    module, name = getattr(call.func, "__module__", None), getattr(call.func, "__qualname__", "<no name>")
+    # lambdas, functions within functions, methods of an object, and what a script defines are not found elsewhere
+    if module in (None, "__main__") or "<" in name or not isinstance(getattr(call.func, "__self__", sys), ModuleType):
+        raise TypeError(f"{call.func!r} cannot be sent to another process: give a function of a module")
+    kwargs = {key: _as_json(argument) for key, argument in call.keywords.items()}
+    return {"function": f"{module}:{name}", "args": [_as_json(argument) for argument in call.args], "kwargs": kwargs}
+
+
+def _from_json(value: dict[str, Any]) -> Any:
+    if "value" in value:
+        return value["value"]
+    kwargs = {key: _from_json(argument) for key, argument in value["kwargs"].items()}
+    return functools.partial(load(value["function"]), *map(_from_json, value["args"]), **kwargs)
 
 
 def load(target: str) -> Callable[..., Any]:
@@ -224,8 +269,7 @@ def serve(descriptor: int) -> None:
         message = messages.get()
         started = time.perf_counter()
         try:
-            function, args, kwargs = pickle.loads(message)  # of the parent, whose code this process is
-            answer = json.dumps((function(*args, **kwargs), None, time.perf_counter() - started))
+            answer = json.dumps((read_call(message.decode())(), None, time.perf_counter() - started))
         except BaseException as error:  # also SystemExit: whatever a task does, the parent is told
             answer = json.dumps((None, describe_exception(error), time.perf_counter() - started))
         pipe.send_bytes(answer.encode())

@@ -1,6 +1,8 @@
 """A task may do to its process what it likes; the other tasks are answered all the same."""
 
 import gc
+import json
+import operator
 import os
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from molvae.design.oracle.failures import TaskFailed
-from molvae.design.oracle.workers import WorkerPool, load
+from molvae.design.oracle.workers import WorkerPool, load, read_call, write_call
 from molvae.errors import OracleError
 
 MODULE = """
@@ -130,8 +132,8 @@ def test_whatever_a_task_does_it_does_to_itself(make_pool: Callable[..., WorkerP
         "suicide": "the process was killed by SIGKILL",
         "segfault": "the process was killed by SIGSEGV",
         "orphan": "the process ended with exit status 9",
-        "hang": "no answer within 1.5 s",
-        "hang, deaf to signals": "no answer within 1.5 s",
+        "hang": "no answer within 5 s",
+        "hang, deaf to signals": "no answer within 5 s",
         "lambda": "TypeError: Object of type function is not JSON serializable",
         "hostile": "TypeError: Object of type Hostile is not JSON serializable",
         "too big": "the answer was garbled, or too large",
@@ -139,7 +141,7 @@ def test_whatever_a_task_does_it_does_to_itself(make_pool: Callable[..., WorkerP
         "close": "the process",
     }
     tasks = [task for bad in expected for task in (bad, f"good after {bad}")]
-    replies = outcomes(make_pool(num_workers, timeout=1.5), tasks)
+    replies = outcomes(make_pool(num_workers, timeout=5.0), tasks)
     for bad, error in expected.items():
         assert str(replies[bad]).startswith(f"failed: {error}")
         assert replies[f"good after {bad}"] == f"good after {bad}"
@@ -226,6 +228,20 @@ def test_a_worker_that_cannot_be_replaced_is_an_error_of_the_whole(
     assert isinstance(pool.submit(work, "suicide").exception(), TaskFailed)
     with pytest.raises(OracleError, match="cannot be set up: FileNotFoundError"):
         pool.submit(work, "plain").result()
+
+
+@pytest.mark.parametrize("function", [lambda: 1, [].append, partial(lambda: 1)])
+def test_what_no_other_process_can_import_is_refused_at_once(function: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match="cannot be sent to another process: give a function of a module"):
+        write_call(function)
+
+
+def test_a_call_is_text() -> None:
+    call = write_call(sorted, [3, 1, 2], key=partial(operator.mul, -1))
+    assert read_call(call)() == [3, 2, 1]
+    assert json.loads(write_call(len, "CCO")) == {"function": "builtins:len", "args": [{"value": "CCO"}], "kwargs": {}}
+    with pytest.raises(TypeError, match="Object of type set is not JSON serializable"):
+        write_call(len, {1})
 
 
 def test_targets_are_imported_by_name() -> None:
