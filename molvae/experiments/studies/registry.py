@@ -50,3 +50,21 @@ def run_study(
 ) -> "list[Panel]":
     """Compute a study; what it returns is for :func:`molvae.run.panels.save_panels`."""
     return STUDIES[name].run(settings, data, seed, device, progress)
+
+
+def study_panels(name: str, values: "dict[str, Any] | None" = None, seed: int = 0) -> "list[Panel]":
+    """Compute a study on its own data, as a notebook does; for the pictures: :func:`molvae.report.shown`.
+
+    Args:
+        name: of the study.
+        values: its settings, those that differ from the default.
+        seed: of everything random.
+
+    Raises:
+        ConfigError: no such study, or a setting that it does not know.
+    """
+    from molvae.images.datasets import load_images
+    from molvae.run.progress import silent
+
+    settings = study_settings(name, values or {})
+    return run_study(name, settings, load_images(STUDIES[name].data), seed, "cpu", silent)

@@ -3,7 +3,7 @@
 import pytest
 
 from molvae.errors import ConfigError
-from molvae.experiments.studies.registry import STUDIES, study_settings
+from molvae.experiments.studies.registry import STUDIES, study_panels, study_settings
 
 from ...other_device import other_device
 from .small import check, run
@@ -60,3 +60,14 @@ def test_nothing_to_compare_is_refused(name, lists):
 def test_a_code_that_is_a_set_is_not_compared_by_its_places():
     with pytest.raises(ConfigError, match="there are mlp, cnn, resnet, broadcast"):
         study_settings("broadcast", {"decoders": ["slots"]})
+
+
+def test_a_notebook_gets_the_panels_of_a_study():
+    plane = {"train": {"model": {"network": {"hidden_size": 8}}, "fit": {"epochs": 1}}, "side": 2}
+    assert [panel.name for panel in study_panels("manifold", plane)] == [
+        "manifold",
+        "reconstructions",
+        "latent-scatter",
+    ]
+    with pytest.raises(ConfigError, match="manifold"):
+        study_panels("manifolds")
