@@ -32,7 +32,7 @@ class FontTrainConfig(TrainingConfig):
     batch_size: int = Field(64, ge=1)
     """Fonts a step."""
     model: StyleVAEConfig = StyleVAEConfig()
-    fit: FitConfig = FitConfig(epochs=6, learning_rate=1e-3, warmup_steps=100, clip_norm=1e4)
+    fit: FitConfig = FitConfig(epochs=12, learning_rate=1e-3, warmup_steps=100, clip_norm=1e4)
     repeats: Count = 30
     """How often a font comes in an epoch, each time by other glyphs."""
     seen: Count = 4

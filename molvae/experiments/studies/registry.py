@@ -24,6 +24,7 @@ STUDIES: "Registry[Study]" = Registry(
         "half_rings": (f"{_HERE}.density:STUDY", "density and samples of two half-rings in the plane"),
         "latent_sizes": (f"{_HERE}.generation:LATENT_SIZES", "samples and reconstructions for several latent sizes"),
         "manifold": (f"{_HERE}.generation:MANIFOLD", "the plane of a two-dimensional code (Kingma & Welling 2013)"),
+        "class_planes": (f"{_HERE}.generation:CLASS_PLANES", "one plane of styles for each class (Kingma et al. 2014)"),
         "classes": (f"{_HERE}.generation:CLASSES", "conditional VAE, codes fitted to a class, paths, analogies"),
         "completion": (f"{_HERE}.completion:STUDY", "images completed from quadrants: CVAE, GSNN, hybrid (Sohn 2015)"),
         "discrete": (f"{_HERE}.discrete:STUDY", "discrete codes by five estimators: Gumbel-softmax and others"),
