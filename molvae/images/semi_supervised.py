@@ -281,3 +281,43 @@ def support_vector_error(train: Tensor, labels: Tensor, test: Tensor, test_label
 
     machine = SVC(C=10.0).fit(train.flatten(1).numpy(), labels.numpy())
     return float(np.mean(machine.predict(test.flatten(1).numpy()) != test_labels.numpy()))
+
+
+def self_training_error(
+    train: Tensor, labels: Tensor, unlabelled: Tensor, test: Tensor, test_labels: Tensor, rounds: int = 10
+) -> float:
+    """Test error of a support vector machine that teaches itself (Yarowsky 1995): in each round it is fitted to the
+    labelled images and to those others of whose class it is surest, a ``rounds``-th more of them each time.
+
+    Args:
+        train, labels: (n, ...) labelled images or codes, and their classes.
+        unlabelled: (m, ...) images whose class is not known.
+        test, test_labels: as ``train`` and ``labels``.
+        rounds: after the first fit; after the last all of the unlabelled images have counted.
+    """
+    from sklearn.svm import SVC
+
+    known, others = train.flatten(1).numpy(), unlabelled.flatten(1).numpy()
+    machine = SVC(C=10.0).fit(known, labels.numpy())
+    for number in range(1, rounds + 1):
+        scores = machine.decision_function(others)
+        surest = np.argsort(-scores.max(1), kind="stable")[: len(others) * number // rounds]
+        guesses = machine.classes_[scores[surest].argmax(1)]
+        machine = SVC(C=10.0).fit(np.concatenate([known, others[surest]]), np.concatenate([labels.numpy(), guesses]))
+    return float(np.mean(machine.predict(test.flatten(1).numpy()) != test_labels.numpy()))
+
+
+def label_spreading_error(
+    train: Tensor, labels: Tensor, unlabelled: Tensor, test: Tensor, test_labels: Tensor
+) -> float:
+    """Error on test images that are part of the graph on which labels spread (Zhou et al. 2004): ten nearest neighbours
+    among labelled, unlabelled and test images. Transductive, as the TSVM of Kingma et al. 2014.
+    """
+    from sklearn.semi_supervised import LabelSpreading
+
+    parts = [part.flatten(1).numpy() for part in (train, unlabelled, test)]
+    known = np.full(sum(map(len, parts)), -1)
+    known[: len(labels)] = labels.numpy()
+    graph = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.2, max_iter=100, tol=1e-3)
+    graph.fit(np.concatenate(parts), known)
+    return float(np.mean(graph.transduction_[-len(test) :] != test_labels.numpy()))

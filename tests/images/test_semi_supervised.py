@@ -16,8 +16,10 @@ from molvae.images.semi_supervised import (
     SemiBatches,
     adversarial_change,
     draw_labelled,
+    label_spreading_error,
     m2_objective,
     mutual_information,
+    self_training_error,
     support_vector_error,
 )
 
@@ -203,3 +205,13 @@ def test_a_support_vector_machine_on_raw_pixels(digits):
 def test_m2_needs_a_conditional_vae(digits):
     with pytest.raises(ConfigError, match=r"vae\.conditional"):
         M2(M2Config.create({"vae": {"conditional": False}}), digits.shape, 10)
+
+
+@pytest.mark.parametrize("error", [self_training_error, label_spreading_error])
+def test_two_rings_are_told_apart_by_one_label_each(error):
+    """What follows the shape of the unlabelled points gets right what a machine of two points cannot."""
+    angle = torch.linspace(0, 6.28, 120)
+    circle = torch.stack([angle.cos(), angle.sin()], 1)
+    points, labels = torch.cat([circle, 6 + circle]), torch.tensor([0] * 120 + [1] * 120)
+    known = torch.tensor([0, 120])
+    assert error(points[known], labels[known], points[1::2], points[::2], labels[::2]) == 0.0

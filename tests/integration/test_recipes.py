@@ -183,6 +183,7 @@ SMALL: dict[str, dict[str, Any]] = {
             "rows": 2,
         }
     },
+    "semi_supervised_100": {"data": "digits", "settings": {"labels": [20], "seeds": 1, "m2": M2, "unlabelled": 50}},
     "semi_supervised": {
         "data": "digits",
         "settings": {
