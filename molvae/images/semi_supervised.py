@@ -301,6 +301,7 @@ def self_training_error(
     machine = SVC(C=10.0).fit(known, labels.numpy())
     for number in range(1, rounds + 1):
         scores = machine.decision_function(others)
+        scores = np.stack([-scores, scores], 1) if scores.ndim == 1 else scores  # two classes have one score
         surest = np.argsort(-scores.max(1), kind="stable")[: len(others) * number // rounds]
         guesses = machine.classes_[scores[surest].argmax(1)]
         machine = SVC(C=10.0).fit(np.concatenate([known, others[surest]]), np.concatenate([labels.numpy(), guesses]))

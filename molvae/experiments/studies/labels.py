@@ -96,12 +96,8 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
 
     methods: dict[str, Method] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
-        "self-training SVM": lambda rows, number: _with_others(
-            self_training_error, data.train, data.test, rows, config
-        ),
-        "label spreading": lambda rows, number: _with_others(
-            label_spreading_error, data.train, data.test, rows, config
-        ),
+        "self-training SVM": with_others(self_training_error, data.train, data.test),
+        "label spreading": with_others(label_spreading_error, data.train, data.test),
         "CNN": lambda rows, number: _cnn(config, data, rows, number, device),
         "M2": m2(config.m2, data.train, data.test),
         "MLP of M2": m2(alone(config.m2), data.train, data.test),
