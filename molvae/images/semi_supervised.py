@@ -319,6 +319,6 @@ def label_spreading_error(
     parts = [part.flatten(1).numpy() for part in (train, unlabelled, test)]
     known = np.full(sum(map(len, parts)), -1)
     known[: len(labels)] = labels.numpy()
-    graph = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.2, max_iter=100, tol=1e-3)
+    graph = LabelSpreading(kernel="knn", n_neighbors=10, alpha=0.99, max_iter=1000, tol=1e-6)
     graph.fit(np.concatenate(parts), known)
     return float(np.mean(graph.transduction_[-len(test) :] != test_labels.numpy()))
