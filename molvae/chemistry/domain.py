@@ -39,10 +39,14 @@ class MoleculeDomain:
     tasks: Mapping[str, str] = {name: task.formula for name, task in TASKS.items()}
     default_objective = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
     reported: tuple[str, ...] = ("QED", "SAS", "logP", "MW")
+    state = ""
     filter_settings: type[Any] = FilterConfig
 
     def __init__(self, files: bool = True) -> None:
         self.targets: Collection[str] = [kind for kind, target in TARGETS.items() if files or not target.reads_files]
+
+    def restored(self, state: str) -> "MoleculeDomain":
+        return self
 
     def parse(self, text: str) -> tuple[Molecule | None, str]:
         return Molecule.parse(text)

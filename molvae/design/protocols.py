@@ -122,6 +122,13 @@ class Domain(Protocol):
     reported: tuple[str, ...]
     filter_settings: type[Any]
 
+    @property
+    def state(self) -> str:
+        """What this instance holds, as text from which :meth:`restored` makes it again in another process."""
+
+    def restored(self, state: str) -> "Domain":
+        """The domain that has this :attr:`state`."""
+
     def parse(self, text: str) -> tuple[Any | None, str]:
         """The :class:`~molvae.core.candidates.Item` that a text stands for, or None and the reason; never raises.
 

@@ -47,6 +47,14 @@ class ProteinDomain:
         self.default_objective = FUNCTION if function is not None else "-hydropathy"
         self.reported: tuple[str, ...] = (*measured, "length", "charge", "hydropathy")
 
+    @functools.cached_property
+    def state(self) -> str:
+        """The fitted function, as it lies in a model folder."""
+        return "" if self.function is None else self.function.to_csv()
+
+    def restored(self, state: str) -> "ProteinDomain":
+        return ProteinDomain(_function(state)) if state else PROTEINS
+
     def parse(self, text: str) -> tuple[Protein | None, str]:
         return Protein.parse(text)
 

@@ -107,10 +107,14 @@ class DigitDomain:
     name, column, suffix = "digits", "digits", ".txt"
     properties, targets, tasks = ("sum", "ones"), (), {"two_ones": "sum - 3*abs(ones - 2)"}
     default_objective, reported, filter_settings = "sum", ("sum", "ones"), DigitFilters
+    state = ""
     evolution, breeder = staticmethod(DigitEvolution), staticmethod(DigitBreeder)
 
     def features(self, item):
         return np.array([10 * place + int(digit) for place, digit in enumerate(item.identity)])
+
+    def restored(self, state):
+        return self
 
     def parse(self, text):
         text = text.replace(" ", "")

@@ -15,7 +15,7 @@ from molvae.design.oracle.cluster import Cluster
 from molvae.design.oracle.failures import TaskFailed, describe_exception
 from molvae.design.oracle.named import NamedOracle
 from molvae.design.oracle.scorers import STARTUP, ExecutorScorer, NamedScorer
-from molvae.design.oracle.tasks import OracleTask, prepare_task
+from molvae.design.oracle.tasks import OracleTask, Values, prepare_task
 from molvae.errors import OracleError
 
 Place = Cluster | Executor
@@ -30,6 +30,11 @@ def opener(task: OracleTask, place: Place, timeout: float | None, startup_timeou
         prepare = functools.partial(prepare_task, task.to_json())
         return functools.partial(place.open_pool, prepare, timeout, startup_timeout)
     return functools.partial(Lent, place)
+
+
+def function_at(task: OracleTask, place: Place) -> Callable[[str], Values]:
+    """What is called there; processes of an executor that is not ours have not been prepared for the task."""
+    return task.prepared if isinstance(place, Cluster) else task.whole
 
 
 class RemoteScorer(ExecutorScorer):
@@ -48,7 +53,7 @@ class RemoteScorer(ExecutorScorer):
     def __init__(self, task: OracleTask, objective: Objective | None, place: Place, timeout: float | None) -> None:
         try:
             super().__init__(
-                task.function,
+                function_at(task, place),
                 objective,
                 opener(task, place, timeout, 120.0),
                 MANY,
@@ -76,7 +81,8 @@ class RemoteNamedScorer(NamedScorer):
         self, oracle: NamedOracle, task: OracleTask, objective: Objective | None, place: Place, timeout: float | None
     ) -> None:
         self._place = place
-        super().__init__(oracle, task, objective, MANY, timeout, opener(task, place, timeout, STARTUP))
+        open_executor, function = opener(task, place, timeout, STARTUP), function_at(task, place)
+        super().__init__(oracle, task, objective, MANY, timeout, open_executor, function)
 
     def full(self) -> "RemoteNamedScorer":
         task, objective, _, timeout = self._sent

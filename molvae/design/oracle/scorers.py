@@ -201,7 +201,7 @@ class PropertyScorer(ExecutorScorer):
             super().__init__(functools.partial(property_values, objective, names))
             return
         task = OracleTask.of_formula(objective, tuple(also))
-        super().__init__(task.function, None, task.opener(num_workers, timeout), num_workers)
+        super().__init__(task.prepared, None, task.opener(num_workers, timeout), num_workers)
 
 
 class LaboratoryScorer(Scorer):
@@ -240,7 +240,7 @@ class FunctionScorer(ExecutorScorer):
         """
         task = OracleTask(target, folder=os.getcwd())
         try:
-            super().__init__(task.function, objective, task.opener(num_workers, timeout), num_workers)
+            super().__init__(task.prepared, objective, task.opener(num_workers, timeout), num_workers)
         except OracleError as error:
             raise OracleError(f"oracle {target!r}: {error}") from None
 
@@ -255,6 +255,7 @@ class NamedScorer(ExecutorScorer):
         num_workers: candidates scored side by side.
         timeout: seconds for one candidate, or ``None``.
         open_executor: makes the executor, if it is none of processes of our own.
+        function: what is called there, if its processes are not prepared for the task.
 
     Raises:
         ConfigError: the objective names what nobody knows.
@@ -269,11 +270,12 @@ class NamedScorer(ExecutorScorer):
         num_workers: int = 1,
         timeout: float | None = 600.0,
         open_executor: Callable[[], Executor] | None = None,
+        function: Callable[[str], Mapping[str, float]] | None = None,
     ) -> None:
         check_names(oracle, objective)
         self.oracle, self._sent = oracle, (task, objective, num_workers, timeout)
         opener = open_executor or task.opener(num_workers, timeout, STARTUP)
-        super().__init__(task.function, objective, opener, num_workers)
+        super().__init__(function or task.prepared, objective, opener, num_workers)
 
     def full(self) -> "NamedScorer":
         """The scorer at full fidelity, see :meth:`~molvae.design.oracle.named.NamedOracle.full`."""

@@ -5,6 +5,7 @@ What the text names (a function, a program, a formula, an oracle of the package)
 """
 
 import functools
+import hashlib
 import json
 import os
 import shlex
@@ -33,8 +34,8 @@ class OracleTask:
         oracle: ``module:function``, ``command: ...`` or a named oracle; None: the objective over properties.
         settings: of a named oracle.
         full: whether a named oracle works at its full fidelity.
-        objective, direction, domain, also: formula, its direction, the name of its domain, and properties to report
-            beside those that it names; used without an oracle.
+        objective, direction, domain, state, also: formula, its direction, the name of its domain and what that domain
+            holds, and properties to report beside those that it names; used without an oracle.
         alone: whether the only number of a command's answer is the score, whatever its name.
         folder: where the campaign runs; a worker works there, if it has such a folder.
     """
@@ -45,6 +46,7 @@ class OracleTask:
     objective: str | None = None
     direction: str = "max"
     domain: str = ""
+    state: str = ""
     also: tuple[str, ...] = ()
     alone: bool = True
     folder: str = "."
@@ -64,12 +66,18 @@ class OracleTask:
                 "in this process (num_workers = 0)"
             )
         folder = os.getcwd()
-        return cls(None, None, False, str(objective), objective.direction, name, also, folder=folder)
+        state = objective.domain.state
+        return cls(None, None, False, str(objective), objective.direction, name, state, also, folder=folder)
 
     @property
-    def function(self) -> Callable[[str], Values]:
-        """The numbers of one candidate; it can be sent to another process."""
+    def whole(self) -> Callable[[str], Values]:
+        """The numbers of one candidate, in any process."""
         return functools.partial(task_values, self.to_json())
+
+    @property
+    def prepared(self) -> Callable[[str], Values]:
+        """The same in a process that has called :func:`prepare_task`: far less to be sent with every candidate."""
+        return functools.partial(prepared_values, _digest(self.to_json()))
 
     def opener(
         self, num_workers: int, timeout: float | None, startup_timeout: float = 120.0
@@ -102,7 +110,8 @@ class OracleTask:
 
     def _formula(self) -> tuple[Callable[[str], Values], Callable[[], object]]:
         assert self.objective is not None, "a task has an oracle or an objective"
-        objective = Objective.parse(self.objective, self.direction, DOMAINS[self.domain])
+        domain = DOMAINS[self.domain]
+        objective = Objective.parse(self.objective, self.direction, domain.restored(self.state))
         names = tuple(dict.fromkeys((*objective.properties, *self.also)))
         return functools.partial(property_values, objective, names), lambda: None  # to parse it loads what it names
 
@@ -111,6 +120,7 @@ def prepare_task(text: str) -> None:
     """What a worker process that is there for one task alone does first: work where the campaign runs, and import."""
     work_in(json.loads(text)["folder"])
     _built(text)[1]()
+    _prepared[_digest(text)] = text
 
 
 def work_in(folder: str) -> None:
@@ -129,6 +139,18 @@ def task_values(text: str, candidate: str) -> Values:
         candidate: its canonical text.
     """
     return _built(text)[0](candidate)
+
+
+def prepared_values(digest: str, candidate: str) -> Values:
+    """:func:`task_values` of the task of this digest, for which this process was prepared."""
+    return task_values(_prepared[digest], candidate)
+
+
+_prepared: dict[str, str] = {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from molvae.design.objective import Objective
 from molvae.design.oracle.cluster import open_cluster
 from molvae.design.oracle.remote import RemoteScorer, task_of
 from molvae.design.oracle.scorers import Answer
-from molvae.design.oracle.tasks import prepare_task, task_values
+from molvae.design.oracle.tasks import prepare_task
 from molvae.design.store import CampaignStore
 from molvae.errors import ConfigError, OracleError, RunFolderError
 from molvae.run.progress import silent
@@ -375,10 +375,9 @@ def test_local_workers_serve_several_oracles_one_after_another(user):
 
 def test_what_is_sent_are_import_paths_and_texts():
     task = task_of("my_oracle:plain", None, None, ())
-    sent = pickle.dumps(
-        (functools.partial(prepare_task, task.to_json()), functools.partial(task_values, task.to_json()))
-    )
+    sent = pickle.dumps((functools.partial(prepare_task, task.to_json()), task.prepared, task.whole))
     strings = {argument for _, argument, _ in pickletools.genops(sent) if isinstance(argument, str)}
-    modules = {text for text in strings if not text.startswith("{")}
-    assert modules == {"functools", "partial", "molvae.design.oracle.tasks", "prepare_task", "task_values"}
+    names = {text for text in strings if not text.startswith("{") and len(text) != 64}  # JSON, and its digest
+    functions = {"prepare_task", "prepared_values", "task_values"}
+    assert names == {"functools", "partial", "molvae.design.oracle.tasks"} | functions
     assert json.loads(next(text for text in strings if text.startswith("{")))["oracle"] == "my_oracle:plain"

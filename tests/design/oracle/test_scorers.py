@@ -23,6 +23,8 @@ from molvae.design.oracle.scorers import (
     parse_oracle,
 )
 from molvae.errors import ConfigError, OracleError
+from molvae.proteins.domain import ProteinDomain
+from molvae.proteins.function import FunctionModel
 
 
 def parse(text: str, direction: str = "max") -> Objective:
@@ -55,6 +57,27 @@ def test_a_formula_over_properties(num_workers: int) -> None:
     assert not answers[1].ok
     assert math.isnan(answers[1].score)
     assert answers[1].error
+
+
+def test_a_worker_makes_the_domain_of_a_fitted_model_again() -> None:
+    members = [start + end for start in ("MKVAYDLEPRN", "GGSTKLVEQHI") for end in "ACDEFGHIKL"]
+    domain = ProteinDomain(FunctionModel.fit(members, np.repeat([1.0, 0.0], 10)))
+    objective = Objective.parse("function", "max", domain)
+    with PropertyScorer(objective, num_workers=1) as scorer:
+        answers = scorer.score(members[9:11])
+    here = PropertyScorer(objective, num_workers=0).score(members[9:11])
+    scores = [answer.score for answer in here]  # weights travel as in a model folder, with eight digits
+    assert [answer.score for answer in answers] == pytest.approx(scores, rel=1e-6) and scores[0] > scores[1]
+
+
+def test_a_domain_that_workers_do_not_know_is_refused_with_what_to_do() -> None:
+    class Own(ProteinDomain):
+        name = "own"
+
+    objective = Objective.parse("length", "max", Own())
+    assert PropertyScorer(objective, num_workers=0).score(["MKV"])[0].score == 3
+    with pytest.raises(ConfigError, match=r"do not know the domain 'own': .*num_workers = 0"):
+        PropertyScorer(objective, num_workers=1)
 
 
 def test_the_score_is_in_the_users_sign() -> None:
