@@ -13,7 +13,6 @@ from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
 from molvae.images.celeba import load_celeba
-from molvae.images.glyphs import GLYPHS, draw_glyphs, load_fonts
 from molvae.images.scenes import SHAPES, draw_sprites, draw_tetrominoes, sprite_factors
 from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
@@ -131,10 +130,7 @@ class ImageData:
         return self.train.shape
 
 
-IMAGE_DATASETS = (
-    *("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes", "glyphs", "fonts"),
-    "celeba",
-)
+IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes", "celeba")
 
 
 def load_images(name: str, mirror: Path | None = None, cache: Path | None = None) -> ImageData:
@@ -148,8 +144,7 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``sprites``: one coloured square, ellipse or heart, 3 x 32 x 32, with the factors it was drawn from
       (8,000 / 500 / 1,000), see :func:`sprites`.
     - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (8,000 / 200 / 500), see :func:`tetrominoes`.
-    - ``glyphs``, ``fonts``: digits and capitals of many fonts, 28 x 28, every tenth family for the test, see
-      :func:`glyphs`; drawn by the package, or Chars74K's from a folder of the user's, see :mod:`molvae.images.glyphs`.
+
     - ``celeba``: faces in colour, 3 x 32 x 32, from a folder of the user's (8,000 / 1,000 / 1,000), see
       :mod:`molvae.images.celeba`.
 
@@ -169,8 +164,6 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
         return ImageData(name, train, valid, test, classes=2)
     if name in ("sprites", "tetrominoes"):
         return _scenes(name)
-    if name in ("glyphs", "fonts"):
-        return glyphs(name, draw_glyphs() if name == "glyphs" else load_fonts(mirror))
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
@@ -235,28 +228,6 @@ def tetrominoes(number: int, seed: int = 0, objects: int = 3) -> ImageSplit:
     """Scenes of tetrominoes with their masks, the background first."""
     pixels, masks = draw_tetrominoes(number, seed, objects=objects)
     return ImageSplit(torch.from_numpy(pixels), masks=torch.from_numpy(masks))
-
-
-def glyphs(name: str, pixels: np.ndarray) -> ImageData:
-    """Glyphs (fonts, classes, 28, 28) as a data set whose parts share no family of fonts: a ninth of the families for
-    the test, a twentieth for validation, drawn once and for all.
-
-    Labels are the classes; ``factors`` (N, 3) are font, family and style, as numbers. The glyphs of a font follow each
-    other, in the order of their classes.
-    """
-    fonts, classes = pixels.shape[:2]
-    order = np.random.default_rng(0).permutation(fonts // 4)
-    tested, validated = max(1, round(len(order) / 9)), max(1, len(order) // 20)
-
-    def part(families: np.ndarray) -> ImageSplit:
-        chosen = (np.sort(families)[:, None] * 4 + np.arange(4)).flatten()
-        rows = np.repeat(chosen, classes)
-        split = _split(pixels[chosen].reshape(-1, *pixels.shape[2:]), np.tile(np.arange(classes), len(chosen)))
-        factors = np.stack([rows, rows // 4, rows % 4], 1).astype(np.float32)
-        return ImageSplit(split.pixels, split.labels, torch.from_numpy(factors))
-
-    train = part(order[tested + validated :])
-    return ImageData(name, train, part(order[tested : tested + validated]), part(order[:tested]), len(GLYPHS))
 
 
 _PLANES = {"half_rings": half_rings, "shifted_circle": shifted_circle}

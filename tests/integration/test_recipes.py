@@ -142,7 +142,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "latent_sizes": {"settings": {"train": PIXELS, "latent_sizes": [2]}},
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
-    "class_planes": {"settings": {"train": PIXELS, "side": 3}},
     "classes": {"settings": {"train": PIXELS, "components": 2}},
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
@@ -176,14 +175,6 @@ SMALL: dict[str, dict[str, Any]] = {
             "scenes": 20,
         }
     },
-    "analogies": {
-        "settings": {
-            "train": {"model": {"latent_size": 3, "hidden_size": 16}, "fit": {"epochs": 1}, "repeats": 2},
-            "seen": [1],
-            "rows": 2,
-        }
-    },
-    "semi_supervised_100": {"data": "digits", "settings": {"labels": [20], "seeds": 1, "m2": M2, "unlabelled": 50}},
     "semi_supervised": {
         "data": "digits",
         "settings": {
@@ -198,7 +189,6 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """What is changed, by the name of the recipe or else by its kind."""
 RESIDUES_SMALL = {"width": 16, "heads": 2, "encoder_layers": 1, "decoder_layers": 1, "max_length": 40}
-SMALL["analogies_fonts"] = SMALL["analogies"]
 SMALL |= {
     "pretrain": {"train": {"window": 20, "part": 1.0, "transformer": RESIDUES_SMALL, "fit": {"epochs": 1}}},
     "compress": {"train": {"window": 20, "part": 1.0, "compression": {"queries": 2, "numbers": 8, "layers": 1}}},
@@ -219,8 +209,6 @@ STAGE = {
     "chorismate_mutase_evaluate": ("chorismate_mutase", "model"),
 }
 """Recipes of proteins that begin with what another has trained, and by which setting."""
-EMBEDDED = {"fonts": "glyphs"}
-"""What stands for data that would have to be downloaded; else digits."""
 FIRST = {
     "mnist_iwae": "mnist_vae",
     "mnist_quadrants_1_second": "mnist_quadrants_1",
@@ -275,12 +263,10 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
         "half_rings",
         "sprites",
         "tetrominoes",
-        "glyphs",
     ):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"
-        embedded = "molecules.smi" if molecules else EMBEDDED.get(values["data"], "digits")
-        values["data"] = embedded if molecules or not mirror else values["data"]
+        values["data"] = "molecules.smi" if molecules else values["data"] if mirror else "digits"
     if mirror is None and values.get("input") == "zinc250k":
         values.pop("input")
     if stem in FIRST:

@@ -4,15 +4,13 @@ analogies.
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
-from molvae.core.fit import FitConfig
-from molvae.core.sampling import analogy, fitted_gaussian, fitted_mixture, gaussian_grid
+from molvae.core.sampling import analogy, fitted_gaussian, fitted_mixture
 from molvae.errors import ConfigError
 from molvae.experiments.studies.common import Study, examples_by_class, trained
 from molvae.images.batches import in_order
@@ -112,70 +110,6 @@ def _scatter(model: ImageVAE, data: ImageData) -> Panel:
 def _bounds(model: ImageVAE, data: ImageData, config: ImageTrainConfig, seed: int) -> dict[str, Any]:
     bounds = evaluate_bounds(model, in_order(data.test, 250, config.binarisation, seed), seed=seed)
     return {name: bounds[name] for name in ("elbo", "reconstruction", "kl", "active_units")}
-
-
-class ClassPlaneConfig(Config):
-    """One plane for each class."""
-
-    train: ImageTrainConfig = ImageTrainConfig(fit=FitConfig(epochs=60, learning_rate=3e-3))
-    side: int = Field(7, ge=2, le=200)
-    """Pictures along each side of a plane."""
-    columns: Count = 5
-    """Planes in a row."""
-
-
-def class_planes(config: ClassPlaneConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
-    """Kingma et al. 2014, figure 1a: with the class given, two numbers are left for the style."""
-    if data.train.labels is None or data.test.labels is None:
-        raise ConfigError(f"{data.name} has no classes: this study needs digits or mnist")
-    models = {
-        name: trained(config.train, data, seed, device, progress, latent_size=2, conditional=given)
-        for name, given in (("class given", True), ("class not given", False))
-    }
-    points, model = gaussian_grid(config.side), models["class given"]
-    planes = []
-    for label in range(data.classes):
-        pictures = grid(model.decode(points, torch.full((len(points),), label)), config.side)  # (side, side, H, W, ...)
-        planes.append(np.concatenate(np.concatenate(pictures, 1), 1))
-    planes += [np.zeros_like(planes[0])] * (-len(planes) % config.columns)
-    array = np.stack(planes)
-    rows = [
-        {
-            "model": name,
-            "ELBO": _bounds(model, data, config.train, seed)["elbo"],
-            "error of the class from z, %": 100 * _probe(model, data),
-        }
-        for name, model in models.items()
-    ]
-    return [
-        Panel(
-            "class-planes",
-            "images",
-            "A plane for each class",
-            "The same z at the same place of every plane: what is alike is the style (Kingma et al. 2014, figure 1a).",
-            array=array.reshape(-1, config.columns, *array.shape[1:]),
-        ),
-        Panel(
-            "class-in-z",
-            "table",
-            "How much of the class z holds",
-            "Test error of a logistic regression from the posterior mean to the class: near chance "
-            f"({100 * (1 - 1 / data.classes):.0f} %) if z is free of it.",
-            frame=pd.DataFrame(rows),
-        ),
-    ]
-
-
-def _probe(model: ImageVAE, data: ImageData) -> float:
-    """Test error of a linear classifier on posterior means."""
-    from sklearn.linear_model import LogisticRegression
-
-    train, test = data.train[:5000], data.test[:3000]
-    assert train.labels is not None and test.labels is not None
-    given = model.config.conditional
-    codes = [model.encode(part.pixels, part.labels if given else None).numpy() for part in (train, test)]
-    classifier = LogisticRegression(max_iter=2000).fit(codes[0], train.labels.numpy())
-    return 1 - float(classifier.score(codes[1], test.labels.numpy()))
 
 
 class ClassConfig(Config):
@@ -334,6 +268,5 @@ def likelihoods(config: LikelihoodConfig, data: ImageData, seed: int, device: st
 
 LATENT_SIZES = Study(LatentSizeConfig, latent_sizes)
 MANIFOLD = Study(ManifoldConfig, manifold)
-CLASS_PLANES = Study(ClassPlaneConfig, class_planes)
 CLASSES = Study(ClassConfig, classes)
 LIKELIHOODS = Study(LikelihoodConfig, likelihoods)

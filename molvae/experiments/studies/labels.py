@@ -24,9 +24,7 @@ from molvae.images.semi_supervised import (
     M2Config,
     SemiBatches,
     draw_labelled,
-    label_spreading_error,
     m2_objective,
-    self_training_error,
     support_vector_error,
 )
 from molvae.images.training import ImageTrainConfig
@@ -44,18 +42,7 @@ PUBLISHED = {
 """Test error on MNIST in percent: Kingma et al. 2014, table 1, and the example of Pyro's documentation."""
 
 
-METHODS = (
-    *(
-        "pixel SVM",
-        "self-training SVM",
-        "label spreading",
-        "CNN",
-        "M1+SVM",
-        "M1+self-training SVM",
-        "M1+label spreading",
-    ),
-    *("M2", "M1+M2", "MLP of M2", "MLP of M1+M2"),
-)
+METHODS = ("pixel SVM", "CNN", "M1+SVM", "M2", "M1+M2", "MLP of M2", "MLP of M1+M2")
 
 
 class LabelsConfig(Config):
@@ -67,8 +54,6 @@ class LabelsConfig(Config):
     """Draws of the labelled images for each."""
     methods: tuple[Annotated[str, one_of(METHODS)], ...] = METHODS
     """The last two train the classifier of M2 with all its terms but the bounds."""
-    unlabelled: Count = 5000
-    """Unlabelled images of those methods whose time grows with their square: self-training and label spreading."""
     m1: ImageTrainConfig = ImageTrainConfig(
         model=ImageVAEConfig(network=NetworkConfig(hidden_size=500, depth=2, activation="softplus"))
     )
@@ -88,16 +73,11 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
     def m2(settings: M2Config, images: ImageSplit, test: ImageSplit) -> Method:
         return lambda rows, number: train_m2(settings, images, images[rows], test, number, device)[1]
 
-    def with_others(error: _WithOthers, images: ImageSplit, test: ImageSplit) -> Method:
-        return lambda rows, number: _with_others(error, images, test, rows, config.unlabelled)
-
     def alone(settings: M2Config) -> M2Config:
         return settings.model_copy(update={"bound_weight": 0.0})
 
     methods: dict[str, Method] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
-        "self-training SVM": with_others(self_training_error, data.train, data.test),
-        "label spreading": with_others(label_spreading_error, data.train, data.test),
         "CNN": lambda rows, number: _cnn(config, data, rows, number, device),
         "M2": m2(config.m2, data.train, data.test),
         "MLP of M2": m2(alone(config.m2), data.train, data.test),
@@ -106,8 +86,6 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         codes = _Codes(trained(config.m1, data, seed, device, progress), data)
         methods |= {
             "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
-            "M1+self-training SVM": with_others(self_training_error, codes.train, codes.test),
-            "M1+label spreading": with_others(label_spreading_error, codes.train, codes.test),
             "M1+M2": m2(config.m1m2, codes.train, codes.test),
             "MLP of M1+M2": m2(alone(config.m1m2), codes.train, codes.test),
         }
@@ -172,18 +150,6 @@ def _svm(train: ImageSplit, test: ImageSplit) -> float:
     return support_vector_error(train.pixels, train.labels, test.pixels, test.labels)
 
 
-_WithOthers = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], float]
-
-
-def _with_others(error: _WithOthers, train: ImageSplit, test: ImageSplit, rows: Tensor, number: int) -> float:
-    """Of a method that learns from labelled images and from ``number`` of the others."""
-    assert train.labels is not None and test.labels is not None
-    others = torch.ones(len(train), dtype=torch.bool)
-    others[rows] = False
-    unlabelled = train.pixels[others][:number]
-    return error(train.pixels[rows], train.labels[rows], unlabelled, test.pixels, test.labels)
-
-
 class _Classifier(nn.Module):
     def __init__(self, config: NetworkConfig, data: ImageData) -> None:
         super().__init__()
@@ -220,8 +186,7 @@ def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int, device:
 
 def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
     grouped = table.groupby(["method", "labels"], sort=False)["error"]
-    summary = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std().fillna(0.0), "median": grouped.median()})
-    spread = summary.assign(best=grouped.min(), worst=grouped.max(), draws=grouped.size()).reset_index()
+    summary = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std().fillna(0.0)})
     shown = {
         method: {str(n): f"{row['mean']:.2f} ± {row['std']:.2f}" for (_, n), row in part.iterrows()}
         for method, part in summary.groupby(level=0, sort=False)
@@ -239,7 +204,6 @@ def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
             " that name a source are published figures.",
             frame=wide,
         ),
-        Panel("error-spread", "table", "Over the draws of the labelled images", frame=spread),
         Panel("error-runs", "table", "Every run", frame=table),
     ]
 

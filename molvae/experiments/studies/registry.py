@@ -24,7 +24,6 @@ STUDIES: "Registry[Study]" = Registry(
         "half_rings": (f"{_HERE}.density:STUDY", "density and samples of two half-rings in the plane"),
         "latent_sizes": (f"{_HERE}.generation:LATENT_SIZES", "samples and reconstructions for several latent sizes"),
         "manifold": (f"{_HERE}.generation:MANIFOLD", "the plane of a two-dimensional code (Kingma & Welling 2013)"),
-        "class_planes": (f"{_HERE}.generation:CLASS_PLANES", "one plane of styles for each class (Kingma et al. 2014)"),
         "classes": (f"{_HERE}.generation:CLASSES", "conditional VAE, codes fitted to a class, paths, analogies"),
         "completion": (f"{_HERE}.completion:STUDY", "images completed from quadrants: CVAE, GSNN, hybrid (Sohn 2015)"),
         "discrete": (f"{_HERE}.discrete:STUDY", "discrete codes by five estimators: Gumbel-softmax and others"),
@@ -32,7 +31,6 @@ STUDIES: "Registry[Study]" = Registry(
         "broadcast": (f"{_HERE}.broadcast:STUDY", "spatial broadcast decoder against transposed convolutions"),
         "slots": (f"{_HERE}.slots:STUDY", "slot attention on scenes of tetrominoes, with more objects than trained on"),
         "vector_quantised": (f"{_HERE}.vector_quantised:STUDY", "codes of a codebook with a learned prior (VQ-VAE)"),
-        "analogies": (f"{_HERE}.analogies:STUDY", "all glyphs of a font drawn from one of them, beside the truth"),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -35,7 +35,6 @@ SMALL = {
     },
     "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
     "manifold": {"train": TRAIN, "side": 4},
-    "class_planes": {"train": TRAIN, "side": 3},
     "classes": {"train": TRAIN, "components": 2},
     "completion": {
         "train": {**TRAIN, "fit": {**FIT, "epochs": 4}},
@@ -69,12 +68,6 @@ SMALL = {
         "prior": {"network": {"channels": 8, "layers": 2}, "fit": FIT},
         "images": 40,
         "columns": 4,
-    },
-    "analogies": {
-        "train": {"model": {"latent_size": 3, "hidden_size": 16}, "fit": {**FIT, "epochs": 1}, "repeats": 2},
-        "seen": [1],
-        "rows": 2,
-        "shown": 4,
     },
     "semi_supervised": {
         "labels": [20],

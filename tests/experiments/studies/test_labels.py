@@ -15,8 +15,6 @@ def test_the_table_of_errors_has_every_method():
     panels = run("semi_supervised")
     assert panels["errors"].frame["method"].tolist() == list(METHODS)
     assert len(panels["error-runs"].frame) == 2 * len(METHODS)
-    spread = panels["error-spread"].frame
-    assert (spread["best"] <= spread["median"]).all() and (spread["draws"] == 2).all()
     assert panels["error-runs"].frame["error"].between(0, 100).all()
 
 
