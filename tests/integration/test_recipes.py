@@ -143,6 +143,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
     "classes": {"settings": {"train": PIXELS, "components": 2}},
+    "planes": {"settings": {"train": PIXELS, "m2": M2, "labels": 20, "side": 3, "images": 200}},
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},

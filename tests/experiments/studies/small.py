@@ -36,6 +36,7 @@ SMALL = {
     "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
     "manifold": {"train": TRAIN, "side": 4},
     "classes": {"train": TRAIN, "components": 2},
+    "planes": {"train": TRAIN, "m2": M2, "latent_sizes": [2], "labels": 20, "side": 3, "images": 200},
     "completion": {
         "train": {**TRAIN, "fit": {**FIT, "epochs": 4}},
         "quadrants": [1, 3],
