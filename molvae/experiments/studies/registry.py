@@ -26,6 +26,7 @@ STUDIES: "Registry[Study]" = Registry(
         "manifold": (f"{_HERE}.generation:MANIFOLD", "the plane of a two-dimensional code (Kingma & Welling 2013)"),
         "classes": (f"{_HERE}.generation:CLASSES", "conditional VAE, codes fitted to a class, paths, analogies"),
         "planes": (f"{_HERE}.planes:STUDY", "a plane of styles for each class, and whether a style tells its class"),
+        "analogies": (f"{_HERE}.analogies:STUDY", "a font's style in other classes, held against the true glyphs"),
         "completion": (f"{_HERE}.completion:STUDY", "images completed from quadrants: CVAE, GSNN, hybrid (Sohn 2015)"),
         "discrete": (f"{_HERE}.discrete:STUDY", "discrete codes by five estimators: Gumbel-softmax and others"),
         "class_sampling": (f"{_HERE}.class_sampling:STUDY", "M2 with a drawn class instead of a sum over classes"),
