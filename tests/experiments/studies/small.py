@@ -88,6 +88,7 @@ SMALL = {
         "m2": M2,
         "m1m2": {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"},
         "cnn_fit": FIT,
+        "self_training": {"classifier": NETWORK, "fit": FIT},
     },
 }
 
