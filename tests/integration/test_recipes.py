@@ -183,6 +183,24 @@ SMALL: dict[str, dict[str, Any]] = {
             "scenes": 20,
         }
     },
+    "discriminative": {
+        "settings": {
+            "fit": {"epochs": 1},
+            "cnn": {"kind": "cnn", "channels": 8, "hidden_size": 16},
+            "mlp": {"hidden_size": 16},
+            "vae": PIXELS["model"],
+            "images": 100,
+            "samples": 1,
+        }
+    },
+    "street_characters": {
+        "data": "digits",
+        "settings": {"labels": [20], "m2": M2, "styles": 2, "self_training": {"fit": {"epochs": 1}}},
+    },
+    "m2_100_labels": {
+        "data": "digits",
+        "settings": {"labels": [20], "seeds": 2, "m2": M2, "self_training": {"fit": {"epochs": 1}}},
+    },
     "semi_supervised": {
         "data": "digits",
         "settings": {

@@ -9,15 +9,16 @@ from typing import Annotated, Any
 import pandas as pd
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from molvae.core.fit import FitConfig, Objective, fit
 from molvae.core.schedules import in_steps
 from molvae.errors import InputError
 from molvae.experiments.studies.common import Study, trained
-from molvae.images.batches import ImageBatch, ImageBatches, binarise
+from molvae.images.batches import binarise
+from molvae.images.classifiers import error_of, train_classifier
 from molvae.images.datasets import ImageData, ImageSplit
-from molvae.images.networks import ENCODERS, NetworkConfig
+from molvae.images.networks import NetworkConfig
 from molvae.images.pictures import grid
 from molvae.images.self_training import SelfTrainingConfig, self_training_objective
 from molvae.images.semi_supervised import (
@@ -91,6 +92,15 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         everything = _with(images, more)
         return lambda rows, number: train_m2(settings, everything, images[rows], test, number, device)[1]
 
+    kept: dict[int, M2] = {}  # the first model for each number of labels
+
+    def m2_of_images(rows: Tensor, number: int) -> float:
+        model, error = train_m2(
+            config.m2, _with(data.train, data.unlabelled), data.train[rows], data.test, number, device
+        )
+        kept.setdefault(len(rows), model)
+        return error
+
     def alone(settings: M2Config) -> M2Config:
         return settings.model_copy(update={"bound_weight": 0.0})
 
@@ -98,7 +108,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
         "CNN": lambda rows, number: _cnn(config, data, rows, number, device),
         "self-training": lambda rows, number: _self_trained(config.self_training, data, rows, number, device),
-        "M2": m2(config.m2, data.train, data.test, data.unlabelled),
+        "M2": m2_of_images,
         "MLP of M2": m2(alone(config.m2), data.train, data.test, data.unlabelled),
     }
     if any("M1" in name for name in config.methods):
@@ -115,7 +125,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         labelled = draw_labelled(data.train, number, data.classes, label_seed, config.balanced)
         error = methods[name](labelled, seed + label_seed)
         rows.append({"method": name, "labels": number, "label seed": label_seed, "error": 100 * error})
-    return [*_tables(pd.DataFrame(rows), data), *_styles(config, data, seed, device)]
+    return [*_tables(pd.DataFrame(rows), data), *([_styles(kept[min(kept)], config, data, seed)] if kept else [])]
 
 
 STUDY = Study(LabelsConfig, run)
@@ -200,38 +210,12 @@ def _svm(train: ImageSplit, test: ImageSplit) -> float:
     return support_vector_error(train.pixels, train.labels, test.pixels, test.labels)
 
 
-class _Classifier(nn.Module):
-    def __init__(self, config: NetworkConfig, data: ImageData) -> None:
-        super().__init__()
-        self.network = ENCODERS[config.kind](data.shape, data.classes, config)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return torch.log_softmax(self.network(pixels).float(), -1)
-
-
 def _cnn(config: LabelsConfig, data: ImageData, rows: Tensor, seed: int, device: str) -> float:
     """A plain convolutional classifier of the labelled images alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = _Classifier(config.cnn, data)
     # epochs are counted in passes of at least 1,000 images, so that 100 labels are seen often enough
-    repeated = rows.repeat(-(-1000 // len(rows)))
-    settings = config.cnn_fit.model_copy(update={"seed": seed})
-
-    def objective(
-        network: nn.Module, batch: ImageBatch, step: int, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        assert batch.labels is not None
-        return network(batch.pixels).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1), {}
-
-    with TemporaryDirectory() as folder:
-        batches = ImageBatches(data.train[repeated], 100, seed)
-        fit(model, batches, objective, settings, Path(folder), device=device, progress=silent)
-    target = next(model.parameters()).device
-    assert data.test.labels is not None
-    with torch.no_grad():
-        guesses = torch.cat([model(part.to(target)).argmax(-1).cpu() for part in data.test.pixels.split(1000)])
-    return float((guesses != data.test.labels).float().mean())
+    repeated = data.train[rows.repeat(-(-1000 // len(rows)))]
+    model = train_classifier(config.cnn, config.cnn_fit, repeated, data.classes, seed, device)
+    return error_of(model.predict(data.test.pixels), data.test)
 
 
 def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
@@ -261,25 +245,18 @@ def _tables(table: pd.DataFrame, data: ImageData) -> list[Panel]:
     ]
 
 
-def _styles(config: LabelsConfig, data: ImageData, seed: int, device: str) -> list[Panel]:
-    """Styles of test images in every class, by an M2 model with the fewest labels."""
-    if "M2" not in config.methods:
-        return []
-    labelled = data.train[draw_labelled(data.train, min(config.labels), data.classes, 0, config.balanced)]
-    everything = _with(data.train, data.unlabelled)
-    model, _ = train_m2(config.m2, everything, labelled, data.test, seed, device)
+def _styles(model: M2, config: LabelsConfig, data: ImageData, seed: int) -> Panel:
+    """Styles of test images in every class."""
     pixels = binarise(data.test.pixels[: config.styles], config.m2.binarisation, torch.Generator().manual_seed(seed))
     classes = model.predict(pixels.to(model.vae.device)).cpu()
     style = model.vae.encode(pixels, classes).repeat_interleave(data.classes, 0)
     drawn = model.vae.decode(style, torch.arange(data.classes).repeat(len(pixels)))
     table = torch.cat([pixels.unsqueeze(1), drawn.unflatten(0, (len(pixels), data.classes))], 1).flatten(0, 1)
-    return [
-        Panel(
-            "m2-styles",
-            "images",
-            f"Analogies by M2 with {min(config.labels)} labels",
-            "First column: a test image. Then its style z, inferred with the class that the model gives it, in "
-            "every class (Kingma et al. 2014, figure 1).",
-            array=grid(table, data.classes + 1),
-        )
-    ]
+    return Panel(
+        "m2-styles",
+        "images",
+        f"Analogies by M2 with {min(config.labels)} labels",
+        "First column: a test image. Then its style z, inferred with the class that the model gives it, in every class "
+        "(Kingma et al. 2014, figure 1).",
+        array=grid(table, data.classes + 1),
+    )

@@ -33,6 +33,10 @@ STUDIES: "Registry[Study]" = Registry(
         "broadcast": (f"{_HERE}.broadcast:STUDY", "spatial broadcast decoder against transposed convolutions"),
         "slots": (f"{_HERE}.slots:STUDY", "slot attention on scenes of tetrominoes, with more objects than trained on"),
         "vector_quantised": (f"{_HERE}.vector_quantised:STUDY", "codes of a codebook with a learned prior (VQ-VAE)"),
+        "discriminative": (
+            f"{_HERE}.discriminative:STUDY",
+            "a CNN against argmax_y of a bound; probes of codes",
+        ),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -81,6 +81,14 @@ SMALL = {
         "images": 40,
         "columns": 4,
     },
+    "discriminative": {
+        "fit": FIT,
+        "cnn": {"kind": "cnn", "channels": 8, "hidden_size": 16},
+        "mlp": NETWORK,
+        "vae": {"latent_size": 3, "network": NETWORK},
+        "samples": 2,
+        "images": 300,
+    },
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,
