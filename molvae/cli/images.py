@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 app = options.new_app("Train and use the same VAE on images and sketches.")
 
 _DATA = (
-    "digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba; of sketches scribbles, "
-    "omniglot, kanji, sheep or a file."
+    "digits, mnist, freyfaces, fonts, font_glyphs, street_characters, svhn, half_rings, shifted_circle, sprites, "
+    "tetrominoes or celeba; of sketches scribbles, omniglot, kanji, sheep or a file."
 )
 ImageModel = Annotated[Path, typer.Argument(help="A run folder of `molvae images train`, or a model folder.")]
 Dataset = Annotated[str, typer.Option("-d", "--data", help=_DATA)]

@@ -18,7 +18,9 @@ class ImagesRecipe(Recipe):
     uses: ClassVar = frozenset({"device", "mirror", "tensorboard"})
     kind: Literal["images"] = "images"
     data: str = "digits"
-    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba."""
+    """digits, mnist, freyfaces, fonts, font_glyphs, street_characters, svhn, half_rings, shifted_circle, sprites,
+    tetrominoes or celeba.
+    """
     train: ImageTrainConfig = ImageTrainConfig()
     code_prior: CodePriorTrainConfig | None = None
     """Of a model with a codebook: learn a prior over its codes, the second stage; default: the uniform one stays."""

@@ -26,8 +26,8 @@ class ImagesEvaluateRecipe(Recipe):
     model: str
     """A run folder of ``molvae images train``, or a model folder."""
     data: str = "digits"
-    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba; of sketches scribbles,
-    omniglot, kanji, sheep or a file.
+    """digits, mnist, freyfaces, fonts, font_glyphs, street_characters, svhn, half_rings, shifted_circle, sprites,
+    tetrominoes or celeba; of sketches scribbles, omniglot, kanji, sheep or a file.
     """
     evaluation: ImageEvaluationConfig = ImageEvaluationConfig()
 

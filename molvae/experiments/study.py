@@ -20,7 +20,9 @@ class StudyRecipe(Recipe):
     study: str
     """Its name."""
     data: str | None = None
-    """digits, mnist, freyfaces, half_rings, shifted_circle, sprites, tetrominoes or celeba; default: its own."""
+    """digits, mnist, freyfaces, fonts, font_glyphs, street_characters, svhn, half_rings, shifted_circle, sprites,
+    tetrominoes or celeba; default: its own.
+    """
     seed: Seed = 0
     """Of everything random."""
     settings: dict[str, Any] = Field(default_factory=dict, validate_default=True)

@@ -1,4 +1,4 @@
-"""MNIST, Frey faces, scikit-learn's digits, points of a plane and made scenes: where they come from, their splits."""
+"""MNIST, Frey faces, digits, fonts, characters of streets, points of a plane, made scenes: whence, and how split."""
 
 import gzip
 import struct
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
 from molvae.images.celeba import load_celeba
+from molvae.images.fonts import STYLES, draw_fonts, load_font_glyphs
 from molvae.images.scenes import SHAPES, draw_sprites, draw_tetrominoes, sprite_factors
+from molvae.images.street import CHARACTERS, load_street_characters, load_svhn
 from molvae.run.fetch import RemoteDataset, RemoteFile, fetch
 
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist")
@@ -83,7 +85,7 @@ class ImageSplit:
     Attributes:
         pixels: (N, C, H, W)
         labels: (N,) int64, or None
-        factors: (N, F) what each was drawn from, or None; made data only
+        factors: (N, F) what each was drawn from, or None; of made data, and of fonts (font, family, style)
         masks: (N, K, H, W) booleans, where each object of a scene is, or None; made data only
     """
 
@@ -116,6 +118,7 @@ class ImageData:
         name: what it is called.
         train, valid, test: the parts; ``valid`` is taken from the end of the training part.
         classes: number of classes, 0 without labels.
+        unlabelled: (N, C, H, W) more images of the kind, whose class nobody knows, or None.
     """
 
     name: str
@@ -123,6 +126,7 @@ class ImageData:
     valid: ImageSplit
     test: ImageSplit
     classes: int = 0
+    unlabelled: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -130,7 +134,20 @@ class ImageData:
         return self.train.shape
 
 
-IMAGE_DATASETS = ("digits", "mnist", "freyfaces", "half_rings", "shifted_circle", "sprites", "tetrominoes", "celeba")
+IMAGE_DATASETS = (
+    "digits",
+    "mnist",
+    "freyfaces",
+    "fonts",
+    "font_glyphs",
+    "street_characters",
+    "svhn",
+    "half_rings",
+    "shifted_circle",
+    "sprites",
+    "tetrominoes",
+    "celeba",
+)
 
 
 def load_images(name: str, mirror: Path | None = None, cache: Path | None = None) -> ImageData:
@@ -144,7 +161,13 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     - ``sprites``: one coloured square, ellipse or heart, 3 x 32 x 32, with the factors it was drawn from
       (8,000 / 500 / 1,000), see :func:`sprites`.
     - ``tetrominoes``: three pieces, 3 x 24 x 24, with the mask of each (8,000 / 200 / 500), see :func:`tetrominoes`.
-
+    - ``fonts``: 36 characters in 144 / 16 / 32 fonts that are made of matplotlib's, 28 x 28; families are held out.
+    - ``font_glyphs``: 34 characters in 856 / 44 / 116 fonts, 28 x 28, from a folder of the user's; 29 families of 254
+      are held out for the test; both see :mod:`molvae.images.fonts`.
+    - ``street_characters``: 36 characters of signs in colour, 3 x 32 x 32 (4,783 / 500 / 1,000, and 6,220 unlabelled),
+      from a folder of the user's.
+    - ``svhn``: house numbers in colour, 3 x 32 x 32 (70,257 / 3,000 / 26,032), from a folder of the user's; both see
+      :mod:`molvae.images.street`.
     - ``celeba``: faces in colour, 3 x 32 x 32, from a folder of the user's (8,000 / 1,000 / 1,000), see
       :mod:`molvae.images.celeba`.
 
@@ -164,6 +187,16 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
         return ImageData(name, train, valid, test, classes=2)
     if name in ("sprites", "tetrominoes"):
         return _scenes(name)
+    if name == "fonts":
+        return _made_fonts()
+    if name == "font_glyphs":
+        return _fonts(name, load_font_glyphs(mirror), held_out=29, valid=11)
+    if name == "street_characters":
+        return _street_characters(mirror)
+    if name == "svhn":
+        train, test = (_split(pictures / np.float32(255), labels) for pictures, labels in load_svhn(mirror).values())
+        last = min(3000, len(train) // 10)
+        return ImageData(name, train[:-last], train[-last:], test, 10)
     if name == "mnist":
         files = {part: read_idx(path) for part, path in fetch(MNIST, mirror, cache).items()}
         train = _split(files["train_images"] / np.float32(255), files["train_labels"])
@@ -230,6 +263,42 @@ def tetrominoes(number: int, seed: int = 0, objects: int = 3) -> ImageSplit:
     return ImageSplit(torch.from_numpy(pixels), masks=torch.from_numpy(masks))
 
 
+@cache  # drawing them takes seconds
+def _made_fonts() -> ImageData:
+    return _fonts("fonts", draw_fonts(48), held_out=8, valid=4)
+
+
+def _fonts(name: str, glyphs: np.ndarray, held_out: int, valid: int) -> ImageData:
+    """Fonts (F, K, H, W) in the split of their families: no style of a family that is held out is ever seen."""
+    families, classes = len(glyphs) // len(STYLES), glyphs.shape[1]
+    order = np.random.default_rng(0).permutation(families)
+
+    def part(chosen: np.ndarray) -> ImageSplit:
+        fonts = (np.sort(chosen)[:, None] * len(STYLES) + np.arange(len(STYLES))).ravel()
+        images = _split(glyphs[fonts].reshape(-1, *glyphs.shape[2:]), np.tile(np.arange(classes), len(fonts)))
+        factors = np.stack([fonts, fonts // len(STYLES), fonts % len(STYLES)], 1).repeat(classes, 0)
+        return ImageSplit(images.pixels, images.labels, torch.from_numpy(factors.astype(np.float32)))
+
+    test, watched, train = np.split(order, [held_out, held_out + valid])
+    return ImageData(name, part(train), part(watched), part(test), classes)
+
+
+def _street_characters(mirror: Path | None) -> ImageData:
+    pictures, labels, unlabelled = load_street_characters(mirror)
+    # neighbours come from the same sign: a fixed shuffle, and the same split for everybody
+    order = np.random.default_rng(0).permutation(len(pictures))
+    known = _split(pictures[order] / np.float32(255), labels[order])
+    test, valid = min(1000, len(known) // 5), min(500, len(known) // 10)
+    return ImageData(
+        "street_characters",
+        known[: -test - valid],
+        known[-test - valid : -test],
+        known[-test:],
+        len(CHARACTERS),
+        _split(unlabelled / np.float32(255)).pixels,
+    )
+
+
 _PLANES = {"half_rings": half_rings, "shifted_circle": shifted_circle}
 
 
@@ -248,5 +317,7 @@ def _digits() -> ImageData:
 
 
 def _split(pixels: np.ndarray, labels: np.ndarray | None = None) -> ImageSplit:
-    images = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).unsqueeze(1)
+    """Grey images (n, H, W) or images in colour (n, H, W, 3)."""
+    ordered = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    images = torch.from_numpy(np.ascontiguousarray(ordered, np.float32))
     return ImageSplit(images, None if labels is None else torch.from_numpy(labels.astype(np.int64)))

@@ -256,21 +256,27 @@ class ErrorValidator:
         return {"error": float(wrong.float().mean()), "objective": float(step)}
 
 
-def draw_labelled(data: ImageSplit, number: int, classes: int, seed: int) -> Tensor:
+def draw_labelled(data: ImageSplit, number: int, classes: int, seed: int, balanced: bool = True) -> Tensor:
     """Rows of ``number`` images, the same number of each class (as far as it divides): a label seed of the tables.
 
+    Where classes are too rare for that, ``balanced = False`` draws among all images, as they come.
+
     Raises:
-        ConfigError: there are fewer images of a class than asked for.
+        ConfigError: there are fewer images, or of a class, than asked for.
     """
     if data.labels is None:
         raise InputError("semi-supervised learning needs the classes of the labelled images")
     random = np.random.default_rng(seed)
+    if not balanced:
+        if number > len(data):
+            raise ConfigError(f"there are {len(data)} images, not {number}")
+        return torch.from_numpy(random.choice(len(data), number, replace=False))
     rows: list[Any] = []
     for label in range(classes):
         wanted = number // classes + (label < number % classes)
         members = np.flatnonzero(data.labels.numpy() == label)
         if wanted > len(members):
-            raise ConfigError(f"class {label} has {len(members)} images, not {wanted}")
+            raise ConfigError(f"class {label} has {len(members)} images, not {wanted}: set balanced to false")
         rows.extend(random.choice(members, wanted, replace=False))
     return torch.from_numpy(np.array(rows))
 

@@ -155,6 +155,10 @@ def test_drawn_labels_are_even_and_repeat_with_the_seed(digits):
     assert not torch.equal(rows, draw_labelled(digits.train, 25, 10, seed=4))
     with pytest.raises(ConfigError, match="images, not 200"):
         draw_labelled(digits.train, 2000, 10, seed=0)
+    rows = draw_labelled(digits.train, 1290, 10, seed=0, balanced=False)  # more than the rarest class allows
+    assert len(set(rows.tolist())) == 1290
+    with pytest.raises(ConfigError, match="there are 1300 images, not 1301"):
+        draw_labelled(digits.train, 1301, 10, seed=0, balanced=False)
 
 
 def test_mutual_information_is_largest_for_certain_and_even_classes():

@@ -51,6 +51,11 @@ SCENES = {
     "fit": {"epochs": 1, "warmup_steps": 1, "validate_every": 0},
     "validation_images": 20,
 }
+GLYPHS = {
+    **PIXELS,
+    "binarisation": "none",
+    "model": {**PIXELS["model"], "conditional": True, "likelihood": "gaussian_fixed_sigma"},
+}
 M2 = {
     "vae": {"latent_size": 2, "conditional": True, "network": {"hidden_size": 16}},
     "fit": {"epochs": 1},
@@ -143,6 +148,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
     "classes": {"settings": {"train": PIXELS, "components": 2}},
+    "analogies": {"settings": {"train": GLYPHS, "given": [1, 3], "draws": 2, "shown": 2}},
+    "font_glyphs": {"settings": {"train": GLYPHS, "given": [1, 3], "draws": 2, "shown": 2}},
+    "planes": {"settings": {"train": PIXELS, "m2": M2, "labels": 20, "side": 3, "images": 200}},
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
@@ -174,6 +182,24 @@ SMALL: dict[str, dict[str, Any]] = {
             "objects": [4],
             "scenes": 20,
         }
+    },
+    "discriminative": {
+        "settings": {
+            "fit": {"epochs": 1},
+            "cnn": {"kind": "cnn", "channels": 8, "hidden_size": 16},
+            "mlp": {"hidden_size": 16},
+            "vae": PIXELS["model"],
+            "images": 100,
+            "samples": 1,
+        }
+    },
+    "street_characters": {
+        "data": "digits",
+        "settings": {"labels": [20], "m2": M2, "styles": 2, "self_training": {"fit": {"epochs": 1}}},
+    },
+    "m2_100_labels": {
+        "data": "digits",
+        "settings": {"labels": [20], "seeds": 2, "m2": M2, "self_training": {"fit": {"epochs": 1}}},
     },
     "semi_supervised": {
         "data": "digits",
@@ -263,10 +289,12 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
         "half_rings",
         "sprites",
         "tetrominoes",
+        "fonts",
     ):
         # preparing the whole of ZINC250k takes minutes
         molecules = values["data"] == "zinc250k"
-        values["data"] = "molecules.smi" if molecules else values["data"] if mirror else "digits"
+        embedded = "fonts" if values["data"] == "font_glyphs" else "digits"
+        values["data"] = "molecules.smi" if molecules else values["data"] if mirror else embedded
     if mirror is None and values.get("input") == "zinc250k":
         values.pop("input")
     if stem in FIRST:

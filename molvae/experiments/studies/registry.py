@@ -25,12 +25,18 @@ STUDIES: "Registry[Study]" = Registry(
         "latent_sizes": (f"{_HERE}.generation:LATENT_SIZES", "samples and reconstructions for several latent sizes"),
         "manifold": (f"{_HERE}.generation:MANIFOLD", "the plane of a two-dimensional code (Kingma & Welling 2013)"),
         "classes": (f"{_HERE}.generation:CLASSES", "conditional VAE, codes fitted to a class, paths, analogies"),
+        "planes": (f"{_HERE}.planes:STUDY", "a plane of styles for each class, and whether a style tells its class"),
+        "analogies": (f"{_HERE}.analogies:STUDY", "a font's style in other classes, held against the true glyphs"),
         "completion": (f"{_HERE}.completion:STUDY", "images completed from quadrants: CVAE, GSNN, hybrid (Sohn 2015)"),
         "discrete": (f"{_HERE}.discrete:STUDY", "discrete codes by five estimators: Gumbel-softmax and others"),
         "class_sampling": (f"{_HERE}.class_sampling:STUDY", "M2 with a drawn class instead of a sum over classes"),
         "broadcast": (f"{_HERE}.broadcast:STUDY", "spatial broadcast decoder against transposed convolutions"),
         "slots": (f"{_HERE}.slots:STUDY", "slot attention on scenes of tetrominoes, with more objects than trained on"),
         "vector_quantised": (f"{_HERE}.vector_quantised:STUDY", "codes of a codebook with a learned prior (VQ-VAE)"),
+        "discriminative": (
+            f"{_HERE}.discriminative:STUDY",
+            "a CNN against argmax_y of a bound; probes of codes",
+        ),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -36,6 +36,18 @@ SMALL = {
     "latent_sizes": {"train": TRAIN, "latent_sizes": [2, 4]},
     "manifold": {"train": TRAIN, "side": 4},
     "classes": {"train": TRAIN, "components": 2},
+    "analogies": {
+        "train": {
+            **TRAIN,
+            "binarisation": "none",
+            "model": {**TRAIN["model"], "conditional": True, "likelihood": "gaussian_fixed_sigma", "sigma": 0.3},
+        },
+        "given": [1, 3],
+        "draws": 4,
+        "shown": 2,
+        "columns": 5,
+    },
+    "planes": {"train": TRAIN, "m2": M2, "latent_sizes": [2], "labels": 20, "side": 3, "images": 200},
     "completion": {
         "train": {**TRAIN, "fit": {**FIT, "epochs": 4}},
         "quadrants": [1, 3],
@@ -69,6 +81,14 @@ SMALL = {
         "images": 40,
         "columns": 4,
     },
+    "discriminative": {
+        "fit": FIT,
+        "cnn": {"kind": "cnn", "channels": 8, "hidden_size": 16},
+        "mlp": NETWORK,
+        "vae": {"latent_size": 3, "network": NETWORK},
+        "samples": 2,
+        "images": 300,
+    },
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,
@@ -76,6 +96,7 @@ SMALL = {
         "m2": M2,
         "m1m2": {**M2, "vae": {**M2["vae"], "likelihood": "gaussian_shared_sigma"}, "binarisation": "none"},
         "cnn_fit": FIT,
+        "self_training": {"classifier": NETWORK, "fit": FIT},
     },
 }
 
@@ -89,8 +110,10 @@ def run(name: str, device: str = "cpu", seed: int = 0, **changes: object) -> dic
 
 @functools.cache
 def _data(name: str) -> ImageData:
-    """A data set; of scenes, which cost time to draw and to train on, the first few."""
+    """A data set; of scenes and fonts, which cost time to draw and to train on, the first few."""
     data = load_images(name)
+    if name == "fonts":  # ten, two and four families; four fonts of 36 classes each
+        return replace(data, train=data.train[:1440], valid=data.valid[:288], test=data.test[:576])
     if name not in ("sprites", "tetrominoes"):
         return data
     return replace(data, train=data.train[:300], valid=data.valid[:50], test=data.test[:200])
