@@ -8,7 +8,14 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def test_there_are_notebooks():
-    names = ["01_design", "02_decode_and_validate", "03_interpolate", "04_image_vae", "05_lecture"]
+    names = [
+        "01_design",
+        "02_decode_and_validate",
+        "03_interpolate",
+        "04_image_vae",
+        "05_lecture",
+        "06_graphs_and_proteins",
+    ]
     assert [path.stem for path in NOTEBOOKS] == names
 
 
