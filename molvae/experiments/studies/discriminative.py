@@ -39,7 +39,7 @@ class DiscriminativeConfig(Config):
     """p(x|y,z) and q(z|x,y), and without y the VAE and the plain autoencoder whose codes are probed."""
     samples: Count = 5
     """Of z for the bound of each image and class."""
-    images: int = Field(10_000, ge=1, le=1_000_000)
+    images: int = Field(5000, ge=1, le=1_000_000)
     """Training images that the probes see."""
 
 
