@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from molvae.errors import ConfigError, InputError
-from molvae.images.celeba import load_celeba
+from molvae.images.celeba import load_attributes, load_celeba
 from molvae.images.fonts import STYLES, draw_fonts, load_font_glyphs
 from molvae.images.scenes import SHAPES, draw_sprites, draw_tetrominoes, sprite_factors
 from molvae.images.street import CHARACTERS, load_street_characters, load_svhn
@@ -85,7 +85,8 @@ class ImageSplit:
     Attributes:
         pixels: (N, C, H, W)
         labels: (N,) int64, or None
-        factors: (N, F) what each was drawn from, or None; of made data, and of fonts (font, family, style)
+        factors: (N, F) what each was drawn from, or None; of made data, of fonts (font, family, style), and of faces,
+            their attributes
         masks: (N, K, H, W) booleans, where each object of a scene is, or None; made data only
     """
 
@@ -205,7 +206,9 @@ def load_images(name: str, mirror: Path | None = None, cache: Path | None = None
     if name == "celeba":
         pixels = load_celeba(mirror).transpose(0, 3, 1, 2) / np.float32(255)
         tenth = len(pixels) // 10
-        colour = ImageSplit(torch.from_numpy(np.ascontiguousarray(pixels)))
+        known = load_attributes(mirror, len(pixels))
+        attributes = None if known is None else torch.from_numpy(known.astype(np.float32))
+        colour = ImageSplit(torch.from_numpy(np.ascontiguousarray(pixels)), factors=attributes)
         return ImageData(name, colour[: -2 * tenth], colour[-2 * tenth : -tenth], colour[-tenth:])
     if name == "freyfaces":
         pixels = read_idx(fetch(FREYFACES, mirror, cache)["images"]) / np.float32(255)

@@ -80,6 +80,11 @@ GRID = {
     "evaluation": {"images": 50, "nll_images": 0},
 }
 CODE_PRIOR = {"network": {"channels": 8, "layers": 2}, "fit": {"epochs": 1, "warmup_steps": 1}, "batch_size": 500}
+ATTRIBUTES = {
+    "train": {**SCENES, "model": {"latent_size": 4, "network": {"hidden_size": 16, "channels": 8}}},
+    "judge_fit": {"epochs": 1, "warmup_steps": 1},
+    "images": 20,
+}
 SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
@@ -174,6 +179,8 @@ SMALL: dict[str, dict[str, Any]] = {
         },
         "evaluation": {"images": 50},
     },
+    "attributes": {"settings": ATTRIBUTES},
+    "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
     "slots": {
         "settings": {

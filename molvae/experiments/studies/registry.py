@@ -37,6 +37,10 @@ STUDIES: "Registry[Study]" = Registry(
             f"{_HERE}.discriminative:STUDY",
             "a CNN against argmax_y of a bound; probes of codes",
         ),
+        "attributes": (
+            f"{_HERE}.attributes:STUDY",
+            "images drawn from attributes, and a judge of them (Yan et al. 2016)",
+        ),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -89,6 +89,13 @@ SMALL = {
         "samples": 2,
         "images": 300,
     },
+    "attributes": {
+        "train": {**SCENES, "model": {"latent_size": 4, "network": {"hidden_size": 16, "channels": 8}}},
+        "judge": {"kind": "cnn", "hidden_size": 8, "channels": 8},
+        "judge_fit": {**FIT, "epochs": 1},
+        "images": 20,
+        "columns": 3,
+    },
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,
