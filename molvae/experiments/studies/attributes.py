@@ -105,7 +105,7 @@ def _picture(model: ImageVAE, known: Attributed, config: AttributesConfig, seed:
     labels = known.data.test.labels
     assert labels is not None
     steps = torch.linspace(1 - config.reach, config.reach, config.columns)
-    z = model.encode(known.data.test.pixels[:1], labels[:1])
+    z = model.prior.sample((1,), torch.Generator().manual_seed(seed)).cpu()  # of nobody: faces are not to be passed on
     rows = []
     for place in range(len(known.names)):
         asked = labels[:1].repeat(config.columns, 1)
@@ -115,7 +115,8 @@ def _picture(model: ImageVAE, known: Attributed, config: AttributesConfig, seed:
         "progression",
         "images",
         "One attribute moved, z fixed",
-        "The style of one test image, from without (left) to with (right) each attribute (Yan et al. 2016, figure 4).",
+        "One draw of the prior, with the attributes of a test image but one, from without (0) to with (1) and a little "
+        "further on both sides (Yan et al. 2016, figure 4).",
         array=grid(torch.cat(rows), config.columns),
         options={"rows": list(known.names), "columns": [f"{step:.2g}" for step in steps.tolist()]},
     )
