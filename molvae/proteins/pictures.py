@@ -39,12 +39,12 @@ def group_panel(z: np.ndarray, groups: Sequence[str], what: str) -> Panel:
 
 
 def function_panel(z: np.ndarray, value: np.ndarray, positive: np.ndarray, threshold: float, what: str) -> Panel:
-    """Points coloured by measured function; those above the threshold in front."""
+    """Points coloured by measured function; those above the threshold in front, those not measured left out."""
     flat, share = plane(z)
-    kind = np.where(~np.isfinite(value), "not measured", np.where(positive, f"above {threshold:g}", "measured"))
+    kind = np.where(positive, f"above {threshold:g}", "measured")
     shown = np.where(kind == "measured", value, np.nan)
-    frame = pd.DataFrame({"PC 1": flat[:, 0], "PC 2": flat[:, 1], "class": kind, what: shown})
-    order = frame["class"].map({"not measured": 0, "measured": 1}).fillna(2).argsort(kind="stable")
+    frame = pd.DataFrame({"PC 1": flat[:, 0], "PC 2": flat[:, 1], "class": kind, what: shown})[np.isfinite(value)]
+    order = (frame["class"] != "measured").argsort(kind="stable")
     caption = (
         f"The same points by {what} ({share[0]:.0%} and {share[1]:.0%} of the variance): {int(positive.sum())} of"
         f" {int(np.isfinite(value).sum())} measured sequences are above {threshold:g}."
