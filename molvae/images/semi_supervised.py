@@ -287,3 +287,28 @@ def support_vector_error(train: Tensor, labels: Tensor, test: Tensor, test_label
 
     machine = SVC(C=10.0).fit(train.flatten(1).numpy(), labels.numpy())
     return float(np.mean(machine.predict(test.flatten(1).numpy()) != test_labels.numpy()))
+
+
+def label_spreading_error(
+    train: Tensor, labels: Tensor, unlabelled: Tensor, test: Tensor, test_labels: Tensor, alpha: float = 0.99
+) -> float:
+    """Error on test images that are part of the graph on which labels spread (Zhou et al. 2004): ten nearest neighbours
+    among labelled, unlabelled and test images. Transductive, as the TSVM of Kingma et al. 2014.
+
+    F = (I - alpha S)^-1 Y with S = D^-1/2 W D^-1/2, W the symmetric graph of neighbours, Y one-hots of the labelled.
+    """
+    from scipy.sparse import diags, identity
+    from scipy.sparse.linalg import cg
+    from sklearn.neighbors import kneighbors_graph
+
+    features = np.concatenate([part.flatten(1).numpy() for part in (train, unlabelled, test)])
+    graph = kneighbors_graph(features, min(10, len(features) - 1))
+    graph = graph.maximum(graph.T)
+    scale = diags(1 / np.sqrt(np.asarray(graph.sum(1)).ravel()))
+    system = identity(len(features)) - alpha * (scale @ graph @ scale)
+    spread = np.empty((len(features), int(labels.max()) + 1))
+    for label in range(spread.shape[1]):
+        seeds = np.zeros(len(features))
+        seeds[: len(labels)] = (labels == label).numpy()
+        spread[:, label], _ = cg(system, seeds, rtol=1e-6)
+    return float(np.mean(spread[-len(test) :].argmax(1) != test_labels.numpy()))

@@ -16,6 +16,7 @@ from molvae.images.semi_supervised import (
     SemiBatches,
     adversarial_change,
     draw_labelled,
+    label_spreading_error,
     m2_objective,
     mutual_information,
     support_vector_error,
@@ -207,3 +208,10 @@ def test_a_support_vector_machine_on_raw_pixels(digits):
 def test_m2_needs_a_conditional_vae(digits):
     with pytest.raises(ConfigError, match=r"vae\.conditional"):
         M2(M2Config.create({"vae": {"conditional": False}}), digits.shape, 10)
+
+
+def test_labels_spread_over_clusters():
+    points = torch.randn(240, 2, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(240) % 2
+    points[:, 0] += 8 * labels
+    assert label_spreading_error(points[:2], labels[:2], points[2:120], points[120:], labels[120:]) == 0.0

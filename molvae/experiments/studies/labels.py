@@ -28,6 +28,7 @@ from molvae.images.semi_supervised import (
     M2Config,
     SemiBatches,
     draw_labelled,
+    label_spreading_error,
     m2_objective,
     support_vector_error,
 )
@@ -55,7 +56,10 @@ PUBLISHED: dict[str, dict[str, dict[int, float]]] = {
 """Test error in percent by data set: Kingma et al. 2014, tables 1 and 2, and the example of Pyro's documentation."""
 
 
-METHODS = ("pixel SVM", "CNN", "self-training", "M1+SVM", "M2", "M1+M2", "MLP of M2", "MLP of M1+M2")
+METHODS = (
+    *("pixel SVM", "label spreading", "CNN", "self-training", "M1+SVM", "M1+label spreading"),
+    *("M2", "M1+M2", "MLP of M2", "MLP of M1+M2"),
+)
 
 
 class LabelsConfig(Config):
@@ -77,6 +81,8 @@ class LabelsConfig(Config):
     cnn: NetworkConfig = NetworkConfig(kind="cnn", activation="relu")
     cnn_fit: FitConfig = FitConfig(epochs=60)
     self_training: SelfTrainingConfig = SelfTrainingConfig()
+    graph: Count = 5000
+    """Unlabelled images among which labels spread, beside all test images; time grows with the square."""
     styles: Count = 8
     """Test images whose style M2 draws in every class."""
 
@@ -106,6 +112,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
 
     methods: dict[str, Method] = {
         "pixel SVM": lambda rows, number: _svm(data.train[rows], data.test),
+        "label spreading": lambda rows, number: _spread(data.train, data.test, rows, config.graph),
         "CNN": lambda rows, number: _cnn(config, data, rows, number, device),
         "self-training": lambda rows, number: _self_trained(config.self_training, data, rows, number, device),
         "M2": m2_of_images,
@@ -116,6 +123,7 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
         codes = _Codes(trained(config.m1, all_images, seed, device, progress), data)
         methods |= {
             "M1+SVM": lambda rows, number: _svm(codes.train[rows], codes.test),
+            "M1+label spreading": lambda rows, number: _spread(codes.train, codes.test, rows, config.graph),
             "M1+M2": m2(config.m1m2, codes.train, codes.test, codes.unlabelled),
             "MLP of M1+M2": m2(alone(config.m1m2), codes.train, codes.test, codes.unlabelled),
         }
@@ -129,6 +137,14 @@ def run(config: LabelsConfig, data: ImageData, seed: int, device: str, progress:
 
 
 STUDY = Study(LabelsConfig, run)
+
+
+def _spread(train: ImageSplit, test: ImageSplit, rows: Tensor, number: int) -> float:
+    assert train.labels is not None and test.labels is not None
+    others = torch.ones(len(train), dtype=torch.bool)
+    others[rows] = False
+    unlabelled = train.pixels[others][:number]
+    return label_spreading_error(train.pixels[rows], train.labels[rows], unlabelled, test.pixels, test.labels)
 
 
 def _with(images: ImageSplit, more: Tensor | None) -> ImageSplit:
