@@ -202,7 +202,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "street_characters": {
         "data": "digits",
-        "settings": {"labels": [20], "m2": M2, "styles": 2, "self_training": {"fit": {"epochs": 1}}},
+        "settings": {"labels": [20], "m2": M2, "styles": 2, "cnn_fit": {"epochs": 1}},
     },
     "m2_100_labels": {
         "data": "digits",

@@ -30,6 +30,7 @@ class DiscriminativeConfig(Config):
 
     fit: FitConfig = FitConfig(epochs=5, learning_rate=2e-3)
     """Of every model."""
+    batch_size: Count = 200
     cnn: NetworkConfig = NetworkConfig(kind="cnn", channels=16, hidden_size=100, activation="relu")
     mlp: NetworkConfig = NetworkConfig(hidden_size=500, depth=2, activation="relu")
     """q(y|x) of M2."""
@@ -51,9 +52,9 @@ def run(config: DiscriminativeConfig, data: ImageData, seed: int, device: str, p
     binary = binarise(test.pixels, "threshold", torch.Generator())
     auto = config.vae.model_copy(update={"posterior": "point_mass"})
     make: dict[str, Callable[[], Any]] = {
-        "CNN": lambda: train_classifier(config.cnn, config.fit, data.train, data.classes, seed, device),
+        "CNN": lambda: _classifier(config, config.cnn, data, seed, device),
         # where every class is known, q(y|x) and the bound share no weight: each is trained alone
-        "q(y|x) of M2": lambda: train_classifier(config.mlp, config.fit, data.train, data.classes, seed, device),
+        "q(y|x) of M2": lambda: _classifier(config, config.mlp, data, seed, device),
         "argmax of the bound": lambda: _vae(config, config.vae, "elbo", True, data, seed, device),
         "VAE": lambda: _vae(config, config.vae, "elbo", False, data, seed, device),
         "autoencoder": lambda: _vae(config, auto, "reconstruction", False, data, seed, device),
@@ -100,6 +101,12 @@ def _timed(task: Callable[[], Any]) -> tuple[Any, float]:
     return task(), time.process_time() - start
 
 
+def _classifier(
+    config: DiscriminativeConfig, network: NetworkConfig, data: ImageData, seed: int, device: str
+) -> Classifier:
+    return train_classifier(network, config.fit, data.train, data.classes, seed, device, config.batch_size)
+
+
 def _vae(
     config: DiscriminativeConfig,
     model: ImageVAEConfig,
@@ -110,7 +117,11 @@ def _vae(
     device: str,
 ) -> ImageVAE:
     train = ImageTrainConfig(
-        model=model, fit=config.fit, objective=ObjectiveConfig(name=objective), validation_images=200
+        model=model,
+        fit=config.fit,
+        batch_size=config.batch_size,
+        objective=ObjectiveConfig(name=objective),
+        validation_images=200,
     )
     return trained(train, data, seed, device, silent, conditional=conditional)
 
