@@ -128,7 +128,7 @@ class Cluster:
         """An executor for one kind of task; returns when a first worker is ready for it, waiting for one if need be.
 
         Args:
-            initializer: what a process on a worker does first; it is pickled, so it is best an import path and texts.
+            initializer: what a process on a worker does first, see :func:`~molvae.design.oracle.workers.write_call`.
             timeout: seconds that one task may take, or None.
             startup_timeout: seconds that such a process may take to start and to run the initializer.
 
