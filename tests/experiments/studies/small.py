@@ -86,6 +86,7 @@ SMALL = {
         "cnn": {"kind": "cnn", "channels": 8, "hidden_size": 16},
         "mlp": NETWORK,
         "vae": {"latent_size": 3, "network": NETWORK},
+        "batch_size": 50,
         "samples": 2,
         "images": 300,
     },
