@@ -60,7 +60,8 @@ class FamilyRecipe(ProteinRecipe):
         about = f"{len(training)} sequences of the family, {len(held_out)} held out."
         if function is not None:
             about += f" Its property function is a model of {len(function.sequences)} measurements ({function.name})."
-        model.card = family_card(self.model_dump(mode="json"), data.sources, folder, about)
+        encoder = "" if model.config.encoder is None else model.config.encoder.folder
+        model.card = family_card(self.model_dump(mode="json"), data.sources, folder, about, encoder)
         TrainingSet.build(training["sequence"], folder / "model" / KNOWN)
         model.save_pretrained(folder / "model", half=True, extra_files=(KNOWN,))
         return Result(folder, about, {"model": folder / "model"})

@@ -173,10 +173,11 @@ class ProteinsEvaluateRecipe(ProteinRecipe):
         z = model.encode(sequences).numpy()
         found = {"this model, z": z, "compressed code": model.codes(sequences).numpy()}
         found["mean states of the transformer"] = model.states(sequences).numpy()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            untrained = ProteinVAE(model.config).eval()
-        found["the same, untrained"] = untrained.states(sequences).numpy()
+        if model.config.encoder is None:  # whose weights are our own
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                untrained = ProteinVAE(model.config).eval()
+            found["the same, untrained"] = untrained.states(sequences).numpy()
         found["counts of pairs, 64 components"] = evaluation.reduced(evaluation.pair_counts(sequences))
         found["shares of the residues"] = evaluation.composition(sequences)
         return found

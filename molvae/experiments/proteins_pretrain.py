@@ -8,6 +8,7 @@ from molvae.errors import ConfigError
 from molvae.experiments.proteins_data import ProteinRecipe
 from molvae.experiments.tensorboard import tensorboard_log
 from molvae.proteins.card import backbone_card
+from molvae.proteins.local_encoder import adopt
 from molvae.proteins.pretraining import Backbone, CompressConfig, PretrainConfig, compress, pretrain
 from molvae.run.recipe import Context, Result
 
@@ -44,22 +45,30 @@ class CompressRecipe(ProteinRecipe):
     """Run or model folder of stage one."""
     untrained: bool = False
     """Take one of the same shape with random weights in its place, to be compared with."""
+    encoder: str = ""
+    """Folder of this machine with weights of ESM, ProtT5 or ProtBert (safetensors; extra ``proteins``), which reads in
+    place of the transformer's own encoder."""
     train: CompressConfig = CompressConfig()
 
     def execute(self, context: Context) -> Result:
         """Train from the last checkpoint if there is one; leaves ``model/``, which a family takes."""
         if not self.transformer:
             raise ConfigError("transformer: name the run folder of stage one (kind proteins_pretrain)")
+        if self.encoder and self.untrained:
+            raise ConfigError("untrained: it is the transformer's own encoder that is compared: leave encoder out")
         self.is_begun(context)
+        backbone = Backbone.load(self.transformer)
+        local = adopt(self.encoder) if self.encoder else None
         data = self.proteins(context)
         folder = self.open_folder(context, {"sources": data.sources})
         training, held_out = (part["sequence"].tolist() for part in data.split())
-        backbone = Backbone.load(self.transformer)
         if self.untrained:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.train.fit.seed)
                 backbone = Backbone(backbone.transformer.config)
         on_log = tensorboard_log(context, folder)
-        both = compress(self.train, backbone, training, held_out, folder, context.device, context.progress, on_log)
+        both = compress(
+            self.train, backbone, training, held_out, folder, context.device, context.progress, on_log, local
+        )
         both.cpu().save(folder / "model", backbone_card(self.model_dump(mode="json"), data.sources, folder))
         return Result(folder, f"{self.train.compression.size} numbers a code", {"model": folder / "model"})

@@ -16,14 +16,25 @@ _SMALL = (
 )
 
 
+def _local(name: str) -> str:
+    return (
+        f"It reads with the encoder of the folder `{name}`, whose weights stay in their folder: to encode, it is needed"
+        " (`encoder` in `config.json`), to decode it is not."
+    )
+
+
 def backbone_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path) -> str:
     """Of a pretrained transformer, with or without compression; Markdown."""
-    return _card("Protein transformer", _SMALL, recipe, sources, folder)
+    about = _local(Path(recipe["encoder"]).name) if recipe.get("encoder") else _SMALL
+    return _card("Protein transformer", about, recipe, sources, folder)
 
 
-def family_card(recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path, about: str) -> str:
-    """Of the VAE of a family; Markdown."""
-    return _card("Protein VAE", f"{_SMALL}\n\n{about}", recipe, sources, folder)
+def family_card(
+    recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path, about: str, encoder: str = ""
+) -> str:
+    """Of the VAE of a family, perhaps over an encoder in a folder of this machine; Markdown."""
+    first = _local(Path(encoder).name) if encoder else _SMALL
+    return _card("Protein VAE", f"{first}\n\n{about}", recipe, sources, folder)
 
 
 def _card(title: str, about: str, recipe: Mapping[str, Any], sources: Mapping[str, Any], folder: Path) -> str:

@@ -1,6 +1,6 @@
 """Architecture of the transformer, of what compresses it, and of the VAE of a family."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,19 @@ class TransformerConfig(Config):
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} is not an even multiple of heads, {self.heads}")
         return self
+
+
+class EncoderConfig(Config):
+    """An encoder that lies in a folder of this machine, see :mod:`molvae.proteins.local_encoder`."""
+
+    folder: str
+    """Where it lies."""
+    family: Literal["esm", "t5", "bert"]
+    """Its architecture."""
+    width: int = Field(ge=2, le=100_000)
+    """Numbers of a residue."""
+    sha256: str
+    """Of its weights and settings."""
 
 
 class CompressionConfig(Config):
@@ -50,9 +63,16 @@ class ProteinVAEConfig(Config):
     hidden_size: int = Field(256, ge=8, le=8192)
     """Of the two-layer networks between code and z."""
     transformer: TransformerConfig = TransformerConfig()
+    encoder: EncoderConfig | None = None
+    """What reads in place of the transformer's own encoder."""
     compression: CompressionConfig = CompressionConfig()
     max_length: int = Field(100, ge=2, le=4096)
     """Longest sequence of the family in residues; training sets it from its data."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a state that is compressed."""
+        return self.transformer.width if self.encoder is None else self.encoder.width
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -19,8 +19,9 @@ from molvae.core.fit import FitConfig, fit
 from molvae.errors import CheckpointError, ConfigError
 from molvae.proteins.batches import MASK, PAD, ResidueBatch, WindowBatches
 from molvae.proteins.compression import Compression, Decompression
-from molvae.proteins.config import CompressionConfig, TransformerConfig
+from molvae.proteins.config import CompressionConfig, EncoderConfig, TransformerConfig
 from molvae.proteins.likelihood import token_log_prob
+from molvae.proteins.local_encoder import LocalEncoder
 from molvae.proteins.transformer import ProteinTransformer
 from molvae.run.config import Config
 from molvae.run.progress import Progress, on_stderr
@@ -65,16 +66,32 @@ class Backbone(nn.Module):
     Args:
         transformer: its shape.
         compression: of the code; before stage two its weights are random.
+        local: an encoder that reads in place of the transformer's own, whose decoder still writes; or None.
+
+    Raises:
+        ConfigError: the heads of the transformer do not divide the width of that encoder.
     """
 
-    def __init__(self, transformer: TransformerConfig, compression: CompressionConfig | None = None) -> None:
+    def __init__(
+        self,
+        transformer: TransformerConfig,
+        compression: CompressionConfig | None = None,
+        local: EncoderConfig | None = None,
+    ) -> None:
         super().__init__()
         self.transformer = ProteinTransformer(transformer)
-        self.config = compression
+        self.config, self.local = compression, local
+        self.reader = None if local is None else LocalEncoder(local)
+        width = transformer.width if local is None else local.width
+        if width % transformer.heads:
+            raise ConfigError(
+                f"the encoder's width {width} is not a multiple of the {transformer.heads} heads of the transformer:"
+                " pretrain one with another number of heads"
+            )
         self.compression: Compression | None = None
         self.decompression: Decompression | None = None
         if compression is not None:
-            self.compression = Compression(compression, transformer.width, transformer.heads)
+            self.compression = Compression(compression, width, transformer.heads)
             self.decompression = Decompression(
                 compression, transformer.width, transformer.heads, transformer.max_length
             )
@@ -84,7 +101,8 @@ class Backbone(nn.Module):
         if self.compression is None or self.decompression is None:
             logits: Tensor = self.transformer(batch.source, batch.inputs, batch.offset)
             return logits
-        code = self.compression(*self.transformer.encoder(batch.source, batch.offset))
+        reader = self.transformer.encoder if self.reader is None else self.reader
+        code = self.compression(*reader(batch.source, batch.offset))
         memory = self.decompression(code, batch.tokens.shape[1])
         logits = self.transformer.decoder(batch.inputs, memory, None, batch.offset)
         return logits
@@ -94,6 +112,8 @@ class Backbone(nn.Module):
         settings: dict[str, Any] = {"kind": KIND, "transformer": self.transformer.config.model_dump(mode="json")}
         if self.config is not None:
             settings["compression"] = self.config.model_dump(mode="json")
+        if self.local is not None:
+            settings["encoder"] = self.local.model_dump(mode="json")
         save_model_folder(folder, self.state_dict(), settings, {"README.md": card} if card else {})
 
     @classmethod
@@ -111,10 +131,11 @@ class Backbone(nn.Module):
         if settings.get("kind") != KIND:
             raise CheckpointError(f"{folder} holds a model of kind {settings.get('kind')!r}, not {KIND!r}")
         try:
-            compression = settings.get("compression")
+            compression, local = settings.get("compression"), settings.get("encoder")
             backbone = cls(
                 TransformerConfig.create(settings["transformer"]),
                 None if compression is None else CompressionConfig.create(compression),
+                None if local is None else EncoderConfig.create(local),
             )
             backbone.load_state_dict(tensors)
         except (KeyError, ConfigError, RuntimeError):
@@ -197,6 +218,7 @@ def compress(
     device: str = "auto",
     progress: Progress = on_stderr,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
+    local: EncoderConfig | None = None,
 ) -> Backbone:
     """Stage two: train compression and decompression of a transformer that stays as it is.
 
@@ -205,11 +227,12 @@ def compress(
         backbone: of stage one.
         training, held_out: sequences.
         folder, device, progress, on_log: see :func:`molvae.core.fit.fit`.
+        local: an encoder whose states are compressed in place of those of the backbone's own.
     """
     transformer = backbone.transformer
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)
-        both = Backbone(transformer.config, config.compression)
+        both = Backbone(transformer.config, config.compression, local)
     both.transformer.load_state_dict(transformer.state_dict())
     both.transformer.requires_grad_(False)
     # windows begin at position 0, as the sequences of a family do

@@ -90,13 +90,15 @@ def family_model(
         latent_size=config.latent_size,
         hidden_size=config.hidden_size,
         transformer=backbone.transformer.config,
+        encoder=backbone.local,
         compression=backbone.config,
         max_length=min(room, -(-longest * 11 // 10)) if config.max_length is None else config.max_length,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.fit.seed)
         model = ProteinVAE(shape, function)
-    model.encoder.transformer.load_state_dict(backbone.transformer.encoder.state_dict())
+    if backbone.local is None:
+        model.encoder.transformer.load_state_dict(backbone.transformer.encoder.state_dict())
     model.encoder.compression.load_state_dict(backbone.compression.state_dict())
     model.decoder.decompression.load_state_dict(backbone.decompression.state_dict())
     model.decoder.writer.load_state_dict(backbone.transformer.decoder.state_dict())

@@ -29,6 +29,7 @@ from molvae.proteins.decoding import candidates_of
 from molvae.proteins.domain import ProteinDomain, domain_of
 from molvae.proteins.function import FunctionModel
 from molvae.proteins.likelihood import SequenceLikelihood, generate
+from molvae.proteins.local_encoder import LocalEncoder
 from molvae.proteins.sequence import Protein
 from molvae.proteins.transformer import ProteinTransformer, ResidueDecoder, Writing
 
@@ -48,8 +49,10 @@ class FamilyEncoder(nn.Module):
     def __init__(self, config: ProteinVAEConfig) -> None:
         super().__init__()
         transformer, compression = config.transformer, config.compression
-        self.transformer = ProteinTransformer(transformer).encoder
-        self.compression = Compression(compression, transformer.width, transformer.heads)
+        self.transformer: nn.Module = (
+            ProteinTransformer(transformer).encoder if config.encoder is None else LocalEncoder(config.encoder)
+        )
+        self.compression = Compression(compression, config.width, transformer.heads)
         self.head = DiagonalGaussianHead(config.latent_size)
         self.network = nn.Sequential(
             nn.Linear(compression.size, config.hidden_size),
@@ -191,7 +194,7 @@ class ProteinVAE(Pretrained):
     def states(self, sequences: Sequence[str]) -> Tensor:
         """Means of the transformer's states over the residues, (n, W), on the CPU."""
         order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
-        result = torch.empty(len(sequences), self.config.transformer.width)
+        result = torch.empty(len(sequences), self.config.width)
         for batch, rows in self._batches(sequences, order):
             states, mask = self.encoder.transformer(batch.source, batch.offset)
             there = mask[:, 0, 0].unsqueeze(-1)
