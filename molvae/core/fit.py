@@ -4,14 +4,18 @@ Everything that a step depends on is a function of (seed, step): the batches, th
 learning rate. A run killed at any moment therefore resumes from its last checkpoint and ends with the very
 weights of an uninterrupted one.
 
+Several players may train against or beside each other (:class:`Player`): each has parameters, an objective and an
+optimizer of its own, and in every step they move in turn, on the same batch and with one generator.
+
 Several processes share each batch and take the steps of one (:mod:`molvae.core.processes`): the first of them writes.
 """
 
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -58,6 +62,26 @@ class Memory(Protocol):
         """Take it up where :meth:`tensors` left it."""
 
 
+@dataclass(frozen=True)
+class Player:
+    """One of several that are trained together, such as a generator and what judges its images.
+
+    Attributes:
+        name: in the log and the checkpoint.
+        parameters: those that it moves, all of the model that is trained.
+        objective: what it maximises by them, see :data:`Objective`; it is computed anew after the player before it has
+            moved.
+        learning_rate: peak of its schedule.
+        betas: of its optimizer: how long the means of the gradient and of its square remember.
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    objective: Objective
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
 class FitConfig(Config):
     """How to train."""
 
@@ -96,7 +120,7 @@ class FitConfig(Config):
 def fit(
     model: nn.Module,
     batches: Batches,
-    objective: Objective,
+    objective: Objective | Sequence[Player],
     config: FitConfig,
     folder: Path,
     validate: Validation | None = None,
@@ -113,7 +137,8 @@ def fit(
     Args:
         model: module with parameters; moved to the device.
         batches: training data; a batch has ``.to(device)``.
-        objective: what to maximise, see :data:`Objective`.
+        objective: what to maximise, see :data:`Objective`; or the players, each with its own. Their terms are logged
+            under ``name.term``, those of the first without its name, and that one's learning rate is the log's.
         config: settings.
         folder: where checkpoints and metrics go.
         validate: called every ``validate_every`` steps; its ``config.monitor`` decides on the best weights.
@@ -123,19 +148,30 @@ def fit(
         memory: what the objective keeps from step to step, if anything.
 
     Raises:
-        MolvaeError: the objective became NaN or infinite.
+        MolvaeError: an objective became NaN or infinite.
     """
     target, group = choose_device(device), here()
     model.to(target)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    if callable(objective):
+        players = [Player("", list(model.parameters()), objective, config.learning_rate)]
+    else:
+        players = list(objective)
+    optimizers = {
+        player.name: torch.optim.AdamW(
+            player.parameters,
+            lr=player.learning_rate,
+            betas=player.betas,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        for player in players
+    }
     average = _averaged(model, config.average) if config.average else None
     total = config.steps(batches)
     warmup = min(config.warmup_steps, total // 10)
     state, pending = _State(), None
     if (folder / LAST).is_file():
-        state, pending = _resume(folder, model, optimizer, average, memory)
+        state, pending = _resume(folder, model, optimizers, average, memory)
     group.wait()  # all have read the checkpoint before it is replaced
     log = _MetricsLog(folder / "metrics.csv", state.step, total, progress, on_log)
     if pending:
@@ -143,43 +179,48 @@ def fit(
     interval = config.validate_every or len(batches)
     use_bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and gains_from_bfloat16(target))
     generator = SharedNoise()
-    parameters = list(model.parameters())
 
     while state.step < total and not state.stopped:
         epoch, skip = divmod(state.step, len(batches))
         for batch in batches.epoch(epoch, skip):
             model.train()
-            for options in optimizer.param_groups:
-                options["lr"] = warmup_cosine(state.step, config.learning_rate, warmup, total, hold=config.hold)
             generator.manual_seed(step_seed(config.seed, state.step))
             share = None if group.number == 1 else group.share(len(batch))
             if share is not None:
                 generator.share, batch = share, part_of_batch(batch, share.rows)
-            with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
-                values, logged = objective(model, batch.to(target), state.step, generator)
-            # of several processes each has its part of the mean over the whole batch
-            weight = 1.0 if share is None else share.counts * len(values) / share.of
-            loss = -values.mean() * weight
-            terms = _over_all(group, {"objective": values, **logged}, weight)
-            if not math.isfinite(terms["objective"]):
-                raise MolvaeError(
-                    f"the objective is {terms['objective']} at step {state.step}: lower learning_rate or clip_norm; "
-                    f"the last good weights are in {folder / LAST}"
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            group.add_gradients(parameters)
-            norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-            optimizer.step()
+            batch = batch.to(target)
+            row: dict[str, float] = {}
+            for place, player in enumerate(players):
+                optimizer = optimizers[player.name]
+                for options in optimizer.param_groups:
+                    options["lr"] = warmup_cosine(state.step, player.learning_rate, warmup, total, hold=config.hold)
+                with torch.autocast(target.type, torch.bfloat16) if use_bfloat16 else nullcontext():
+                    values, logged = player.objective(model, batch, state.step, generator)
+                # of several processes each has its part of the mean over the whole batch
+                weight = 1.0 if share is None else share.counts * len(values) / share.of
+                loss = -values.mean() * weight
+                terms = _over_all(group, {"objective": values, **logged}, weight)
+                if not math.isfinite(terms["objective"]):
+                    raise MolvaeError(
+                        f"the objective{f' of {player.name}' if player.name else ''} is {terms['objective']} at step "
+                        f"{state.step}: lower learning_rate or clip_norm; the last good weights are in {folder / LAST}"
+                    )
+                optimizer.zero_grad(set_to_none=True)  # also what the player before has left in these parameters
+                loss.backward()
+                group.add_gradients(player.parameters)
+                norm = nn.utils.clip_grad_norm_(player.parameters, config.clip_norm)
+                optimizer.step()
+                terms["gradient_norm"] = float(norm)
+                row |= {name if place == 0 else f"{player.name}.{name}": value for name, value in terms.items()}
             if average is not None:
                 average.update_parameters(model)
             state.step += 1
-            examples = len(values) if share is None else share.of
-            log.add(state.step, {**terms, "gradient_norm": float(norm)}, examples)
+            log.add(state.step, row, len(values) if share is None else share.of)
 
             at_end = state.step == total
             if state.step % interval == 0 or at_end:
-                row = log.means(state.step, state.step / len(batches), optimizer.param_groups[0]["lr"])
+                rate = optimizers[players[0].name].param_groups[0]["lr"]
+                row = log.means(state.step, state.step / len(batches), rate)
                 if validate is not None:
                     weights = (model if average is None else average.module).eval()
                     with torch.no_grad():
@@ -189,9 +230,9 @@ def fit(
                         _save_best(folder, weights, state)
                 if group.first:
                     log.write(row)
-                    _save(folder, model, optimizer, average, state, memory)
+                    _save(folder, model, optimizers, average, state, memory)
             elif state.step % config.checkpoint_every == 0 and group.first:
-                _save(folder, model, optimizer, average, state, memory, log.pending())
+                _save(folder, model, optimizers, average, state, memory, log.pending())
             if state.stopped or at_end:
                 break
     group.wait()  # until the first has written
@@ -244,14 +285,15 @@ def _save_best(folder: Path, model: nn.Module, state: _State) -> None:
 def _save(
     folder: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Mapping[str, torch.optim.Optimizer],
     average: AveragedModel | None,
     state: _State,
     memory: Memory | None,
     pending: dict[str, Any] | None = None,
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
+    for player, optimizer in optimizers.items():
+        tensors |= {f"{_of(player)}{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     if average is not None:
         tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     if memory is not None:
@@ -259,16 +301,22 @@ def _save(
     save_tensors(folder / LAST, tensors, {**vars(state), "pending": pending})
 
 
+def _of(player: str) -> str:
+    """What the names of an optimizer's tensors begin with in a checkpoint."""
+    return f"optimizer.{player}." if player else "optimizer."
+
+
 def _resume(
     folder: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Mapping[str, torch.optim.Optimizer],
     average: AveragedModel | None,
     memory: Memory | None,
 ) -> tuple[_State, dict[str, Any] | None]:
     tensors, header = load_tensors(folder / LAST)
     model.load_state_dict(_part(tensors, "model."))
-    restore_optimizer(optimizer, _part(tensors, "optimizer."))
+    for player, optimizer in optimizers.items():
+        restore_optimizer(optimizer, _part(tensors, _of(player)))
     if average is not None:
         average.load_state_dict(_part(tensors, "average."))
     if memory is not None:

@@ -21,7 +21,7 @@ from torch import nn
 from molvae.core.checkpoint import load_tensors
 from molvae.core.distributions import Bernoulli, DiagonalGaussian
 from molvae.core.evaluate import evaluate_bounds
-from molvae.core.fit import FitConfig, fit
+from molvae.core.fit import FitConfig, Player, fit
 from molvae.core.objectives import elbo
 from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
@@ -137,6 +137,87 @@ def test_divergence_is_an_error_that_says_what_to_do(tmp_path):
 
     with pytest.raises(MolvaeError, match="lower learning_rate"):
         fit(digit_vae(), DigitBatches(digits()), exploding, FitConfig(), tmp_path, device="cpu", progress=silent)
+
+
+class Judged(nn.Module):
+    """A generator of digits and what judges them: the smallest model that needs two players."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.generator = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.Sigmoid())
+        self.judge = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+
+    def made(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        return self.generator(torch.randn(count, 8, generator=generator))
+
+
+def judging(model, batch, step, generator):
+    with torch.no_grad():
+        made = model.made(len(batch), generator)
+    real, fake = model.judge(batch).squeeze(-1), model.judge(made).squeeze(-1)
+    values = nn.functional.logsigmoid(real) + nn.functional.logsigmoid(-fake)
+    return values, {"told apart": ((real > 0).float() + (fake < 0).float()) / 2}
+
+
+def deceiving(model, batch, step, generator):
+    return nn.functional.logsigmoid(model.judge(model.made(len(batch), generator)).squeeze(-1)), {}
+
+
+def train_players(folder: Path, generates=deceiving, **settings) -> Judged:
+    model = Judged()
+    players = [
+        Player("judge", list(model.judge.parameters()), judging, 1e-3),
+        Player("generator", list(model.generator.parameters()), generates, 1e-3, betas=(0.5, 0.999)),
+    ]
+    config = FitConfig(**{"epochs": 3, "precision": "float32", "warmup_steps": 0, "checkpoint_every": 5} | settings)
+    fit(model, DigitBatches(digits()), players, config, folder, device="cpu", progress=silent)
+    return model
+
+
+def test_of_two_players_each_moves_its_own_parameters_by_its_own_objective(tmp_path):
+    """The judge's objective also depends on the generator's weights, and the other way round."""
+    start, model = Judged(), train_players(tmp_path, epochs=20)
+    log = pd.read_csv(tmp_path / "metrics.csv")
+    assert {"train_objective", "train_told apart", "train_generator.objective"} <= set(log)
+    assert log["train_told apart"].iloc[0] > 0.7
+    ones = digits().mean(0)
+    with torch.no_grad():
+        far, near = (
+            (each.made(500, torch.Generator().manual_seed(1)).mean(0) - ones).abs().mean() for each in (start, model)
+        )
+    assert near < far / 2, "what is generated has come to look like the digits"
+
+
+def test_a_player_that_gains_nothing_stays_where_it_is(tmp_path):
+    def indifferent(model, batch, step, generator):
+        return 0 * deceiving(model, batch, step, generator)[0], {}
+
+    model, start = train_players(tmp_path, indifferent, weight_decay=0), Judged()
+    for name, tensor in start.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name]) == name.startswith("generator"), name
+
+
+def test_players_that_were_stopped_go_on_to_the_very_weights(tmp_path):
+    def stopping(model, batch, step, generator):
+        if step == 37:
+            raise KeyboardInterrupt
+        return deceiving(model, batch, step, generator)
+
+    train_players(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_players(tmp_path / "stopped", stopping)
+    assert load_tensors(tmp_path / "stopped" / "last.safetensors")[1]["step"] == 35
+    train_players(tmp_path / "stopped")
+    assert same_weights(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_the_player_whose_objective_diverges_is_named(tmp_path):
+    def exploding(model, batch, step, generator):
+        return deceiving(model, batch, step, generator)[0] * float("inf"), {}
+
+    with pytest.raises(MolvaeError, match="objective of generator is -inf at step 0"):
+        train_players(tmp_path, exploding)
 
 
 def test_killed_and_resumed_training_ends_with_the_very_weights(tmp_path):
