@@ -20,7 +20,7 @@ from molvae.design.strategies.registry import STRATEGIES
 from molvae.errors import ConfigError, abbreviate
 from molvae.experiments.design import DesignRecipe
 from molvae.run.recipe import Recipe
-from molvae.weights import DESCRIPTIONS, SEARCH_MODEL, shipped_models
+from molvae.weights import DESCRIPTIONS, PROTEINS, SEARCH_MODEL, shipped_models
 
 MAX_BUDGET = 20_000
 """Oracle calls of a campaign that is begun here; more is for the command line."""
@@ -59,8 +59,8 @@ def properties() -> pd.DataFrame:
 
 
 def models(workspace: Workspace) -> dict[str, str]:
-    """Models by name, the shipped ones and those that runs of the workspace have trained -> one line."""
-    shipped = {name: DESCRIPTIONS[name] for name in shipped_models()}
+    """Models of molecules by name, the shipped ones and those that runs of the workspace have trained -> one line."""
+    shipped = {name: DESCRIPTIONS[name] for name in shipped_models() if name not in PROTEINS}
     trained = {f"run: {name}": "trained in this workspace" for name in workspace.trained_models()}
     return shipped | trained
 

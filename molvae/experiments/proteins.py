@@ -7,10 +7,12 @@ from molvae.errors import ConfigError
 from molvae.experiments.proteins_data import ProteinRecipe, numbers
 from molvae.experiments.tensorboard import tensorboard_log
 from molvae.proteins.card import family_card
+from molvae.proteins.domain import ProteinDomain
 from molvae.proteins.function import FunctionModel
 from molvae.proteins.pretraining import Backbone
 from molvae.proteins.training import FamilyTrainConfig, train_family
 from molvae.proteins.vae import KNOWN
+from molvae.run.progress import Event
 from molvae.run.recipe import Context, Result
 
 
@@ -27,6 +29,10 @@ class FamilyRecipe(ProteinRecipe):
     function_rows: dict[str, str] | None = None
     """Which rows the model of function is fitted to, as ``keep``; default: the training sequences. ``{}``: all rows of
     the file but the held-out ones."""
+    function_holds: Literal["measured", "written"] = "measured"
+    """Which sequences the model of function is made of: measured ones, or what the trained VAE writes near them, with
+    what the first model predicts (distillation). The second leaves a folder that holds none of the measured sequences.
+    """
     train: FamilyTrainConfig = FamilyTrainConfig()
 
     def execute(self, context: Context) -> Result:
@@ -37,9 +43,8 @@ class FamilyRecipe(ProteinRecipe):
         data = self.proteins(context)
         training, held_out = data.split()
         folder = self.open_folder(context, {"sources": data.sources})
-        function = None
+        function, measured = None, training
         if self.function_column is not None:
-            measured = training
             if self.function_rows is not None:
                 every = self.proteins(context, self.function_rows).frame
                 measured = every[~every["sequence"].isin(set(held_out["sequence"]))]
@@ -59,7 +64,15 @@ class FamilyRecipe(ProteinRecipe):
         )
         about = f"{len(training)} sequences of the family, {len(held_out)} held out."
         if function is not None:
-            about += f" Its property function is a model of {len(function.sequences)} measurements ({function.name})."
+            about += f" Its property function is a model of {len(function.sequences)} measurements ({function.name})"
+            if self.function_holds == "written":
+                what = "writing sequences near those that were measured"
+                context.progress(Event("model of function", text=what, milestone=True))
+                own = set(training["sequence"]) | set(held_out["sequence"]) | set(measured["sequence"])
+                variants = [text for text in model.variants(function.sequences) if text not in own]
+                model.domain = ProteinDomain(function.distilled(variants))
+                about += ", distilled into one of sequences that the VAE has written"
+            about += "."
         encoder = "" if model.config.encoder is None else model.config.encoder.folder
         model.card = family_card(self.model_dump(mode="json"), data.sources, folder, about, encoder)
         TrainingSet.build(training["sequence"], folder / "model" / KNOWN)

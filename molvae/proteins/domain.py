@@ -73,7 +73,7 @@ class ProteinDomain:
     def _computed(self, sequence: str, name: str) -> float:
         if name == FUNCTION:
             if self.function is None:
-                raise ConfigError("this model folder has no fitted function: train it with function_column")
+                raise ConfigError("this model has no fitted function: train it with function_column")
             return float(self.function([sequence])[0])
         if name in PROPERTIES:
             return PROPERTIES[name].function(sequence)
@@ -120,7 +120,7 @@ class ProteinDomain:
         return paths
 
     def default_start(self) -> pd.DataFrame:
-        """The sequences whose function was measured.
+        """The sequences that the model of function holds: those that were measured, or what was written near them.
 
         Raises:
             InputError: there are none.

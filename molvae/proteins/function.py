@@ -67,6 +67,21 @@ class FunctionModel:
         weights = np.linalg.solve(kernel + RIDGE * np.eye(len(chosen)), values[known] - mean)
         return cls(chosen, weights, mean, name)
 
+    def distilled(self, sequences: Sequence[str]) -> "FunctionModel":
+        """A model of what this one predicts of other sequences, with none of its own in it.
+
+        Fitted to sequences that a VAE of the family writes, it can be passed on where the measured ones cannot.
+
+        Args:
+            sequences: valid sequences, n of them; of those that it holds nothing is taken.
+
+        Raises:
+            InputError: fewer than ten are left.
+        """
+        own = set(self.sequences)
+        others = [text for text in sequences if text not in own]
+        return FunctionModel.fit(others, self(others), self.name)
+
     def __call__(self, sequences: Sequence[str]) -> np.ndarray:
         """Predictions (n,) in the unit of the measurements."""
         if not sequences:

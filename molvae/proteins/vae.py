@@ -247,6 +247,19 @@ class ProteinVAE(Pretrained):
         sequences = [text for tokens, _ in parts for text in texts(tokens)]
         return sequences, np.concatenate([total.cpu().numpy() for _, total in parts]) if parts else np.empty(0)
 
+    def variants(self, sequences: Sequence[str], seed: int = 0) -> list[str]:
+        """What the model writes near some sequences, without repeats and without any of them.
+
+        Twice for each that it can hold: at its z with temperature 0.5, and at z + N(0, 0.3^2) with temperature 1.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        z = self.encode(sequences)
+        z = z[z.isfinite().all(-1)]
+        near = z + 0.3 * torch.randn(z.shape, generator=generator)
+        written = [*self.generate(near, 1.0, generator)[0], *self.generate(z, 0.5, generator)[0]]
+        given = set(sequences)
+        return [text for text in dict.fromkeys(written) if text not in given and Protein.parse(text)[0] is not None]
+
     def propose(self, z: Tensor, n: int, seed: int, temperature: float = 1.0) -> list[PointCandidates]:
         """What each point (n, D) decodes to in ``n`` decodings, the first of them greedy; most frequent first."""
         return candidates_of(self, z, n, seed, temperature)

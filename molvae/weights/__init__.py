@@ -17,7 +17,10 @@ DESCRIPTIONS = {
     "zinc250k-graph": "junction trees: every point is a valid molecule, without a mask; no stereo marks",
     "zinc250k-long": "zinc250k-flow trained on without corruption: rebuilds the most; a less valid prior",
     "zinc250k-small": "32 dimensions, 1.9 MB, for trials",
+    "sh3": "proteins: SH3 domains, 16 dimensions, with a model of their measured function",
 }
+PROTEINS = frozenset({"sh3"})
+"""Those that are of proteins; the others are of molecules."""
 _HERE = Path(__file__).parent
 
 

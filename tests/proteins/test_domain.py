@@ -133,6 +133,16 @@ def test_function_is_fitted_and_fades_far_away(members):
         FunctionModel.from_csv("sequence,weight\nmean of x,0\nM1,2\n")
 
 
+def test_a_model_of_function_is_distilled_into_one_of_other_sequences(members):
+    model = FunctionModel.fit(members, np.array([works(text) for text in members]), "made up")
+    distilled = model.distilled([*members, *family(120, seed=9)])
+    assert distilled.name == "made up" and not set(distilled.sequences) & set(members)
+    others = family(120, seed=4)
+    assert np.corrcoef(distilled(others), model(others))[0, 1] > 0.9
+    with pytest.raises(InputError, match="at least ten"):
+        model.distilled(members)
+
+
 def test_the_domain_of_a_folder_knows_its_function(model_folder, tmp_path):
     domain = domain_of(model_folder)
     assert domain.default_objective == "function" and len(domain.default_start()) == 60
