@@ -39,6 +39,15 @@ Column = Annotated[
 Model = Annotated[
     str, typer.Option("-m", "--model", help="A shipped model or a model folder.", autocompletion=complete.models)
 ]
+ModelOfRun = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        help="Another model than the recipe's.",
+        autocompletion=complete.models,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random.")]
 SeedOfRun = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of everything random (0).")]

@@ -237,6 +237,7 @@ def benchmark(
         Path | None, typer.Argument(help="Recipe of kind benchmark (TOML); default: all defaults.")
     ] = None,
     input: options.Data = None,
+    model: options.ModelOfRun = None,
     output: options.RunFolder = None,
     mirror: options.Mirror = None,
     num_workers: options.Workers = 0,
@@ -248,7 +249,9 @@ def benchmark(
     from molvae.run.config import read_toml
 
     values = {} if recipe is None else read_toml(recipe)
-    options.execute(BenchmarkRecipe.create(values, input=input), output, device, num_workers, mirror, quiet)
+    options.execute(
+        BenchmarkRecipe.create(values, input=input, model=model), output, device, num_workers, mirror, quiet
+    )
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""A benchmark: strategies against each other under the same oracle, budget, starting molecules and validation.
+"""A benchmark: strategies against each other under the same oracle, budget, starting candidates and validation.
 
-Every oracle call counts, those of the starting molecules too; a repeat costs nothing. Each seed draws its own starting
-molecules from the input, and within a seed all strategies share them. A run is an ordinary campaign in its own folder:
+Every oracle call counts, those of the starting candidates too; a repeat costs nothing. Each seed draws its own starting
+candidates from the input, and within a seed all strategies share them. A run is an ordinary campaign in its own folder:
 finished ones are read, unfinished ones resumed.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from molvae.chemistry.domain import MOLECULES
 from molvae.design.campaign import Campaign
@@ -26,19 +26,19 @@ from molvae.design.curves import TOP as _BEST
 from molvae.design.curves import area_under_curve, best_so_far, mean_of_best
 from molvae.design.latent_space import load_searchable
 from molvae.design.objective import Objective
-from molvae.design.protocols import Model
+from molvae.design.protocols import Domain, Model
 from molvae.design.settings import CampaignConfig, StrategyName
 from molvae.design.start import Start, longest_pool, select_start
-from molvae.errors import ConfigError
-from molvae.experiments.benchmark_panels import DRAWN, TOP, diverse_top, diversity, panels, quality_of_best
+from molvae.experiments.benchmark_panels import DRAWINGS, DRAWN, TOP, diverse_top, diversity, panels, quality_of_best
 from molvae.experiments.benchmark_tasks import FINE_AREA, task_table
-from molvae.experiments.data import SearchRecipe
+from molvae.experiments.data import SearchRecipe, searched_domain
 from molvae.run.config import Config, Count, Seed
 from molvae.run.files import write_text
 from molvae.run.folder import CONFIG
 from molvae.run.panels import save_panels
 from molvae.run.progress import Progress, silent, track
 from molvae.run.recipe import Context, Result
+from molvae.weights import SEARCH_MODEL
 
 CAMPAIGNS = "campaigns"
 _NOT_DRAWN_BY = {"objective", "pareto", "strategy", "budget"}  # of the settings; the last two say how long the pool is
@@ -48,8 +48,10 @@ _SHOWN = ("best", "top 10", "AUC top 10", "diverse top 10", "valid", "novel", "d
 class BenchmarkConfig(Config):
     """Which strategies, on which tasks, how often."""
 
-    objectives: tuple[str, ...] = ("qed_sas",)
-    """Names of tasks (:mod:`molvae.chemistry.tasks`) or formulas."""
+    objectives: tuple[str, ...] = ()
+    """Names of tasks (:mod:`molvae.chemistry.tasks`) or formulas; default: ``qed_sas``, or of proteins the objective
+    that campaigns have.
+    """
     strategies: tuple[StrategyName, ...] = ("latent", "gradient", "genetic", "screening", "random")
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Each draws its own starting molecules."""
@@ -65,15 +67,6 @@ class BenchmarkConfig(Config):
     """What all campaigns share; objective, strategy and seed are set for each."""
 
     @model_validator(mode="after")
-    def _formulas(self) -> Self:
-        for text in self.objectives:
-            try:
-                self.parsed(text)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
-        return self
-
-    @model_validator(mode="after")
     def _ten_calls(self) -> Self:
         budget = self.campaign.budget
         if budget < _BEST:
@@ -82,9 +75,21 @@ class BenchmarkConfig(Config):
             raise ValueError(f"at holds {wrong[0]}: it must lie between {_BEST} calls and the budget of {budget}")
         return self
 
-    def parsed(self, objective: str) -> Objective:
+    def for_domain(self, domain: Domain) -> "BenchmarkConfig":
+        """The settings as they hold for one domain: there are objectives, and every name in them is known.
+
+        Raises:
+            ConfigError: an objective that the domain does not know; gives the nearest it does.
+        """
+        default = "qed_sas" if domain is MOLECULES else domain.default_objective
+        config = self.model_copy(update={"objectives": self.objectives or (default,)})
+        for text in config.objectives:
+            config.parsed(text, domain)
+        return config
+
+    def parsed(self, objective: str, domain: Domain) -> Objective:
         """One of the objectives; beside an oracle of the campaigns it may use the names that the oracle gives."""
-        return Objective.parse(objective, domain=MOLECULES, other_names=self.campaign.oracle is not None)
+        return Objective.parse(objective, domain=domain, other_names=self.campaign.oracle is not None)
 
 
 class BenchmarkRecipe(SearchRecipe):
@@ -92,7 +97,13 @@ class BenchmarkRecipe(SearchRecipe):
 
     uses: ClassVar = frozenset({"device", "workers", "mirror"})
     kind: Literal["benchmark"] = "benchmark"
-    benchmark: BenchmarkConfig = BenchmarkConfig()
+    benchmark: BenchmarkConfig = Field(BenchmarkConfig(), validate_default=True)
+
+    @field_validator("benchmark")
+    @classmethod
+    def _of_domain(cls, benchmark: BenchmarkConfig, info: ValidationInfo) -> BenchmarkConfig:
+        domain = searched_domain(str(info.data.get("model", SEARCH_MODEL)))
+        return benchmark if domain is None else benchmark.for_domain(domain)
 
     def execute(self, context: Context) -> Result:
         """Run every campaign, ``context.workers`` side by side; leaves ``table.csv``, a row for each."""
@@ -104,8 +115,8 @@ class BenchmarkRecipe(SearchRecipe):
         )
         config = self.benchmark
         summary = task_table(rows, config.published, config.library_best)
-        save_panels(folder, [summary, *panels(rows)])
-        table = rows.drop(columns=["curve", "best molecules", "best scores"])
+        save_panels(folder, [summary, *panels(rows, searched_domain(self.model) or MOLECULES)])
+        table = rows.drop(columns=["curve", *DRAWINGS])
         write_text(folder / "table.csv", table.to_csv(index=False))
         means = table.groupby(["objective", "strategy"], sort=False)[list(_SHOWN)].mean()
         text = means.to_string(float_format="{:.3f}".format)
@@ -129,10 +140,10 @@ class BenchmarkRun:
         return f"{name}/{self.strategy}-{self.seed}"
 
 
-def planned_runs(config: BenchmarkConfig, predicted: Sequence[str]) -> Iterator[BenchmarkRun]:
+def planned_runs(config: BenchmarkConfig, predicted: Sequence[str], domain: Domain) -> Iterator[BenchmarkRun]:
     """Every campaign that can be run: gradient ascent needs an objective of the properties that are ``predicted``."""
     for objective in config.objectives:
-        needs = set(config.parsed(objective).properties)
+        needs = set(config.parsed(objective, domain).properties)
         for strategy in config.strategies:
             if strategy == "gradient" and not needs <= set(predicted):
                 continue
@@ -154,14 +165,15 @@ def run_benchmark(
     Args:
         config: of the benchmark.
         model: a shipped name or a model folder.
-        start: table of starting molecules.
+        start: table of starting candidates.
         folder: of the benchmark; the campaigns lie in ``campaigns/``.
         device: of the model.
         workers: campaigns at the same time, each in a process with one thread; 0 or 1: one after another.
         progress: told how far it has come.
     """
-    predicted = _model(model, device).predicted_properties
-    due = list(planned_runs(config, predicted))
+    loaded = _model(model, device)
+    config = config.for_domain(loaded.domain)
+    due = list(planned_runs(config, loaded.predicted_properties, loaded.domain))
     shared = {"config": config, "model": model, "start": start, "checksum": _checksum(start), "device": device}
     run = functools.partial(_run_campaign, **shared)
     folders = [folder / CAMPAIGNS / planned.folder for planned in due]
@@ -227,18 +239,19 @@ def _run_campaign(
     if run.objective in config.library_best:
         passed = np.flatnonzero(utility > sign * config.library_best[run.objective])
         row["calls to pass the library"] = int(passed[0]) + 1 if len(passed) else np.nan
-    decoded, best = candidates[candidates["z"].notna()], table["smiles"]
+    domain = loaded.domain
+    decoded, best = candidates[candidates["z"].notna()], table[domain.column]
     return {
         **row,
         "calls": len(table),
         "valid": float((decoded["status"] != "invalid").mean()) if len(decoded) else np.nan,
         "novel": float(table[table["origin"] != "start"]["novel"].mean()) if loaded.known is not None else np.nan,
-        "diverse top 10": diverse_top(best.tolist(), table["score"].to_numpy(float)),
-        "diversity": diversity(best.head(TOP).tolist()),
+        "diverse top 10": diverse_top(best.tolist(), table["score"].to_numpy(float), domain),
+        "diversity": diversity(best.head(TOP).tolist(), domain),
         "seconds per call": (seconds - float(table["seconds"].sum())) / max(1, len(table)),
-        **quality_of_best(best.head(DRAWN).tolist()),
-        "best molecule": best.iloc[0],
-        "best molecules": best.head(DRAWN).tolist(),
+        **quality_of_best(best.head(DRAWN).tolist(), domain),
+        f"best {domain.column}": best.iloc[0],
+        "best candidates": best.head(DRAWN).tolist(),
         "best scores": table["score"].head(DRAWN).tolist(),
     }
 

@@ -9,29 +9,33 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 
 from molvae.chemistry.domain import MOLECULES
-from molvae.chemistry.filters import FilterConfig, Filters
-from molvae.chemistry.molecule import Molecule
 from molvae.chemistry.morgan import morgan_generator
 from molvae.design.diversity import BENCHMARKED, DiversityConfig, diverse_rows
 from molvae.design.objective import Objective
+from molvae.design.protocols import Domain
 from molvae.run.panels import Panel
 
 TOP = 100
-"""Molecules whose diversity is measured."""
+"""Candidates whose diversity is measured."""
 DRAWN = 20
-"""Molecules that are drawn, and searched for alerts."""
+"""Candidates that are drawn, and searched for alerts."""
+DRAWINGS = ("best candidates", "best scores")
+"""Columns of a run that are for the drawings, not for its table."""
 _RESAMPLES = 10_000
 _LARGE_RING = 8
+_ALERTS = (
+    "structural alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small rings"  # the odd
+)
 
 
-def quality_of_best(smiles: Sequence[str]) -> dict[str, float]:
-    """Of the best molecules: the share with structural alerts, and how many are hardly molecules at all."""
-    filters = Filters(FilterConfig())
-    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
-    return {
-        "alerts": float(np.mean([bool(filters.alerts(molecule)) for molecule in molecules])),
-        "odd": float(sum(bool(oddities(molecule.mol)) for molecule in molecules)),
-    }
+def quality_of_best(texts: Sequence[str], domain: Domain) -> dict[str, float]:
+    """Of the best candidates: the share with alerts, and how many are hardly molecules at all (:func:`oddities`)."""
+    filters = domain.filters(domain.filter_settings())
+    items = [item for item, _ in map(domain.parse, texts) if item is not None]
+    alerts = {"alerts": float(np.mean([bool(filters.alerts(item)) for item in items]))}
+    if domain is not MOLECULES:
+        return alerts
+    return {**alerts, "odd": float(sum(bool(oddities(molecule.mol)) for molecule in items))}
 
 
 def oddities(mol: Chem.Mol) -> list[str]:
@@ -53,30 +57,38 @@ def oddities(mol: Chem.Mol) -> list[str]:
     return reasons
 
 
-def diversity(smiles: Sequence[str]) -> float:
-    """Mean pairwise Tanimoto distance of ECFP4 fingerprints (2,048 bits); NaN for fewer than two molecules."""
-    prints = [morgan_generator().GetFingerprint(Chem.MolFromSmiles(text)) for text in smiles]
-    if len(prints) < 2:
+def diversity(texts: Sequence[str], domain: Domain = MOLECULES) -> float:
+    """Mean pairwise distance: of molecules Tanimoto of ECFP4 fingerprints (2,048 bits), else by the domain's
+    similarity; NaN for fewer than two.
+    """
+    if len(texts) < 2:
         return float("nan")
+    if domain is not MOLECULES:
+        items = [item for item, _ in map(domain.parse, texts) if item is not None]
+        similar = domain.similarity(items, items)
+        return float(1 - similar[np.triu_indices(len(items), 1)].mean())
+    prints = [morgan_generator().GetFingerprint(Chem.MolFromSmiles(text)) for text in texts]
     pairs = [DataStructs.BulkTanimotoSimilarity(one, prints[:row]) for row, one in enumerate(prints)]
     return float(1 - np.mean(np.concatenate(pairs)))
 
 
-def diverse_top(smiles: Sequence[str], scores: np.ndarray, count: int = 10) -> float:
-    """Mean score of the ``count`` best molecules of which none is like a better one (similarity 0.4 of ECFP4 counts).
+def diverse_top(texts: Sequence[str], scores: np.ndarray, domain: Domain = MOLECULES, count: int = 10) -> float:
+    """Mean score of the ``count`` best candidates of which none is like a better one (similarity 0.4; of molecules that
+    of ECFP4 counts).
 
     Args:
-        smiles: n molecules, best first.
+        texts: n candidates, best first.
         scores: (n,) of them; NaN where scoring failed.
+        domain: of the candidates.
         count: how many; fewer where there are no more.
 
     Returns:
         NaN if nothing was scored.
     """
     known = np.flatnonzero(np.isfinite(scores))
-    items = (Molecule.parse(smiles[int(row)])[0] for row in known)
+    items = (domain.parse(texts[int(row)])[0] for row in known)
     limits = DiversityConfig(per_cluster=1, similarity=BENCHMARKED)
-    rows = diverse_rows(items, MOLECULES, limits, count)
+    rows = diverse_rows(items, domain, limits, count)
     return float(np.mean(scores[known[rows]])) if rows else float("nan")
 
 
@@ -96,13 +108,13 @@ def with_interval(values: np.ndarray) -> str:
     return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
-def panels(rows: pd.DataFrame) -> list[Panel]:
-    """Tables and curves of :func:`run_benchmark`'s rows."""
+def panels(rows: pd.DataFrame, domain: Domain = MOLECULES) -> list[Panel]:
+    """Tables, curves and drawings of :func:`run_benchmark`'s rows."""
     result = [_summary(rows)]
     for number, (objective, part) in enumerate(rows.groupby("objective", sort=False)):
-        result += [_table(str(objective), part, number), _curves(str(objective), part, number)]
-        result.append(_best_molecules(str(objective), part, number))
-    shown = rows.drop(columns=["curve", "best molecules", "best scores"]).round(4)
+        result += [_table(str(objective), part, number, domain), _curves(str(objective), part, number)]
+        result.append(_best(str(objective), part, number, domain))
+    shown = rows.drop(columns=["curve", *DRAWINGS]).round(4)
     result.append(Panel("runs", "table", "Every campaign", frame=shown, caption="One row a seed."))
     return result
 
@@ -116,51 +128,48 @@ def _summary(rows: pd.DataFrame) -> Panel:
         "summary",
         "table",
         "Area under the top-10 curve",
-        "Mean over seeds of the area under the mean of the ten best molecules so far, as PMO defines it (Gao et al."
+        "Mean over seeds of the area under the mean of the ten best candidates so far, as PMO defines it (Gao et al."
         " 2022): trapezoids over every 100 calls from (0, 0), divided by the budget.",
         frame=shown.reset_index(),
     )
 
 
-def _table(objective: str, part: pd.DataFrame, number: int) -> Panel:
+def _table(objective: str, part: pd.DataFrame, number: int, domain: Domain) -> Panel:
+    chemical = domain is MOLECULES
     lines = []
     for strategy, runs in part.groupby("strategy", sort=False):
         line: dict[str, Any] = {"strategy": strategy, "seeds": len(runs)}
         early = [name for name in runs.columns if re.fullmatch(r"(best|top 10) at \d+", name)]
         for name in (*early, "best", "top 10", "AUC top 10", "diverse top 10"):
             line[name] = with_interval(runs[name].to_numpy())
-        for name in ("valid", "novel", "diversity", "alerts", "odd", "seconds per call"):
+        for name in ("valid", "novel", "diversity", "alerts", *(["odd"] if chemical else []), "seconds per call"):
             line[name] = "" if runs[name].isna().all() else f"{runs[name].mean():.3f}"
         lines.append(line)
     return Panel(
         f"table-{number}",
         "table",
         objective,
-        f"{Objective.parse(objective, domain=MOLECULES, other_names=True)}. Mean over seeds, in brackets the 95 %"
-        f" bootstrap interval of the mean; diverse top 10: of the ten best molecules of which none is like a better one"
-        f" (Tanimoto of ECFP4 counts {BENCHMARKED}); diversity of the best {TOP}; of the best {DRAWN} of a seed the"
-        " share with structural alerts (PAINS, BRENK), and the number with radicals, large, strained or fused small"
-        " rings; seconds per call without the oracle's own.",
+        f"{Objective.parse(objective, domain=domain, other_names=True)}. Mean over seeds, in brackets the 95 %"
+        f" bootstrap interval of the mean; diverse top 10: of the ten best of which none is like a better one"
+        f" ({'Tanimoto of ECFP4 counts' if chemical else 'similarity'} {BENCHMARKED}); diversity of the best {TOP}; of"
+        f" the best {DRAWN} of a seed the share with {_ALERTS if chemical else 'alerts'}; seconds per call without the"
+        " oracle's own.",
         frame=pd.DataFrame(lines),
     )
 
 
-def _best_molecules(objective: str, part: pd.DataFrame, number: int) -> Panel:
-    """The best molecules of the first strategy's first seed, to be looked at."""
+def _best(objective: str, part: pd.DataFrame, number: int, domain: Domain) -> Panel:
+    """The best of the first strategy's first seed, to be looked at; molecules are drawn."""
     run = part.iloc[0]
-    filters = Filters(FilterConfig())
-    smiles = run["best molecules"]
-    molecules = [molecule for molecule, _ in map(Molecule.parse, smiles) if molecule is not None]
-    frame = pd.DataFrame(
-        {
-            "smiles": smiles,
-            "score": run["best scores"],
-            "alerts": ["; ".join(filters.alerts(molecule)) or None for molecule in molecules],
-            "odd": ["; ".join(oddities(molecule.mol)) or None for molecule in molecules],
-        }
-    )
-    title = f"{objective}: the best {len(smiles)} of {run['strategy']}, seed {run['seed']}"
-    return Panel(f"best-{number}", "molecules", title, frame=frame)
+    filters = domain.filters(domain.filter_settings())
+    texts = run["best candidates"]
+    items = [item for item, _ in map(domain.parse, texts) if item is not None]
+    frame = pd.DataFrame({domain.column: texts, "score": run["best scores"]})
+    frame["alerts"] = ["; ".join(filters.alerts(item)) or None for item in items]
+    if domain is MOLECULES:
+        frame["odd"] = ["; ".join(oddities(molecule.mol)) or None for molecule in items]
+    title = f"{objective}: the best {len(texts)} of {run['strategy']}, seed {run['seed']}"
+    return Panel(f"best-{number}", "molecules" if domain is MOLECULES else "table", title, frame=frame)
 
 
 def _curves(objective: str, part: pd.DataFrame, number: int) -> Panel:
@@ -173,7 +182,7 @@ def _curves(objective: str, part: pd.DataFrame, number: int) -> Panel:
         f"curve-{number}",
         "lines",
         f"{objective}: mean of the top 10 against oracle calls",
-        "Mean over seeds; the starting molecules are the first calls.",
+        "Mean over seeds; the starting candidates are the first calls.",
         frame=pd.DataFrame({"calls": calls, **curves}),
         options={"x": "oracle calls", "y": "mean of the ten best"},
     )

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molvae.chemistry.domain import nci_molecules
+from molvae.chemistry.domain import MOLECULES, nci_molecules
 from molvae.design.latent_space import load_searchable
 from molvae.design.settings import CampaignConfig
 from molvae.design.start import Start
 from molvae.errors import ConfigError, RunFolderError
 from molvae.experiments.benchmark import (
     BenchmarkConfig,
+    BenchmarkRecipe,
     BenchmarkRun,
     _checksum,
     _start,
@@ -20,7 +21,9 @@ from molvae.experiments.benchmark import (
 )
 from molvae.experiments.benchmark_panels import panels
 from molvae.experiments.benchmark_tasks import FINE_AREA, task_table
+from molvae.report.page import build
 from molvae.run.progress import silent
+from molvae.run.recipe import Context
 
 CAMPAIGN = {"budget": 30, "start_size": 20, "num_workers": 0}
 
@@ -45,7 +48,7 @@ def test_numbers_of_a_campaign():
 
 def test_gradient_ascent_takes_part_only_where_the_predictor_knows_the_objective():
     config = config_with(objectives=["qed_sas", "isomers_c7h8n2o2"], strategies=["gradient", "genetic"], seeds=[0])
-    due = [(run.objective, run.strategy) for run in planned_runs(config, ["QED", "SAS", "logP"])]
+    due = [(run.objective, run.strategy) for run in planned_runs(config, ["QED", "SAS", "logP"], MOLECULES)]
     assert due == [("qed_sas", "gradient"), ("qed_sas", "genetic"), ("isomers_c7h8n2o2", "genetic")]
 
 
@@ -55,7 +58,26 @@ def test_folders_of_matches_are_plain_names():
 
 def test_an_objective_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="unknown property 'nonsense'"):
-        config_with(objectives=["nonsense"])
+        BenchmarkRecipe.create({"benchmark": {"objectives": ["nonsense"]}})
+    with pytest.raises(ConfigError, match="unknown property 'qed_sas'"):
+        BenchmarkRecipe.create({"model": "sh3", "benchmark": {"objectives": ["qed_sas"]}})
+
+
+def test_without_objectives_it_is_that_of_the_domain():
+    assert BenchmarkRecipe.create({}).benchmark.objectives == ("qed_sas",)
+    assert BenchmarkRecipe.create({"model": "sh3"}).benchmark.objectives == ("function",)
+
+
+def test_strategies_of_proteins_are_compared_as_those_of_molecules(tmp_path):
+    """By the model of function that ships with ``sh3``, from the sequences that it holds."""
+    config = config_with(objectives=[], strategies=["random", "genetic"], seeds=[0])
+    recipe = BenchmarkRecipe.create({"model": "sh3", "benchmark": config.model_dump()})
+    result = recipe.execute(Context(folder=tmp_path, device="cpu", workers=0, progress=silent))
+    table = result.table
+    assert table["objective"].tolist() == ["function", "function"] and (table["calls"] == 30).all()
+    assert table["best sequence"].map(len).between(20, 91).all() and "odd" not in table
+    assert table["diversity"].between(0.3, 1).all() and table["alerts"].between(0, 1).all()
+    assert table["best sequence"][0] in build(tmp_path).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
