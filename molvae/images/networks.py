@@ -32,8 +32,9 @@ class NetworkConfig(Config):
     kind: str = "mlp"
     """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), residual
     blocks with layer normalisation (``resnet``), strided convolutions with a spatial broadcast decoder
-    (``broadcast``), slot attention with such a decoder for each slot (``slots``), or convolutions and residual blocks
-    whose code is a grid of vectors (``grid``).
+    (``broadcast``), slot attention with such a decoder for each slot (``slots``), convolutions and residual blocks
+    whose code is a grid of vectors (``grid``), or those of ``cnn`` twice, for a foreground that the condition speaks of
+    and a background behind it (``layered``).
     """
     hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
@@ -368,6 +369,60 @@ class GridDecoder(nn.Module):
             bias[: len(raw)] = raw.mean((-2, -1))
 
 
+class LayeredEncoder(nn.Module):
+    """Convolutions, then the code of a foreground, and given that the code of a background (disCVAE: Yan et al. 2016).
+
+    (B, C, H, W), (..., B, K) -> (..., B, outputs) with ``outputs = 2 D``: means and then log variances, each of the
+    foreground before the background. The background sees the mean of the foreground's code where the paper gives it a
+    draw: so q stays one diagonal Gaussian.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], outputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        self.foreground = ConvEncoder(shape, outputs // 2, config, classes)
+        height, width = _quarter(shape)
+        given = classes + outputs // 4
+        self.first = _ConditionedLinear(2 * config.channels * height * width, config.hidden_size, given)
+        self.last = nn.Sequential(ACTIVATIONS[config.activation](), nn.Linear(config.hidden_size, outputs // 2))
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        front = self.foreground
+        features = front.features(x.to(memory_format=torch.channels_last)).flatten(-3)
+        mean, log_var = front.last(front.first(features, c)).chunk(2, -1)
+        given = mean if c is None else torch.cat([c.expand(*mean.shape[:-1], -1), mean], -1)
+        behind, behind_log_var = self.last(self.first(features, given)).chunk(2, -1)
+        return torch.cat([mean, behind, log_var, behind_log_var], -1)
+
+
+class LayeredDecoder(nn.Module):
+    """A foreground with a gate, which the condition speaks of, before a background, which it does not reach.
+
+    (S, B, D), (..., B, K) -> (S, ..., B, channels, H, W): g * foreground(z_F, c) + (1 - g) * background(z_B), g a
+    number from 0 to 1 for each pixel (Yan et al. 2016); arguments as :class:`MLPDecoder`.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        self.foreground = ConvDecoder((shape[0] + 1, *shape[1:]), inputs // 2, config, classes)
+        # what lies behind is simpler than what stands in front of it
+        self.background = ConvDecoder(shape, inputs // 2, config.model_copy(update={"channels": config.channels // 2}))
+
+    def layers(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Foreground and background, both (..., channels, H, W), and the gate (..., 1, H, W)."""
+        front, behind = z.chunk(2, -1)
+        raw = self.foreground(front, c)
+        return raw[..., :-1, :, :], self.background(behind), torch.sigmoid(raw[..., -1:, :, :])
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        foreground, background, gate = self.layers(z, c)
+        return gate * foreground + (1 - gate) * background
+
+    def set_mean(self, raw: Tensor) -> None:
+        """Start from the mean over pixels of this output (channels, H, W), in both layers."""
+        self.foreground.set_mean(torch.cat([raw, torch.zeros_like(raw[:1])]))
+        self.background.set_mean(raw)
+
+
 def grid_size(shape: tuple[int, int, int], config: NetworkConfig, classes: int = 0) -> tuple[int, int]:
     """Height and width of the grid that a code of the kind ``grid`` is.
 
@@ -397,6 +452,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "broadcast": ConvEncoder,
     "slots": SlotEncoder,
     "grid": GridEncoder,
+    "layered": LayeredEncoder,
 }
 DECODERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLPDecoder,
@@ -405,4 +461,5 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
     "broadcast": BroadcastDecoder,
     "slots": SlotDecoder,
     "grid": GridDecoder,
+    "layered": LayeredDecoder,
 }

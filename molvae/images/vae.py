@@ -82,6 +82,14 @@ class ImageVAEConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _two_layers(self) -> Self:
+        if self.network.kind == "layered" and (self.latent_size % 2 or self.posterior != "diagonal_gaussian"):
+            raise ValueError(
+                "layers need an even latent_size, half of it for each, and the posterior diagonal_gaussian"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _all_or_nothing_discrete(self) -> Self:
         discrete = (self.posterior == "categorical", self.prior == "uniform_categorical", self.categories is not None)
         if any(discrete) and not all(discrete):

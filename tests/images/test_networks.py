@@ -5,6 +5,7 @@ import torch
 
 from molvae.errors import ConfigError
 from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, ResidualBlock
+from molvae.images.vae import ImageVAEConfig
 
 SHAPE = (1, 8, 12)
 CONDITIONAL = [kind for kind in ENCODERS if kind not in ("slots", "grid")]
@@ -18,10 +19,10 @@ def config(kind: str, activation: str = "silu") -> NetworkConfig:
 def test_encoder_shapes_with_and_without_classes(kind):
     torch.manual_seed(0)
     x = torch.rand(5, *SHAPE)
-    assert ENCODERS[kind](SHAPE, 7, config(kind))(x).shape == (5, 7)
-    conditioned = ENCODERS[kind](SHAPE, 7, config(kind), classes=3)
+    assert ENCODERS[kind](SHAPE, 8, config(kind))(x).shape == (5, 8)
+    conditioned = ENCODERS[kind](SHAPE, 8, config(kind), classes=3)
     one, other = (conditioned(x, torch.eye(3)[[label] * 5]) for label in (0, 1))
-    assert one.shape == (5, 7) and not torch.allclose(one, other)
+    assert one.shape == (5, 8) and not torch.allclose(one, other)
 
 
 @pytest.mark.parametrize("kind", CONDITIONAL)
@@ -127,3 +128,34 @@ def test_a_kind_has_an_encoder_and_a_decoder(monkeypatch):
             NetworkConfig.create({"kind": kind})
     monkeypatch.setitem(DECODERS, "half", DECODERS["mlp"])
     assert NetworkConfig.create({"kind": "half"}).kind == "half"
+
+
+def test_a_foreground_hides_a_background_where_its_gate_is_open():
+    torch.manual_seed(0)
+    decoder, z, c = (
+        DECODERS["layered"](SHAPE, 6, config("layered"), classes=3),
+        torch.randn(2, 5, 6),
+        torch.eye(3)[[0] * 5],
+    )
+    foreground, background, gate = decoder.layers(z, c)
+    assert foreground.shape == background.shape == (2, 5, *SHAPE) and gate.shape == (2, 5, 1, *SHAPE[1:])
+    torch.testing.assert_close(decoder(z, c), gate * foreground + (1 - gate) * background)
+    others = decoder.layers(z, torch.eye(3)[[1] * 5])
+    assert torch.equal(others[1], background), "the condition does not reach the background"
+    assert not torch.allclose(others[0], foreground) and not torch.allclose(others[2], gate)
+
+
+def test_the_code_of_the_background_depends_on_that_of_the_foreground():
+    torch.manual_seed(0)
+    encoder, x = ENCODERS["layered"](SHAPE, 8, config("layered")), torch.rand(5, *SHAPE)
+    before = encoder(x)
+    with torch.no_grad():
+        encoder.foreground.last[1].bias[:2] += 1  # means of the foreground
+    difference = encoder(x) - before
+    torch.testing.assert_close(difference[:, :2], torch.ones(5, 2))
+    assert difference[:, 2:4].abs().min() > 0 and difference[:, 4:6].abs().max() == 0
+
+
+def test_layers_need_an_even_latent_size():
+    with pytest.raises(ConfigError, match="even latent_size"):
+        ImageVAEConfig.create({"latent_size": 7, "network": {"kind": "layered"}})

@@ -181,6 +181,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "attributes": {"settings": ATTRIBUTES},
     "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
+    "attributes_celeba_layers": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
     "slots": {
         "settings": {

@@ -53,7 +53,8 @@ def run(config: AttributesConfig, data: ImageData, seed: int, device: str, progr
     known = attributed(data, config.attributes)
     judge = train_judge(config.judge, config.judge_fit, known.data.train, seed, device)
     model = trained(config.train, known.data, seed, device, progress)
-    return [_table(model, judge, known, config, seed), _picture(model, known, config, seed)]
+    panels = [_table(model, judge, known, config, seed), _errors(model, known), _picture(model, known, config, seed)]
+    return [*panels, layer_panel(model, known)] if config.train.model.network.kind == "layered" else panels
 
 
 STUDY = Study(AttributesConfig, run, "sprites")
@@ -100,6 +101,21 @@ def _table(model: ImageVAE, judge: AttributeJudge, known: Attributed, config: At
     )
 
 
+def _errors(model: ImageVAE, known: Attributed) -> Panel:
+    """How well test images are rebuilt, all of them and the middle, where a face is."""
+    test = known.data.test
+    squared = (model.reconstruct(test.pixels, test.labels).clamp(0, 1) - test.pixels).square().mean((0, 1))
+    height, width = squared.shape
+    middle = squared[height // 4 : -(height // 4), width // 4 : -(width // 4)]
+    numbers = {
+        "mean squared error": float(squared.mean()),
+        "of the middle quarter": float(middle.mean()),
+        "weights": sum(parameter.numel() for parameter in model.parameters()),
+    }
+    caption = "Of values from 0 to 1, test images at their posterior means; the middle quarter of the area is the face."
+    return Panel("rebuilt", "table", "Test images rebuilt", caption, frame=pd.DataFrame([numbers]))
+
+
 def _picture(model: ImageVAE, known: Attributed, config: AttributesConfig, seed: int) -> Panel:
     """A row for each attribute: z and the other attributes fixed."""
     labels = known.data.test.labels
@@ -119,4 +135,33 @@ def _picture(model: ImageVAE, known: Attributed, config: AttributesConfig, seed:
         "further on both sides (Yan et al. 2016, figure 4).",
         array=grid(torch.cat(rows), config.columns),
         options={"rows": list(known.names), "columns": [f"{step:.2g}" for step in steps.tolist()]},
+    )
+
+
+def layer_panel(model: ImageVAE, known: Attributed, number: int = 10, seed: int = 0) -> Panel:
+    """What a model of two layers draws with the attributes of test images, and what it draws it from.
+
+    Args:
+        model: with a network of the kind ``layered``.
+        known: whose first test images lend their attributes.
+        number: of draws of the prior.
+        seed: of the draws.
+    """
+    labels = known.data.test.labels
+    assert labels is not None
+    asked = labels[:number]
+    z = model.prior.sample((len(asked),), torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        decoder: Any = model.decoder
+        foreground, background, gate = decoder.network.layers(z.to(model.device), asked.to(model.device))
+    whole = model.decode(z, asked)
+    shown = [whole, foreground.cpu().clamp(0, 1), gate.cpu().expand_as(whole), background.cpu().clamp(0, 1)]
+    return Panel(
+        "layers",
+        "images",
+        "Draws of the prior in two layers",
+        "With the attributes of test images: a draw, its foreground, the gate (white: the foreground is seen), and the "
+        "background, which knows no attribute (Yan et al. 2016, disCVAE).",
+        array=grid(torch.cat(shown), len(asked)),
+        options={"rows": ["drawn", "foreground", "gate", "background"]},
     )
