@@ -7,6 +7,7 @@
     IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
     InfoVAE     E_q[log p(x|z)] - beta KL - w MMD(q(z), p(z))         Zhao et al. 2019, eq. 6
     score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
+    wake-sleep  log p(x, z), z ~ q;  log q(z|x), (x, z) ~ p           Hinton et al. 1995
 
 To add one: a function of the terms and beta, and a line in ``OBJECTIVES``. Auxiliary terms, schedules and all that
 depends on the step are added by :func:`molvae.core.training.vae_objective`, to every one of them.
@@ -149,6 +150,18 @@ def _score_function(terms: Terms, beta: float = 1.0) -> PerExample:
     return score_function(terms, leave_one_out(terms, beta) if len(terms.z) > 1 else 0.0, beta)
 
 
+def wake(terms: Terms, beta: float = 1.0) -> PerExample:
+    """Wake phase: log p(x|z) + beta log p(z) at codes of the encoder, which does not learn from it, (B,).
+
+    Hinton et al. 1995. The sleep phase, :func:`sleep`, needs the model itself.
+
+    Args:
+        terms: made with ``reparameterised=False``.
+        beta: weight of log p(z), which matters only where the prior learns.
+    """
+    return (terms.log_px + beta * terms.log_pz).mean(0)
+
+
 OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
     "elbo": elbo,
     "sampled_elbo": sampled_elbo,
@@ -158,4 +171,5 @@ OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
     "info_vae": info_vae,
     "reconstruction": reconstruction,
     "score_function": _score_function,
+    "wake_sleep": wake,
 }

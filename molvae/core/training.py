@@ -24,6 +24,9 @@ from molvae.core.vae import VAE
 from molvae.errors import ConfigError
 from molvae.run.config import Config, one_of
 
+WAKE_SLEEP = "wake_sleep"
+"""The objective whose second half, :func:`sleep`, needs examples that the model makes up."""
+
 Saved = TypeVar("Saved", bound=Pretrained)
 
 Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
@@ -89,12 +92,21 @@ class ObjectiveConfig(Config):
             return RelaxedCategorical(q.log_pi, self.temperature.at(step), self.straight_through)
         if self.straight_through:
             return StraightThroughCategorical(q.log_pi)
-        if self.name != "score_function":
+        if self.name not in ("score_function", WAKE_SLEEP):
             raise ConfigError(
                 "draws of a categorical posterior have no gradient: set objective.temperature (Gumbel-softmax), "
-                "objective.straight_through, or the objective to score_function"
+                "objective.straight_through, or the objective to score_function or wake_sleep"
             )
         return q
+
+
+def sleep(model: VAE, batch: Any, generator: torch.Generator | None = None) -> Tensor:
+    """Sleep phase of wake-sleep: log q(z|x) of examples that the model itself makes up, (B,) (Hinton et al. 1995).
+
+    Only the encoder learns from it: the minimum of KL(p(z|x) || q(z|x)), the other way round than in the ELBO.
+    """
+    dreamt, z = model.dream(batch, generator)
+    return model.posterior(dreamt).log_prob(z.unsqueeze(0)).squeeze(0)
 
 
 class TrainingConfig(Config):
@@ -131,12 +143,15 @@ def vae_objective(
             config.samples,
             generator,
             q=config.posterior(model.posterior(batch), step),
-            reparameterised=config.name != "score_function",
+            reparameterised=config.name not in ("score_function", WAKE_SLEEP),
             perturb=None if perturbation is None else perturbation(step, generator),
         )
         beta = config.beta.at(step)
         value = bound(terms, beta)
         logged = {**parts_of_bound(terms), "beta": torch.tensor(beta), **terms.aux}
+        if config.name == WAKE_SLEEP:
+            logged["sleep"] = sleep(model, batch, generator)
+            value = value + logged["sleep"]
         if config.prior_share:
             predictive = model.predictive(batch, config.samples, generator).mean(0)
             value = (1 - config.prior_share) * value + config.prior_share * predictive

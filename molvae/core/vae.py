@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from molvae.core.distributions import Likelihood, Posterior, Prior
 from molvae.core.terms import Terms
+from molvae.errors import ConfigError
 
 
 class VAE(nn.Module):
@@ -107,6 +108,21 @@ class VAE(nn.Module):
         z = self.prior_for(x).sample((samples,), generator).to(self.device)
         # the same z serve every example, unless each has its own prior
         return self.likelihood(z.unsqueeze(1) if z.dim() == 2 else z, x).log_prob(self.target(x))
+
+    def dream(self, x: Any, generator: torch.Generator | None = None) -> tuple[Any, Tensor]:
+        """A batch that the model makes up, like x in number and kind, and the codes (B, D) that it is made from.
+
+        z ~ p(z), x ~ p(x|z), both constants for the gradient.
+
+        Raises:
+            ConfigError: a model whose batches are more than one tensor, and which does not say how to make one.
+        """
+        if not isinstance(x, Tensor):
+            raise ConfigError("this model cannot make up a batch of its data: choose another objective than wake_sleep")
+        with torch.no_grad():
+            z = self.prior.sample((len(x),), generator).to(self.device)
+            made: Tensor = self.likelihood(z.unsqueeze(0), x).sample(generator).squeeze(0)
+        return made, z
 
     def auxiliary(self, x: Any, z: Tensor) -> dict[str, Tensor]:
         """Further log-likelihoods that an objective may weigh and add, each (B,); a plain VAE has none."""

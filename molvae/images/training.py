@@ -15,7 +15,7 @@ from molvae.core.discretised import bits_per_dimension
 from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
 from molvae.core.schedules import Schedule, in_steps
-from molvae.core.training import BoundValidator, TrainingConfig, initial_model, vae_objective
+from molvae.core.training import WAKE_SLEEP, BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.completion import GUESS
@@ -62,11 +62,13 @@ def check(config: ImageTrainConfig) -> None:
             "objective.prior_share is for models that complete images (model.quadrants): a prior that does not see "
             "the image predicts none of it; leave the share out"
         )
-    discrete, score = config.model.categories is not None, config.objective.name == "score_function"
+    if config.objective.name == WAKE_SLEEP and (config.model.quadrants or config.model.codebook is not None):
+        raise ConfigError("wake_sleep needs images made up from p(z): leave out quadrants and codebook")
+    discrete, score = config.model.categories is not None, config.objective.name in ("score_function", WAKE_SLEEP)
     if discrete != config.objective.relaxed and not (discrete and score):
         raise ConfigError(
             "discrete codes, and no others, are trained with objective.temperature or straight_through (or the "
-            "objective score_function)"
+            "objectives score_function and wake_sleep)"
         )
 
 

@@ -234,6 +234,12 @@ class ImageVAE(Pretrained):
             return {}
         return {GUESS: self.completion.guess(x.pixels).log_prob(self.target(x))}
 
+    def dream(self, x: ImageBatch, generator: torch.Generator | None = None) -> tuple[ImageBatch, Tensor]:
+        with torch.no_grad():
+            z = self.prior.sample((len(x),), generator).to(self.device)
+            px: Any = self.likelihood(z.unsqueeze(0), x)
+            return replace(x, pixels=px.sample(generator).squeeze(0)), z
+
     def terms(self, x: Any, *args: Any, **kwargs: Any) -> Terms:
         terms = super().terms(x, *args, **kwargs)
         if not isinstance(terms.q, Quantised):

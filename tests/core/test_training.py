@@ -83,6 +83,22 @@ def test_a_share_of_the_objective_predicts_with_draws_of_the_prior():
     torch.testing.assert_close(seen, mean, atol=0.05, rtol=0)
 
 
+def test_awake_the_decoder_learns_and_asleep_the_encoder():
+    """Hinton et al. 1995: neither phase has a gradient for the other network."""
+    model = Model(prior="learned_gaussian")
+    total, logged = value(model, name="wake_sleep", samples=2)
+    asleep = torch.autograd.grad(logged["sleep"].sum(), model.parameters(), retain_graph=True, allow_unused=True)
+    awake = torch.autograd.grad((total - logged["sleep"]).sum(), model.parameters(), allow_unused=True)
+    for (name, _), of_sleep, of_wake in zip(model.named_parameters(), asleep, awake, strict=True):
+        assert (of_sleep is not None) == name.startswith("encoder"), name
+        assert (of_wake is not None and bool((of_wake != 0).any())) != name.startswith("encoder"), name
+
+
+def test_a_model_that_cannot_make_up_its_data_says_so():
+    with pytest.raises(ConfigError, match="another objective than wake_sleep"):
+        Model().dream(("tokens", X))
+
+
 @pytest.mark.parametrize("name", ["elbo", "iwae", "reconstruction"])
 def test_held_out_predictions_decide_on_the_best_weights_of_a_hybrid(name):
     batches = [X[:10], X[10:]]

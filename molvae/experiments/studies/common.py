@@ -48,6 +48,11 @@ def trained(
         return train_images(settings, data, Path(folder), device, progress, on_log)
 
 
+def kept_in(log: list[dict[str, float]]) -> Callable[[int, dict[str, float]], None]:
+    """What keeps every row of the log of a training run."""
+    return lambda step, row: log.append(dict(row))
+
+
 def examples_by_class(labels: Tensor, classes: int, number: int = 1) -> Tensor:
     """Rows of the first ``number`` examples of each class, class by class."""
     return torch.cat([torch.nonzero(labels == label).flatten()[:number] for label in range(classes)])

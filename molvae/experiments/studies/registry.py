@@ -19,6 +19,7 @@ STUDIES: "Registry[Study]" = Registry(
         "gradient_variance": (f"{_HERE}.gradients:STUDY", "noise of the score-function and reparameterised gradients"),
         "marginal_likelihood": (f"{_HERE}.marginal:STUDY", "log p(x) from prior samples, importance samples and ELBO"),
         "inference": (f"{_HERE}.inference:STUDY", "amortised inference, one q for each image, plain autoencoders"),
+        "aevb": (f"{_HERE}.aevb:STUDY", "AEVB beside wake-sleep; draws of z against images a step"),
         "likelihoods": (f"{_HERE}.generation:LIKELIHOODS", "densities of grey values: sigma predicted, learned, fixed"),
         "collapse": (f"{_HERE}.collapse:STUDY", "posterior collapse, and KL schedules that avoid it"),
         "half_rings": (f"{_HERE}.density:STUDY", "density and samples of two half-rings in the plane"),

@@ -25,6 +25,7 @@ SMALL = {
     "gradient_variance": {"train": TRAIN, "marks": [0, 5], "draws": 60, "batch": 10},
     "marginal_likelihood": {"train": TRAIN, "latent_sizes": [2, 6], "samples": [1, 10, 100], "images": 10},
     "inference": {"train": {**TRAIN, "binarisation": "threshold"}, "epochs": 3, "bottlenecks": [2, 4]},
+    "aevb": {"train": TRAIN, "latent_sizes": [3], "draws": [1, 2], "batch_sizes": [100], "epochs": 1, "samples": 5},
     "likelihoods": {"train": GREY, "samples": 5},
     "collapse": {"train": TRAIN, "warmup_steps": 10},
     "half_rings": {
