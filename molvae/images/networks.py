@@ -373,17 +373,17 @@ class LayeredEncoder(nn.Module):
     """Convolutions, then the code of a foreground, and given that the code of a background (disCVAE: Yan et al. 2016).
 
     (B, C, H, W), (..., B, K) -> (..., B, outputs) with ``outputs = 2 D``: means and then log variances, each of the
-    foreground before the background. The background sees the mean of the foreground's code where the paper gives it a
-    draw: so q stays one diagonal Gaussian.
+    foreground before the background, which has a quarter of the code. The background sees the mean of the foreground's
+    code where the paper gives it a draw: so q stays one diagonal Gaussian.
     """
 
     def __init__(self, shape: tuple[int, int, int], outputs: int, config: NetworkConfig, classes: int = 0) -> None:
         super().__init__()
-        self.foreground = ConvEncoder(shape, outputs // 2, config, classes)
+        front, behind = _layer_sizes(outputs // 2)
+        self.foreground = ConvEncoder(shape, 2 * front, config, classes)
         height, width = _quarter(shape)
-        given = classes + outputs // 4
-        self.first = _ConditionedLinear(2 * config.channels * height * width, config.hidden_size, given)
-        self.last = nn.Sequential(ACTIVATIONS[config.activation](), nn.Linear(config.hidden_size, outputs // 2))
+        self.first = _ConditionedLinear(2 * config.channels * height * width, config.hidden_size, classes + front)
+        self.last = nn.Sequential(ACTIVATIONS[config.activation](), nn.Linear(config.hidden_size, 2 * behind))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         front = self.foreground
@@ -397,30 +397,40 @@ class LayeredEncoder(nn.Module):
 class LayeredDecoder(nn.Module):
     """A foreground with a gate, which the condition speaks of, before a background, which it does not reach.
 
-    (S, B, D), (..., B, K) -> (S, ..., B, channels, H, W): g * foreground(z_F, c) + (1 - g) * background(z_B), g a
-    number from 0 to 1 for each pixel (Yan et al. 2016); arguments as :class:`MLPDecoder`.
+    (S, B, D), (..., B, K) -> (S, ..., B, channels, H, W): g * foreground(z_F, c) + (1 - g) * background(z_B), g from 0
+    to 1 for each pixel (Yan et al. 2016); arguments as :class:`MLPDecoder`. Both layers are pictures, with values from
+    0 to 1: else the gate would be one more factor of each, and mean nothing.
     """
 
     def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
         super().__init__()
-        self.foreground = ConvDecoder((shape[0] + 1, *shape[1:]), inputs // 2, config, classes)
+        self.sizes = _layer_sizes(inputs)
+        self.foreground = ConvDecoder((shape[0] + 1, *shape[1:]), self.sizes[0], config, classes)
         # what lies behind is simpler than what stands in front of it
-        self.background = ConvDecoder(shape, inputs // 2, config.model_copy(update={"channels": config.channels // 2}))
+        simpler = config.model_copy(update={"channels": max(2, config.channels // 4)})
+        self.background = ConvDecoder(shape, self.sizes[1], simpler)
 
     def layers(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Foreground and background, both (..., channels, H, W), and the gate (..., 1, H, W)."""
-        front, behind = z.chunk(2, -1)
-        raw = self.foreground(front, c)
-        return raw[..., :-1, :, :], self.background(behind), torch.sigmoid(raw[..., -1:, :, :])
+        front, behind = z.split(self.sizes, -1)
+        raw = torch.sigmoid(self.foreground(front, c))
+        return raw[..., :-1, :, :], torch.sigmoid(self.background(behind)), raw[..., -1:, :, :]
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         foreground, background, gate = self.layers(z, c)
         return gate * foreground + (1 - gate) * background
 
     def set_mean(self, raw: Tensor) -> None:
-        """Start from the mean over pixels of this output (channels, H, W), in both layers."""
-        self.foreground.set_mean(torch.cat([raw, torch.zeros_like(raw[:1])]))
-        self.background.set_mean(raw)
+        """Start from the mean over pixels of this picture (channels, H, W), in both layers."""
+        logits = torch.logit(raw.mean((-2, -1), keepdim=True).expand_as(raw), eps=1e-3)
+        self.foreground.set_mean(torch.cat([logits, torch.zeros_like(logits[:1])]))
+        self.background.set_mean(logits)
+
+
+def _layer_sizes(size: int) -> tuple[int, int]:
+    """Of the codes of foreground and background."""
+    behind = max(1, size // 4)
+    return size - behind, behind
 
 
 def grid_size(shape: tuple[int, int, int], config: NetworkConfig, classes: int = 0) -> tuple[int, int]:

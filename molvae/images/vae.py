@@ -83,9 +83,13 @@ class ImageVAEConfig(Config):
 
     @model_validator(mode="after")
     def _two_layers(self) -> Self:
-        if self.network.kind == "layered" and (self.latent_size % 2 or self.posterior != "diagonal_gaussian"):
+        if self.network.kind != "layered":
+            return self
+        pictures = self.likelihood in ("gaussian_shared_sigma", "gaussian_fixed_sigma")
+        if not pictures or self.latent_size < 2 or self.posterior != "diagonal_gaussian":
             raise ValueError(
-                "layers need an even latent_size, half of it for each, and the posterior diagonal_gaussian"
+                "layers are pictures and share the code: they need latent_size 2 or more, the posterior "
+                "diagonal_gaussian and the likelihood gaussian_shared_sigma or gaussian_fixed_sigma"
             )
         return self
 
@@ -267,6 +271,9 @@ class ImageVAE(Pretrained):
             clipped = mean.clamp(1e-3, 1 - 1e-3)
             decoder: Any = self.decoder
             decoder.set_mean(clipped.log() - (-clipped).log1p())
+        if self.config.network.kind == "layered":
+            decoder = self.decoder
+            decoder.set_mean(mean)
         if self.config.likelihood == "discretised_logistic":
             decoder = self.decoder
             decoder.set_mean(torch.cat([mean - 0.5, torch.zeros_like(mean)]))

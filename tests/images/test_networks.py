@@ -150,12 +150,12 @@ def test_the_code_of_the_background_depends_on_that_of_the_foreground():
     encoder, x = ENCODERS["layered"](SHAPE, 8, config("layered")), torch.rand(5, *SHAPE)
     before = encoder(x)
     with torch.no_grad():
-        encoder.foreground.last[1].bias[:2] += 1  # means of the foreground
+        encoder.foreground.last[1].bias[:3] += 1  # means of the foreground, three of four
     difference = encoder(x) - before
-    torch.testing.assert_close(difference[:, :2], torch.ones(5, 2))
-    assert difference[:, 2:4].abs().min() > 0 and difference[:, 4:6].abs().max() == 0
+    torch.testing.assert_close(difference[:, :3], torch.ones(5, 3))
+    assert difference[:, 3].abs().min() > 0 and difference[:, 4:7].abs().max() == 0
 
 
-def test_layers_need_an_even_latent_size():
-    with pytest.raises(ConfigError, match="even latent_size"):
-        ImageVAEConfig.create({"latent_size": 7, "network": {"kind": "layered"}})
+def test_layers_are_pictures_and_share_the_code():
+    with pytest.raises(ConfigError, match="layers are pictures"):
+        ImageVAEConfig.create({"network": {"kind": "layered"}, "likelihood": "bernoulli"})

@@ -155,7 +155,7 @@ def layer_panel(model: ImageVAE, known: Attributed, number: int = 10, seed: int 
         decoder: Any = model.decoder
         foreground, background, gate = decoder.network.layers(z.to(model.device), asked.to(model.device))
     whole = model.decode(z, asked)
-    shown = [whole, foreground.cpu().clamp(0, 1), gate.cpu().expand_as(whole), background.cpu().clamp(0, 1)]
+    shown = [whole, foreground.cpu(), gate.cpu().expand_as(whole), background.cpu()]
     return Panel(
         "layers",
         "images",
