@@ -48,6 +48,8 @@ class NetworkConfig(Config):
     """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution,
     those of a grid everywhere.
     """
+    kernel: Literal[3, 5] = 3
+    """Side of the convolutions of broadcast decoders."""
     slots: int = Field(4, ge=1, le=100)
     """K, of the kind ``slots``: one for each object and one for the background."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
@@ -232,7 +234,7 @@ class BroadcastDecoder(nn.Module):
         self.place = nn.Conv2d(2, channels, 1, bias=False)
         layers: list[nn.Module] = [activation()]
         for _ in range(config.depth):
-            layers += [nn.Conv2d(channels, channels, 3, padding=1), activation()]
+            layers += [nn.Conv2d(channels, channels, config.kernel, padding=config.kernel // 2), activation()]
         self.layers = nn.Sequential(*layers)
         self.last = nn.Conv2d(channels, shape[0], 3, padding=1)
 
