@@ -95,16 +95,53 @@ def mmd_to_standard_normal(terms: Terms) -> Tensor:
     Raises:
         ConfigError: the prior is not N(0, I), or there is one example only.
     """
+    _check_discrepancy(terms)
     z = terms.z[0]
-    number, size = z.shape
+    return _discrepancy(z, z.new_ones(len(z)))
+
+
+def mmd_of_classes(terms: Terms, weights: Tensor) -> Tensor:
+    """Mean over classes of the discrepancy of the codes of each from N(0, I), a scalar.
+
+    Louizos et al. 2016 ("The variational fair autoencoder"), section 2.4, with the prior in the place of other classes.
+    Where q(z|class) is the prior for every class, z tells nothing of the class.
+
+    Args:
+        terms: codes z[0], (B, D), or (K, B, D) if every example was encoded in every class.
+        weights: (B, K), to which class an example belongs, zeros and ones or probabilities; a class weighs as much as
+            there is of it.
+
+    Raises:
+        ConfigError: see :func:`mmd_to_standard_normal`.
+    """
+    _check_discrepancy(terms)
+    z, share = terms.z[0], weights.mean(0)
+    codes = z if z.dim() == 3 else z.expand(weights.shape[1], *z.shape)
+    # of a class that hardly occurs in the batch there is nothing to tell
+    parts = [
+        share[k] * _discrepancy(codes[k], weights[:, k])
+        for k in range(weights.shape[1])
+        if float(weights[:, k].detach().sum()) > 1.5
+    ]
+    return torch.stack(parts).sum() if parts else z.new_zeros(())
+
+
+def _check_discrepancy(terms: Terms) -> None:
     if not isinstance(terms.p, StandardNormal):
         raise ConfigError("the MMD has its closed form for the prior standard_normal only")
-    if number < 2:
+    if terms.z.shape[-2] < 2:
         raise ConfigError("the MMD compares the codes of a batch: a batch needs two examples or more")
+
+
+def _discrepancy(z: Tensor, weights: Tensor) -> Tensor:
+    """Unbiased squared MMD from N(0, I) of codes (B, D) that count as much as their weights (B,)."""
+    size, total = z.shape[-1], weights.sum()
     scale = float(size)
     pairs = torch.exp(-torch.cdist(z, z).square() / (2 * scale))
-    among = (pairs.sum() - pairs.diagonal().sum()) / (number * (number - 1))
-    across = (scale / (scale + 1)) ** (size / 2) * torch.exp(-z.square().sum(-1) / (2 * (scale + 1))).mean()
+    own = weights.square()
+    among = (weights @ pairs @ weights - (own * pairs.diagonal()).sum()) / (total.square() - own.sum())
+    near = torch.exp(-z.square().sum(-1) / (2 * (scale + 1)))
+    across = (scale / (scale + 1)) ** (size / 2) * (weights * near).sum() / total
     return among - 2 * across + (scale / (scale + 2)) ** (size / 2)
 
 

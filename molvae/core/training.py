@@ -32,9 +32,9 @@ Saved = TypeVar("Saved", bound=Pretrained)
 Perturbation = Callable[[int, torch.Generator], Callable[[Tensor], Tensor] | None]
 """(step, generator) -> what is done to z before it is decoded at that step, or None."""
 
-Addition = Callable[[Any, Terms, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
-"""(model, terms, step, generator) -> what is added to the objective, (B,) or a scalar in nats per example, and terms to
-log."""
+Addition = Callable[[Any, Terms, Any, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+"""(model, terms, batch, step, generator) -> what is added to the objective, (B,) or a scalar in nats per example, and
+terms to log."""
 
 
 class ObjectiveConfig(Config):
@@ -162,7 +162,7 @@ def vae_objective(
         if config.temperature is not None:
             logged["temperature"] = torch.tensor(config.temperature.at(step))
         for addition in additions:
-            more, further = addition(model, terms, step, generator)
+            more, further = addition(model, terms, batch, step, generator)
             value, logged = value + more, logged | further
         return value, logged
 

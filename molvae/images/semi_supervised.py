@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from molvae.core.categorical import RelaxedCategorical
 from molvae.core.distributions import standard_normal_like
 from molvae.core.fit import FitConfig, Objective
-from molvae.core.objectives import elbo
+from molvae.core.objectives import elbo, mmd_of_classes
+from molvae.core.terms import Terms
 from molvae.errors import ConfigError, InputError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, binarise
 from molvae.images.datasets import ImageSplit
@@ -66,6 +67,10 @@ class M2Config(Config):
     """
     temperature: float = Field(0.5, gt=0, le=1000)
     """Of such a draw."""
+    style_mmd: float = Field(0.0, ge=0, le=1e6)
+    """Weight of the discrepancy of the codes of each class from the prior, on unlabelled images whose classes count as
+    q(y|x) says: a style that tells nothing of its class (Louizos et al. 2016).
+    """
     bound_weight: float = Field(1.0, ge=0, le=1e6)
     """Weight of both bounds; 0 leaves the classifier alone, to see what the generative model adds."""
     batch_size: int = Field(200, ge=1, le=100_000)
@@ -156,17 +161,25 @@ class M2(nn.Module):
 
     def unlabelled_bound(self, batch: ImageBatch, log_q_y: Tensor, generator: torch.Generator) -> Tensor:
         """-U(x) of each image, (B,), eq. 7: every class in turn, weighed by q(y|x) (B, K), or by a draw of it."""
+        q_y = log_q_y.exp()
         if self.config.unknown_class != "sum":
             hard = self.config.unknown_class == "straight_through"
             q = RelaxedCategorical(log_q_y.unsqueeze(1), self.config.temperature, hard)
             drawn = ImageBatch(batch.pixels, q.rsample(1, generator)[0], batch.index)
-            entropy = -(log_q_y.exp() * log_q_y).sum(-1)
-            return elbo(self.vae.terms(drawn, 1, generator)) - math.log(self.classes) + entropy
+            entropy = -(q_y * log_q_y).sum(-1)
+            terms = self.vae.terms(drawn, 1, generator)
+            return elbo(terms) - math.log(self.classes) + entropy - self._style(terms, q_y)
         # labels (K, 1) beside pixels (B, ...): the classes become a leading axis, and the bound (K, B)
         every = torch.arange(self.classes, device=batch.pixels.device).unsqueeze(-1)
-        bound = elbo(self.vae.terms(ImageBatch(batch.pixels, every, batch.index), 1, generator))
-        q_y = log_q_y.exp()
-        return (q_y.t() * (bound - math.log(self.classes))).sum(0) - (q_y * log_q_y).sum(-1)
+        terms = self.vae.terms(ImageBatch(batch.pixels, every, batch.index), 1, generator)
+        of_classes = (q_y.t() * (elbo(terms) - math.log(self.classes))).sum(0)
+        return of_classes - (q_y * log_q_y).sum(-1) - self._style(terms, q_y)
+
+    def _style(self, terms: Terms, q_y: Tensor) -> Tensor | float:
+        """``style_mmd`` times the discrepancy; the classifier learns nothing from it."""
+        if not self.config.style_mmd:
+            return 0.0
+        return self.config.style_mmd * mmd_of_classes(terms, q_y.detach())
 
     @torch.no_grad()
     def predict(self, pixels: Tensor) -> Tensor:

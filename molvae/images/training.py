@@ -8,14 +8,16 @@ from typing import Any
 import pandas as pd
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from molvae.core.codebook import CODEBOOK, COMMITMENT, perplexity
 from molvae.core.discretised import bits_per_dimension
 from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
 from molvae.core.fit import FitConfig, fit
+from molvae.core.objectives import mmd_of_classes
 from molvae.core.schedules import Schedule, in_steps
-from molvae.core.training import WAKE_SLEEP, BoundValidator, TrainingConfig, initial_model, vae_objective
+from molvae.core.terms import Terms
+from molvae.core.training import WAKE_SLEEP, Addition, BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.completion import GUESS
@@ -39,6 +41,10 @@ class ImageTrainConfig(TrainingConfig):
     binarisation: Binarisation = "dynamic"
     """``dynamic``, ``static``, ``threshold`` or ``none``."""
     model: ImageVAEConfig = ImageVAEConfig()
+    style_mmd: float = Field(0.0, ge=0, le=1e6)
+    """Weight of the discrepancy of the codes of each class from the prior, of a conditional model: a style that tells
+    nothing of its class (Louizos et al. 2016).
+    """
     fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
     validation_images: int = Field(1000, ge=1, le=1_000_000)
     """Held-out images that are measured while training."""
@@ -62,6 +68,8 @@ def check(config: ImageTrainConfig) -> None:
             "objective.prior_share is for models that complete images (model.quadrants): a prior that does not see "
             "the image predicts none of it; leave the share out"
         )
+    if config.style_mmd and not config.model.conditional:
+        raise ConfigError("style_mmd is for models that are given the class: set model.conditional or leave it out")
     if config.objective.name == WAKE_SLEEP and (config.model.quadrants or config.model.codebook is not None):
         raise ConfigError("wake_sleep needs images made up from p(z): leave out quadrants and codebook")
     discrete, score = config.model.categories is not None, config.objective.name in ("score_function", WAKE_SLEEP)
@@ -70,6 +78,21 @@ def check(config: ImageTrainConfig) -> None:
             "discrete codes, and no others, are trained with objective.temperature or straight_through (or the "
             "objectives score_function and wake_sleep)"
         )
+
+
+def styles_of_classes(weight: float, classes: int) -> Addition:
+    """What keeps the class out of z: -weight times :func:`~molvae.core.objectives.mmd_of_classes`."""
+
+    def addition(
+        model: ImageVAE, terms: Terms, batch: ImageBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert batch.labels is not None
+        labels = batch.labels
+        shares = labels if labels.is_floating_point() else nn.functional.one_hot(labels, classes).float()
+        mmd = mmd_of_classes(terms, shares)
+        return -weight * mmd, {"style_mmd": mmd}
+
+    return addition
 
 
 class ImageValidator(BoundValidator):
@@ -132,7 +155,9 @@ def train_images(
         weights = {COMMITMENT: Schedule(value=0.25), **learned, **config.objective.weights}
         config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
     masks = data.valid[: config.validation_images].masks
-    objective, validate = vae_objective(config.objective), ImageValidator(config, held_out, masks)
+    additions = [styles_of_classes(config.style_mmd, data.classes)] if config.style_mmd else []
+    objective = vae_objective(config.objective, additions=additions)
+    validate = ImageValidator(config, held_out, masks)
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
     return model
 

@@ -104,7 +104,7 @@ class Distillation:
         self.pool: Pool | None = None
 
     def __call__(
-        self, model: MoleculeVAE, terms: Terms, step: int, generator: torch.Generator
+        self, model: MoleculeVAE, terms: Terms, batch: TokenBatch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum at this step, a scalar in nats per pair, and each term for the log."""
         config = self.config

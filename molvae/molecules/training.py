@@ -29,7 +29,7 @@ from molvae.core.training import (
     vae_objective,
 )
 from molvae.errors import ConfigError, InputError
-from molvae.molecules.dataset import BucketedBatches, MoleculeDataset
+from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.distillation import Distillation, DistillationConfig
 from molvae.molecules.growing import with_shape, with_tokens
 from molvae.molecules.predictor import absolute_errors
@@ -170,7 +170,7 @@ def density(config: MoleculeObjectiveConfig) -> Addition:
     density_weight = config.density_weight or Schedule(value=0.5)
 
     def addition(
-        model: MoleculeVAE, terms: Terms, step: int, generator: torch.Generator
+        model: MoleculeVAE, terms: Terms, batch: TokenBatch, step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         weight = density_weight.at(step) - config.beta.at(step)
         if weight <= 0:

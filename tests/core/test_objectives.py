@@ -14,6 +14,7 @@ from molvae.core.objectives import (
     info_vae,
     iwae,
     leave_one_out,
+    mmd_of_classes,
     mmd_to_standard_normal,
     sampled_elbo,
     score_function,
@@ -226,3 +227,18 @@ def test_asleep_the_encoder_finds_the_posterior_of_what_the_model_makes_up():
     found, true = model.posterior(X), ScaledEncoder(0.0)(X)
     torch.testing.assert_close(found.mean, true.mean, atol=0.05, rtol=0)
     torch.testing.assert_close(found.log_var, true.log_var, atol=0.1, rtol=0)
+
+
+def test_the_discrepancy_of_classes_is_that_of_the_codes_of_each():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(60, 2, generator=generator)
+    z[:20] += 2  # a class that lies elsewhere
+    labels = torch.tensor([0] * 20 + [1] * 40)
+    one_hot = torch.eye(2)[labels]
+    apart, spread = mmd_to_standard_normal(codes(z[:20])), mmd_to_standard_normal(codes(z[20:]))
+    torch.testing.assert_close(mmd_of_classes(codes(z), one_hot), apart / 3 + spread * 2 / 3)
+    assert apart > 0.1 > spread.abs()
+    whole = torch.cat([torch.ones(60, 1), torch.zeros(60, 1)], 1)  # a class that does not occur counts for nothing
+    torch.testing.assert_close(mmd_of_classes(codes(z), whole), mmd_to_standard_normal(codes(z)))
+    every = Terms(**{**vars(codes(z)), "z": codes(z).z.unsqueeze(1).expand(1, 2, 60, 2)})  # encoded once for each class
+    torch.testing.assert_close(mmd_of_classes(every, one_hot), mmd_of_classes(codes(z), one_hot))

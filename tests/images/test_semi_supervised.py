@@ -215,3 +215,20 @@ def test_labels_spread_over_clusters():
     labels = torch.arange(240) % 2
     points[:, 0] += 8 * labels
     assert label_spreading_error(points[:2], labels[:2], points[2:120], points[120:], labels[120:]) == 0.0
+
+
+@pytest.mark.parametrize("unknown", ["sum", "gumbel"])
+def test_styles_are_held_to_the_prior_for_every_class_that_an_image_may_have(digits, unknown):
+    """The penalty moves q(z|x, y), and leaves the classifier alone."""
+    torch.manual_seed(0)
+    free, held = (M2(small(style_mmd=weight, unknown_class=unknown), digits.shape, 10) for weight in (0.0, 100.0))
+    held.load_state_dict(free.state_dict())
+    batch = images(digits, 60)
+    bounds = [
+        each.unlabelled_bound(batch, each.log_q_y(batch.pixels).detach(), torch.Generator().manual_seed(1)).mean()
+        for each in (free, held)
+    ]
+    penalty = bounds[0] - bounds[1]
+    assert penalty > 0
+    gradients = torch.autograd.grad(penalty, held.vae.encoder.parameters(), allow_unused=True)
+    assert any((gradient is not None) and bool((gradient != 0).any()) for gradient in gradients)

@@ -10,6 +10,7 @@ from molvae.core.training import ObjectiveConfig
 from molvae.errors import ConfigError
 from molvae.images.batches import in_order
 from molvae.images.datasets import load_images
+from molvae.images.probes import neighbour_probe_error
 from molvae.images.training import (
     ImageEvaluationConfig,
     ImageTrainConfig,
@@ -143,3 +144,16 @@ def test_training_begins_with_the_weights_of_another_run(digits, tmp_path):
     other = ImageTrainConfig.create({**settings, "model": {**small, "latent_size": 3}})
     with pytest.raises(ConfigError, match="another architecture"):
         train_images(other, digits, tmp_path / "c", progress=silent)
+
+
+def test_styles_held_to_the_prior_tell_less_of_their_class(digits, tmp_path):
+    """Louizos et al. 2016: the error of a classifier on the codes rises, and the bound pays for it."""
+    errors = []
+    for weight in (0.0, 300.0):
+        config = quick(4, epochs=15, conditional=True).model_copy(update={"style_mmd": weight})
+        model = train_images(config, digits, tmp_path / str(weight), progress=silent)
+        train, test = (model.encode((part.pixels > 0.5).float(), part.labels) for part in (digits.train, digits.test))
+        errors.append(neighbour_probe_error(train, digits.train.labels, test, digits.test.labels))
+    assert errors[1] > errors[0] + 0.1
+    with pytest.raises(ConfigError, match="given the class"):
+        train_images(quick().model_copy(update={"style_mmd": 1.0}), digits, tmp_path, progress=silent)

@@ -56,7 +56,7 @@ def test_a_pair_is_a_code_and_a_canonical_molecule(model):
 
 def test_no_gradient_reaches_a_learned_prior_from_the_pairs(model):
     sleep = sleep_of(model, DistillationConfig.create({"decoder_weight": 1, "encoder_weight": 1, "pool": 20}))
-    total, logged = sleep(model, None, 0, generator())
+    total, logged = sleep(model, None, None, 0, generator())
     total.backward()
     assert set(logged) == {"distilled", "returned"}
     assert model.decoder.recurrence.weight.grad.abs().sum() > 0
@@ -87,13 +87,13 @@ def test_the_pool_is_made_anew_and_survives_a_checkpoint(model):
     assert sleep.tensors() == {}
     steps = []
     for step in range(3, 10):
-        sleep(model, None, step, generator())
+        sleep(model, None, None, step, generator())
         steps.append(sleep.pool.step)
     assert steps == [3] * 5 + [8] * 2
     other = sleep_of(model)
     other.restore(sleep.tensors())
     for step in (9, 10):
-        ours, theirs = (phase(model, None, step, generator())[0] for phase in (sleep, other))
+        ours, theirs = (phase(model, None, None, step, generator())[0] for phase in (sleep, other))
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 

@@ -85,7 +85,7 @@ def test_the_density_weight_reaches_the_learned_prior_and_nothing_else(shape):
         torch.testing.assert_close(with_weight[name], scale * gradient, rtol=1e-2, atol=1e-4)
     heavier = MoleculeObjectiveConfig.create({"beta": 0.6, "density_weight": 0.5})
     terms = model.terms(batch, 1, generator())
-    assert density(heavier)(model, terms, 0, generator())[0] == 0  # the bound does more than is asked for
+    assert density(heavier)(model, terms, batch, 0, generator())[0] == 0  # the bound does more than is asked for
 
 
 @pytest.mark.parametrize("kind", [TrainConfig, GraphTrainConfig])
@@ -108,7 +108,7 @@ def test_by_default_a_learned_prior_is_fitted_with_a_weight_of_one_half():
     values = []
     for settings in ({}, {"density_weight": 0.5}):
         config = MoleculeObjectiveConfig.create({"beta": 0.1, **settings})
-        values.append(density(config)(model, terms, 0, generator())[0])
+        values.append(density(config)(model, terms, batch, 0, generator())[0])
     torch.testing.assert_close(*values)
 
 
