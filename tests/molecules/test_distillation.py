@@ -68,7 +68,7 @@ def test_no_gradient_reaches_a_learned_prior_from_the_pairs(model):
 def test_weights_follow_their_schedules():
     model = small_model()
     sleep = sleep_of(model, DistillationConfig.create({"decoder_weight": [[5, 0], [10, 1]], "pool": 20}))
-    assert sleep(model, None, 5, generator())[1] == {} and sleep.pool is None
+    assert sleep(model, None, None, 5, generator())[1] == {} and sleep.pool is None
     half, logged = sleep(model, None, 7, generator())
     torch.testing.assert_close(half, 0.4 * logged["distilled"])
 
