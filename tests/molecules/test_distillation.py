@@ -69,7 +69,7 @@ def test_weights_follow_their_schedules():
     model = small_model()
     sleep = sleep_of(model, DistillationConfig.create({"decoder_weight": [[5, 0], [10, 1]], "pool": 20}))
     assert sleep(model, None, None, 5, generator())[1] == {} and sleep.pool is None
-    half, logged = sleep(model, None, 7, generator())
+    half, logged = sleep(model, None, None, 7, generator())
     torch.testing.assert_close(half, 0.4 * logged["distilled"])
 
 
