@@ -149,6 +149,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "likelihoods": {"settings": {"train": PIXELS, "samples": 3}},
     "collapse": {"settings": {"train": PIXELS, "warmup_steps": 5}},
     "half_rings": {"settings": {"train": POINTS, "seeds": [0], "pixels": 8, "samples": 5}},
+    "shifted_circle": {"settings": {"train": POINTS, "seeds": [0], "pixels": 8, "samples": 5}},
     "latent_sizes": {"settings": {"train": PIXELS, "latent_sizes": [2]}},
     "manifold_mnist": {"settings": {"train": PLANE, "side": 4}},
     "manifold_freyfaces": {"settings": {"train": PLANE, "side": 4}},
@@ -156,6 +157,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "analogies": {"settings": {"train": GLYPHS, "given": [1, 3], "draws": 2, "shown": 2}},
     "font_glyphs": {"settings": {"train": GLYPHS, "given": [1, 3], "draws": 2, "shown": 2}},
     "planes": {"settings": {"train": PIXELS, "m2": M2, "labels": 20, "side": 3, "images": 200}},
+    "planes_free": {"settings": {"train": PIXELS, "m2": M2, "labels": 20, "side": 3, "images": 200}},
+    **{
+        name: {"settings": {"train": PIXELS, "latent_sizes": [2], "draws": [1], "epochs": 1, "samples": 5}}
+        for name in ("aevb", "aevb_mnist")
+    },
     "completion": {"settings": {"train": PIXELS, "images": 20, "samples": 3}},
     "discrete": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
     "discrete_mnist": {"settings": {"train": PIXELS, "codes": [[4, 3]], "draws": 4, "batch": 5}},
@@ -295,6 +301,7 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
         str(place / "family.csv"),
         "digits",
         "half_rings",
+        "shifted_circle",
         "sprites",
         "tetrominoes",
         "fonts",
