@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from molvae.core.frechet import frechet_distance
 from molvae.errors import CheckpointError
 from molvae.run.progress import Progress, silent, track
 
@@ -91,14 +92,3 @@ def _tensor(stored: bytes, *shape: int) -> Any:
     import torch
 
     return torch.from_numpy(np.frombuffer(stored, "<f4").reshape(shape[::-1]).T.copy())
-
-
-def frechet_distance(mean: np.ndarray, covariance: np.ndarray, mean_2: np.ndarray, covariance_2: np.ndarray) -> float:
-    """|m - m'|^2 + Tr(C + C' - 2 (C C')^(1/2)) of two normal distributions, means (d,) and covariances (d, d).
-
-    Dowson & Landau 1982. The trace of the root is that of the symmetric (C^(1/2) C' C^(1/2))^(1/2).
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    inner = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariance_2 @ root), 0.0)).sum()
-    return float(np.sum((mean - mean_2) ** 2) + np.trace(covariance) + np.trace(covariance_2) - 2 * inner)

@@ -23,11 +23,14 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     the same for the whole code: max(lambda, KL)                      Ha & Eck 2017, eq. 11
                     IWAE = E[log 1/S sum_s p(x, z_s) / q(z_s|x)]                      Burda et al. 2016, eq. 8
                     InfoVAE: beta KL + w MMD(q(z), p(z)) in the place of the KL       Zhao et al. 2019, eq. 6
+                    the same for the codes of each class                              Louizos et al. 2016, section 2.4
+                    wake-sleep: log p(x, z), z ~ q; log q(z|x), (x, z) ~ p            Hinton et al. 1995
                     score function (f - b) grad log q(z|x)                            Mnih & Gregor 2014, eq. 5-8
                     leave-one-out baseline b_s = mean of f over the other samples     Mnih & Rezende 2016, eq. 7
     evaluate        log p(x) by importance sampling from q                            Burda et al. 2016, section 5
                     log p(x) = log E_p(z)[p(x|z)], naively                            [AEVB] section 2.1
                     active units: Var_x(E_q[z_j]) > 0.01                              Burda et al. 2016, section 5.2
+    frechet         |m - m'|^2 + Tr(C + C' - 2 (C C')^(1/2))                          Dowson & Landau 1982
     schedules       beta rising once, or in cycles                                    Bowman et al. 2016; Fu et al. 2019
                     tau = max(floor, exp(-rate step))                                 Jang et al. 2016
     fit             mean of the weights, decay min(d, (1 + t) / (10 + t))             Polyak & Juditsky 1992

@@ -8,8 +8,8 @@ import pytest
 from rdkit import Chem
 
 from molvae.chemistry import chemnet, metrics
-from molvae.chemistry.chemnet import frechet_distance
 from molvae.chemistry.metrics import cosine, fragments, generated_quality, scaffolds
+from molvae.core.frechet import frechet_distance
 from molvae.errors import CheckpointError
 from molvae.run.progress import silent
 

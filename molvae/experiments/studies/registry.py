@@ -42,6 +42,7 @@ STUDIES: "Registry[Study]" = Registry(
             f"{_HERE}.attributes:STUDY",
             "images drawn from attributes, and a judge of them (Yan et al. 2016)",
         ),
+        "generators": (f"{_HERE}.generators:STUDY", "VAE, GAN and diffusion after equal minutes of training"),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

@@ -1,0 +1,253 @@
+"""A VAE, a GAN and a diffusion model after equal minutes of training: how good, and how long a sample takes."""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from molvae.core.discretised import bits_per_dimension
+from molvae.core.evaluate import evaluate_bounds
+from molvae.core.fit import FitConfig, Objective, fit
+from molvae.core.frechet import frechet_of_features
+from molvae.core.training import ObjectiveConfig, vae_objective
+from molvae.errors import ConfigError
+from molvae.experiments.studies.common import Study
+from molvae.images.batches import ImageBatch, ImageBatches, in_order
+from molvae.images.classifiers import Classifier, train_classifier
+from molvae.images.datasets import ImageData
+from molvae.images.diffusion import Diffusion
+from molvae.images.gan import GAN, players
+from molvae.images.networks import NetworkConfig
+from molvae.images.pictures import grid
+from molvae.images.vae import ImageVAE, ImageVAEConfig
+from molvae.run.config import Config, Count
+from molvae.run.device import choose_device
+from molvae.run.panels import Panel
+from molvae.run.progress import Event, Progress, silent
+
+MODELS = ("VAE", "GAN", "diffusion")
+_LOOK = 25  # steps between looks at the clock
+
+
+class GeneratorsConfig(Config):
+    """Three generators of images and one clock."""
+
+    minutes: tuple[Annotated[float, Field(gt=0, le=10_000)], ...] = Field((5, 15, 30), min_length=1)
+    """Of training, after each of which a model is measured; measuring does not count."""
+    batch_size: Count = 64
+    vae: ImageVAEConfig = ImageVAEConfig(
+        latent_size=32,
+        likelihood="discretised_logistic",
+        network=NetworkConfig(kind="cnn", hidden_size=256, channels=32, activation="silu"),
+    )
+    gan_channels: int = Field(32, ge=1, le=4096)
+    diffusion_channels: int = Field(32, ge=8, multiple_of=8, le=4096)
+    diffusion_steps: int = Field(200, ge=2, le=10_000)
+    """T"""
+    short_steps: int = Field(20, ge=1, le=10_000)
+    """Steps of the faster sampler of diffusion."""
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    """Of VAE and diffusion."""
+    gan_learning_rate: float = Field(2e-4, gt=0, le=1)
+    average: float = Field(0.99, ge=0, lt=1)
+    """Decay of the running mean of the weights that is measured, of every model."""
+    judge: NetworkConfig = NetworkConfig(kind="cnn", channels=16, hidden_size=64, activation="relu")
+    """Of the classifier of real images in whose features distances are taken."""
+    judge_fit: FitConfig = FitConfig(epochs=5, learning_rate=2e-3)
+    samples: int = Field(5000, ge=2, le=1_000_000)
+    """Of each generator; as many test images, or all there are, are what they are held against."""
+    bound_images: Count = 200
+    """Test images whose bits per dimension are told."""
+    shown: Count = 10
+    """Samples in a row."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model after some minutes of training.
+
+    Attributes:
+        minutes: of training.
+        steps: that it took in them.
+        model: a copy.
+    """
+
+    minutes: float
+    steps: int
+    model: nn.Module
+
+
+class _Enough(Exception):
+    """The last mark has been passed."""
+
+
+def run(config: GeneratorsConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
+    """Train each model by the clock; measure every snapshot."""
+    if data.train.labels is None or data.train.labels.is_floating_point():
+        raise ConfigError(f"{data.name} has no classes: this study needs data such as digits or mnist, for the judge")
+    judge = train_classifier(config.judge, config.judge_fit, data.train, data.classes, seed, device)
+    real = data.test.pixels[: config.samples]
+    known = judge.features(real).numpy()
+    floor = frechet_of_features(judge.features(data.train.pixels[: config.samples]).numpy(), known)
+    rows: list[dict[str, Any]] = []
+    pictures, names = [], []
+    for name in MODELS:
+        for snapshot in _trained(name, config, data, seed, device, progress):
+            for sampler, draw in _samplers(name, snapshot.model, config):
+                row, images = _measured(draw, judge, known, config, seed)
+                bound = _bits(snapshot.model, data, config, seed) if sampler in ("VAE", "diffusion") else float("nan")
+                told = {"model": sampler, "minutes": snapshot.minutes, "steps": snapshot.steps}
+                rows.append({**told, **row, "bits per dimension": bound})
+                pictures.append(images[: config.shown])
+                names.append(f"{sampler}, {snapshot.minutes:g} min")
+    frame = pd.DataFrame(rows)
+    bits = ["none" if math.isnan(each) else f"{each:.3f}" for each in frame["bits per dimension"]]
+    return [
+        _curves(frame, floor),
+        Panel(
+            "generators",
+            "table",
+            "Three generators after equal minutes",
+            f"Frechet distance of {config.samples} samples from {len(real)} test images in the features of a classifier"
+            f" of real images; as many training images have {floor:.3g}. Seconds for 1,000 samples. Bits per dimension"
+            " are upper bounds, of 256 grey values; a GAN has none, nor a sampler that skips steps.",
+            frame=frame.assign(**{"bits per dimension": bits}),
+        ),
+        Panel(
+            "samples",
+            "images",
+            "Samples",
+            "The same seed for all; the first row is of test images.",
+            array=grid(torch.cat([real[: config.shown], *pictures]), config.shown),
+            options={"rows": ["test images", *names]},
+        ),
+    ]
+
+
+STUDY = Study(GeneratorsConfig, run)
+
+
+def _trained(
+    name: str, config: GeneratorsConfig, data: ImageData, seed: int, device: str, progress: Progress
+) -> list[Snapshot]:
+    """Snapshots of one model at every mark."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, objective, rate = _begun(name, config, data)
+    model.to(choose_device(device))
+    marks, snapshots = sorted(config.minutes), list[Snapshot]()
+    spent, since = 0.0, time.perf_counter()
+
+    def look(current: nn.Module, step: int) -> dict[str, float]:
+        nonlocal spent, since
+        spent += time.perf_counter() - since
+        if spent >= 60 * marks[len(snapshots)]:
+            snapshots.append(Snapshot(marks[len(snapshots)], step, deepcopy(current).eval()))
+            if len(snapshots) == len(marks):
+                raise _Enough
+        progress(Event(f"{name}, seconds", int(spent), int(60 * marks[-1])))
+        since = time.perf_counter()
+        return {"objective": 0.0}  # no weights are better than others: a snapshot is of the last ones
+
+    batches = ImageBatches(data.train, config.batch_size, seed)
+    # the clock ends the training, and until then the learning rate stays
+    fitting = FitConfig(
+        epochs=1_000_000,
+        learning_rate=rate,
+        warmup_steps=50,
+        hold=1.0,
+        clip_norm=1e3,
+        average=config.average,
+        seed=seed,
+        validate_every=_LOOK,
+        checkpoint_every=1_000_000_000,
+    )
+    with TemporaryDirectory() as folder, suppress(_Enough):
+        fit(model, batches, objective, fitting, Path(folder), look, device, silent)
+    return snapshots
+
+
+def _begun(name: str, config: GeneratorsConfig, data: ImageData) -> tuple[nn.Module, Any, float]:
+    """An untrained model, what it maximises, and its learning rate."""
+    if name == "VAE":
+        vae = ImageVAE(config.vae, data.shape)
+        vae.set_mean(data.train.pixels)
+        return vae, vae_objective(ObjectiveConfig()), config.learning_rate
+    if name == "GAN":
+        gan = GAN(data.shape, channels=config.gan_channels)
+        return gan, players(gan, config.gan_learning_rate), config.gan_learning_rate
+    diffusion: Objective = _denoising
+    return Diffusion(data.shape, config.diffusion_channels, config.diffusion_steps), diffusion, config.learning_rate
+
+
+def _denoising(
+    model: nn.Module, batch: ImageBatch, step: int, generator: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    assert isinstance(model, Diffusion)
+    return model.objective(batch.pixels, generator), {}
+
+
+Draw = Callable[[int, torch.Generator], Tensor]
+
+
+def _samplers(name: str, model: Any, config: GeneratorsConfig) -> list[tuple[str, Draw]]:
+    if name == "VAE":
+        return [(name, lambda number, generator: model.sample(number, generator=generator))]
+    full: tuple[str, Draw] = (name, lambda number, generator: model.sample(number, generator))
+    if name == "GAN":
+        return [full]
+    short = min(config.short_steps, config.diffusion_steps)
+    return [full, (f"diffusion, {short} steps", lambda number, generator: model.sample(number, generator, short))]
+
+
+def _measured(
+    draw: Draw, judge: Classifier, known: Any, config: GeneratorsConfig, seed: int
+) -> tuple[dict[str, float], Tensor]:
+    """Distance and seconds of a generator, and its samples."""
+    generator = torch.Generator().manual_seed(seed)
+    parts, started = [], time.perf_counter()
+    for first in range(0, config.samples, 500):
+        parts.append(draw(min(500, config.samples - first), generator).cpu())
+    seconds = (time.perf_counter() - started) * 1000 / config.samples
+    images = torch.cat(parts)
+    guesses = torch.bincount(judge.predict(images)).float()
+    share = guesses[guesses > 0] / guesses.sum()
+    return {
+        "Frechet distance": frechet_of_features(judge.features(images).numpy(), known),
+        "classes drawn": float(torch.exp(-(share * share.log()).sum())),
+        "seconds for 1,000": seconds,
+    }, images
+
+
+def _bits(model: Any, data: ImageData, config: GeneratorsConfig, seed: int) -> float:
+    """Bits per dimension of test images by the bound."""
+    images = data.test[: config.bound_images]
+    if isinstance(model, Diffusion):
+        target, generator = next(model.parameters()).device, torch.Generator().manual_seed(seed)
+        bound = float(model.bound(images.pixels.to(target), generator).mean())
+    else:
+        bound = evaluate_bounds(model, in_order(images), 1, seed)["elbo"]
+    return bits_per_dimension(bound, images.pixels[0].numel())
+
+
+def _curves(frame: pd.DataFrame, floor: float) -> Panel:
+    """Distance against minutes, a line for each sampler."""
+    wide = frame.pivot_table(index="minutes", columns="model", values="Frechet distance", sort=False).reset_index()
+    return Panel(
+        "generators-curve",
+        "lines",
+        "Frechet distance of samples against minutes of training",
+        f"Lower is better; training images have {floor:.3g}.",
+        frame=wide,
+        options={"x": "minutes of training", "y": "Frechet distance"},
+    )
