@@ -24,7 +24,7 @@ class Diffusion(nn.Module):
 
     Args:
         shape: (C, H, W); sides are multiples of 4.
-        channels: of the network at full resolution, twice as many below.
+        channels: of the network at half resolution, twice as many at a quarter.
         steps: T. The variances b_t rise linearly, and are those of 1,000 steps in the paper shared out over T.
     """
 
@@ -117,37 +117,39 @@ class Diffusion(nn.Module):
 
 
 class NoiseNetwork(nn.Module):
-    """eps(x_t, t): a U-Net of residual blocks at three resolutions, which are told t: (B, C, H, W), (B,) -> as x."""
+    """eps(x_t, t): a U-Net of residual blocks that are told t: (B, C, H, W), (B,) -> as x.
+
+    Four neighbouring pixels are four channels of one place, so all convolutions are at half resolution or less: a
+    quarter of the time.
+    """
 
     def __init__(self, shape: tuple[int, int, int], channels: int) -> None:
         super().__init__()
         if shape[1] % 4 or shape[2] % 4:
             raise ConfigError(f"diffusion needs sides that are multiples of 4, not {shape[1]} x {shape[2]}")
         c, size = channels, 4 * channels
-        self.time = nn.Sequential(nn.Linear(channels, size), nn.SiLU(), nn.Linear(size, size), nn.SiLU())
         self.channels = channels
-        self.first = nn.Conv2d(shape[0], c, 3, padding=1)
-        self.down = nn.ModuleList([_TimedBlock(c, c, size), _TimedBlock(c, 2 * c, size)])
-        self.middle = nn.ModuleList([_TimedBlock(2 * c, 2 * c, size), _TimedBlock(2 * c, 2 * c, size)])
-        self.up = nn.ModuleList([_TimedBlock(4 * c, 2 * c, size), _TimedBlock(3 * c, c, size)])
-        self.last = nn.Sequential(nn.GroupNorm(8, c), nn.SiLU(), nn.Conv2d(c, shape[0], 3, padding=1))
-        final = self.last[-1]
-        assert isinstance(final, nn.Conv2d)
+        self.time = nn.Sequential(nn.Linear(channels, size), nn.SiLU(), nn.Linear(size, size), nn.SiLU())
+        self.first = nn.Conv2d(4 * shape[0], c, 3, padding=1)
+        self.before = nn.ModuleList([_TimedBlock(c, c, size), _TimedBlock(c, c, size)])
+        self.below = nn.ModuleList([_TimedBlock(c, 2 * c, size), *(_TimedBlock(2 * c, 2 * c, size) for _ in range(3))])
+        self.after = nn.ModuleList([_TimedBlock(3 * c, c, size), _TimedBlock(c, c, size)])
+        final = nn.Conv2d(c, 4 * shape[0], 3, padding=1)
         nn.init.zeros_(final.weight)
+        self.last = nn.Sequential(nn.GroupNorm(1, c), nn.SiLU(), final)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         told = self.time(_waves(t, self.channels))
-        h, passed = self.first(x.to(memory_format=torch.channels_last)), []
-        for block in self.down:
+        h = self.first(nn.functional.pixel_unshuffle(x, 2))
+        for block in self.before:
             h = block(h, told)
-            passed.append(h)
-            h = nn.functional.avg_pool2d(h, 2)
-        for block in self.middle:
+        passed, h = h, nn.functional.avg_pool2d(h, 2)
+        for block in self.below:
             h = block(h, told)
-        for block in self.up:
-            h = nn.functional.interpolate(h, scale_factor=2.0)
-            h = block(torch.cat([h, passed.pop()], 1), told)
-        noise: Tensor = self.last(h)
+        h = torch.cat([nn.functional.interpolate(h, scale_factor=2.0), passed], 1)
+        for block in self.after:
+            h = block(h, told)
+        noise: Tensor = nn.functional.pixel_shuffle(self.last(h), 2)
         return noise.float()
 
 
@@ -156,9 +158,9 @@ class _TimedBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:
         super().__init__()
-        self.before = nn.Sequential(nn.GroupNorm(8, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
+        self.before = nn.Sequential(nn.GroupNorm(1, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
         self.told = nn.Linear(size, outputs)
-        self.after = nn.Sequential(nn.GroupNorm(8, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.after = nn.Sequential(nn.GroupNorm(1, outputs), nn.SiLU(), nn.Conv2d(outputs, outputs, 3, padding=1))
         self.past = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, told: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class GeneratorsConfig(Config):
     judge: NetworkConfig = NetworkConfig(kind="cnn", channels=16, hidden_size=64, activation="relu")
     """Of the classifier of real images in whose features distances are taken."""
     judge_fit: FitConfig = FitConfig(epochs=5, learning_rate=2e-3)
-    samples: int = Field(5000, ge=2, le=1_000_000)
+    samples: int = Field(1000, ge=2, le=1_000_000)
     """Of each generator; as many test images, or all there are, are what they are held against."""
     bound_images: Count = 200
     """Test images whose bits per dimension are told."""
