@@ -35,7 +35,7 @@ class Diffusion(nn.Module):
         super().__init__()
         self.shape, self.steps = shape, steps
         self.network = NoiseNetwork(shape, channels)
-        beta = (torch.linspace(1e-4, 0.02, steps, dtype=torch.float64) * 1000 / steps).clamp(max=0.999)
+        beta = (torch.linspace(1e-4, 0.02, steps, dtype=torch.float64) * 1000 / steps).clamp(max=0.5)
         self.register_buffer("beta", beta.float(), persistent=False)
         self.register_buffer("alpha_bar", torch.cumprod(1 - beta, 0).float(), persistent=False)
 

@@ -185,6 +185,20 @@ SMALL: dict[str, dict[str, Any]] = {
         },
         "evaluation": {"images": 50},
     },
+    "generators": {
+        "settings": {
+            "minutes": [0.005],
+            "gan_channels": 8,
+            "diffusion_channels": 8,
+            "diffusion_steps": 5,
+            "short_steps": 2,
+            "judge": {"hidden_size": 8, "channels": 8},
+            "judge_fit": {"epochs": 1},
+            "samples": 50,
+            "bound_images": 5,
+            "shown": 3,
+        }
+    },
     "attributes": {"settings": ATTRIBUTES},
     "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "attributes_celeba_layers": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
