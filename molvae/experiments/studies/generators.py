@@ -43,7 +43,7 @@ class GeneratorsConfig(Config):
     """Three generators of images and one clock."""
 
     minutes: tuple[Annotated[float, Field(gt=0, le=10_000)], ...] = Field((5, 15, 30), min_length=1)
-    """Of training, after each of which a model is measured; measuring does not count."""
+    """Of processor time of training, after each of which a model is measured; measuring does not count."""
     batch_size: Count = 64
     vae: ImageVAEConfig = ImageVAEConfig(
         latent_size=32,
@@ -146,17 +146,17 @@ def _trained(
         model, objective, rate = _begun(name, config, data)
     model.to(choose_device(device))
     marks, snapshots = sorted(config.minutes), list[Snapshot]()
-    spent, since = 0.0, time.perf_counter()
+    spent, since = 0.0, time.process_time()
 
     def look(current: nn.Module, step: int) -> dict[str, float]:
         nonlocal spent, since
-        spent += time.perf_counter() - since
+        spent += time.process_time() - since
         if spent >= 60 * marks[len(snapshots)]:
             snapshots.append(Snapshot(marks[len(snapshots)], step, deepcopy(current).eval()))
             if len(snapshots) == len(marks):
                 raise _Enough
         progress(Event(f"{name}, seconds", int(spent), int(60 * marks[-1])))
-        since = time.perf_counter()
+        since = time.process_time()
         return {"objective": 0.0}  # no weights are better than others: a snapshot is of the last ones
 
     batches = ImageBatches(data.train, config.batch_size, seed)
