@@ -366,8 +366,19 @@ def _widths(number: int, channels: int) -> list[int]:
     return [channels if layer < (number + 1) // 2 else 2 * channels for layer in range(number)]
 
 
-LOG_MASK_FLOOR = -10.0
-"""Masks are shown to networks as logarithms, and as no less than this."""
+def _keep_variance(layers: nn.Module) -> None:
+    """Weights that pass differences on undiminished (He et al. 2015). Those of torch shrink them at every layer, and
+    slots that are hardly told apart learn to say nothing.
+    """
+    for layer in layers.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+
+LOG_MASK_FLOOR = -4.0
+"""Masks are shown to networks as logarithms, and as no less than this: colours, from 0 to 1, would not be seen beside
+large numbers.
+"""
 
 
 class MonetEncoder(nn.Module):
@@ -392,6 +403,7 @@ class MonetEncoder(nn.Module):
             layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), activation()]
         layers += [nn.Flatten(), nn.Linear(widths[-1] * grid[0] * grid[1], config.hidden_size), activation()]
         self.layers = nn.Sequential(*layers)
+        _keep_variance(self.layers)
         self.last = nn.Linear(config.hidden_size, outputs // config.slots)
 
     def attend(self, x: Tensor) -> Tensor:
@@ -416,6 +428,10 @@ class MonetEncoder(nn.Module):
 
 class MonetDecoder(SlotDecoder):
     """That of slot attention, but what a slot draws is kept apart from the others by :meth:`parts`."""
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__(shape, inputs, config, classes)
+        _keep_variance(self.decoder.layers)
 
     def parts(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z (..., K D) -> what each slot draws (..., K, channels, H, W), and the log of its mask (..., K, 1, H, W)."""

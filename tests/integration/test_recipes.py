@@ -179,6 +179,13 @@ SMALL: dict[str, dict[str, Any]] = {
         },
         "evaluation": {"images": 50},
     },
+    "tetrominoes_monet": {
+        "train": {
+            **SCENES,
+            "model": {"latent_size": 16, "network": {"hidden_size": 8, "channels": 8, "depth": 1}},
+        },
+        "evaluation": {"images": 50},
+    },
     "attributes": {"settings": ATTRIBUTES},
     "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
