@@ -7,6 +7,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     z = mu + L eps                                                    Kingma & Welling 2019, 2.5.1
                     Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
     mixtures        sum_m w_m N(x, y; mu_m, Sigma_m), the next point of a pen         Graves 2013, eq. 23 to 25
+    slot_mixture    sum_i log sum_k m_ik N(x_i; mu_ik, s_k^2), KL(q(c|x) || p(c|z))   Burgess et al. 2019, eq. 3
     categorical     one-hot argmax(log pi + g), g ~ Gumbel(0, 1)                      Maddison et al. 2014
                     z = softmax((log pi + g) / tau), or straight through              Jang 2016; Maddison 2016
                     one-hot forward, pi backward                                      Bengio et al. 2013

@@ -32,18 +32,21 @@ class NetworkConfig(Config):
     kind: str = "mlp"
     """A name of ``ENCODERS`` and ``DECODERS``: fully connected (``mlp``), strided convolutions (``cnn``), residual
     blocks with layer normalisation (``resnet``), strided convolutions with a spatial broadcast decoder
-    (``broadcast``), slot attention with such a decoder for each slot (``slots``), convolutions and residual blocks
-    whose code is a grid of vectors (``grid``), or those of ``cnn`` twice, for a foreground that the condition speaks of
-    and a background behind it (``layered``).
+    (``broadcast``), slot attention with such a decoder for each slot (``slots``), masks that are attended to one after
+    the other with such a decoder for each (``monet``), convolutions and residual blocks whose code is a grid of vectors
+    (``grid``), or those of ``cnn`` twice, for a foreground that the condition speaks of and a background behind it
+    (``layered``).
     """
     hidden_size: int = Field(200, ge=1, le=16_384)
     """Width of fully connected layers."""
     depth: int = Field(2, ge=1, le=100)
     """Hidden layers (mlp), residual blocks at each resolution (resnet) or at that of the code (grid), or convolutions
-    (broadcast, slots).
+    (broadcast, slots; of monet those of the decoder).
     """
     levels: int = Field(2, ge=1, le=8)
-    """Of the kind ``grid``: how often sides are halved; ``latent_size`` is a multiple of the positions left."""
+    """Of the kinds ``grid`` and ``monet``: how often sides are halved; for a grid ``latent_size`` is a multiple of the
+    positions left.
+    """
     channels: int = Field(32, ge=8, multiple_of=8, le=2048)
     """Feature maps at half resolution, twice as many at a quarter; those of broadcast decoders at full resolution,
     those of a grid everywhere.
@@ -51,7 +54,7 @@ class NetworkConfig(Config):
     kernel: Literal[3, 5] = 3
     """Side of the convolutions of broadcast decoders."""
     slots: int = Field(4, ge=1, le=100)
-    """K, of the kind ``slots``: one for each object and one for the background."""
+    """K, of the kinds ``slots`` and ``monet``: one for each object and one for the background."""
     activation: Literal["tanh", "relu", "silu", "softplus"] = "tanh"
 
     @field_validator("kind")
@@ -316,6 +319,129 @@ class SlotDecoder(nn.Module):
         self.decoder.set_mean(raw)
 
 
+class _UNet(nn.Module):
+    """(B, inputs, H, W) -> (B, 1, H, W): down and up again, each way past the other's features (Ronneberger et al.
+    2015), with fully connected layers at the bottom, which see the whole image.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], grid: tuple[int, int], config: NetworkConfig) -> None:
+        super().__init__()
+        activation, c = ACTIVATIONS[config.activation], config.channels
+        widths = _widths(config.levels + 1, c)
+        inputs = [shape[0], *widths[:-1]]
+
+        def block(before: int, after: int, stride: int = 1) -> nn.Module:
+            convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1)
+            return nn.Sequential(convolution, nn.GroupNorm(1, after), activation())
+
+        self.down = nn.ModuleList(
+            block(*sizes, stride=2 if level else 1) for level, sizes in enumerate(zip(inputs, widths, strict=True))
+        )
+        bottom = widths[-1] * grid[0] * grid[1]
+        self.bottom = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(bottom, config.hidden_size),
+            activation(),
+            nn.Linear(config.hidden_size, bottom),
+            activation(),
+            nn.Unflatten(-1, (widths[-1], *grid)),
+        )
+        ups = list(zip(widths[::-1], [*widths[-2::-1], c], strict=True))
+        self.up = nn.ModuleList(block(2 * before, after) for before, after in ups)
+        self.last = nn.Conv2d(c, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        passed = []
+        for block in self.down:
+            x = block(x)
+            passed.append(x)
+        x = self.bottom(x)
+        for level, block in enumerate(self.up):
+            beside = passed.pop()
+            if level:
+                x = nn.functional.interpolate(x, size=beside.shape[-2:], mode="nearest")
+            x = block(torch.cat([x, beside], 1))
+        return self.last(x)
+
+
+def _widths(number: int, channels: int) -> list[int]:
+    """Feature maps of so many layers: twice as many in the second half."""
+    return [channels if layer < (number + 1) // 2 else 2 * channels for layer in range(number)]
+
+
+def _keep_variance(layers: nn.Module) -> None:
+    """Weights that pass differences on undiminished (He et al. 2015). Those of torch shrink them at every layer, and
+    slots that are hardly told apart learn to say nothing.
+    """
+    for layer in layers.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+
+LOG_MASK_FLOOR = -4.0
+"""Masks are shown to networks as logarithms, and as no less than this: colours, from 0 to 1, would not be seen beside
+large numbers.
+"""
+
+
+class MonetEncoder(nn.Module):
+    """An attention network that takes one part of the image after the other, and an encoder of each (Burgess et al.
+    2019).
+
+        s_0 = 1, m_k = s_(k-1) a(x, s_(k-1)), s_k = s_(k-1) (1 - a(x, s_(k-1))), m_K = s_(K-1)
+
+    (B, C, H, W) -> (B, outputs): the raw parameters of one slot after the other. No condition.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], outputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__()
+        if classes:
+            raise ConfigError("slots are not conditional: set conditional = false and quadrants = 0")
+        grid = halved(shape, config.levels)
+        self.slots, seen = config.slots, (shape[0] + 1, *shape[1:])
+        self.attention = _UNet(seen, grid, config)
+        activation, widths = ACTIVATIONS[config.activation], _widths(config.levels, config.channels)
+        layers: list[nn.Module] = []
+        for inputs, width in zip([seen[0], *widths[:-1]], widths, strict=True):
+            layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), activation()]
+        layers += [nn.Flatten(), nn.Linear(widths[-1] * grid[0] * grid[1], config.hidden_size), activation()]
+        self.layers = nn.Sequential(*layers)
+        _keep_variance(self.layers)
+        self.last = nn.Linear(config.hidden_size, outputs // config.slots)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> log of the masks (B, K, 1, H, W), which sum to one at every pixel."""
+        log_scope = torch.zeros_like(x[:, :1])
+        log_masks = []
+        for _ in range(self.slots - 1):
+            raw = self.attention(torch.cat([x, log_scope.clamp(min=LOG_MASK_FLOOR)], 1)).float()
+            log_masks.append(log_scope + nn.functional.logsigmoid(raw))
+            log_scope = log_scope + nn.functional.logsigmoid(-raw)
+        return torch.stack([*log_masks, log_scope], 1)
+
+    def describe(self, x: Tensor, log_masks: Tensor) -> Tensor:
+        """x (B, C, H, W), log of the masks (B, K, 1, H, W) -> (B, outputs)."""
+        images = x.unsqueeze(1).expand(-1, self.slots, -1, -1, -1)
+        seen = torch.cat([images, log_masks.clamp(min=LOG_MASK_FLOOR)], 2).flatten(0, 1)
+        return self.last(self.layers(seen)).unflatten(0, (-1, self.slots)).flatten(1)
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return self.describe(x, self.attend(x))
+
+
+class MonetDecoder(SlotDecoder):
+    """That of slot attention, but what a slot draws is kept apart from the others by :meth:`parts`."""
+
+    def __init__(self, shape: tuple[int, int, int], inputs: int, config: NetworkConfig, classes: int = 0) -> None:
+        super().__init__(shape, inputs, config, classes)
+        _keep_variance(self.decoder.layers)
+
+    def parts(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z (..., K D) -> what each slot draws (..., K, channels, H, W), and the log of its mask (..., K, 1, H, W)."""
+        raw = self.decoder(z.unflatten(-1, (self.slots, -1)))
+        return raw[..., :-1, :, :], torch.log_softmax(raw[..., -1:, :, :].float(), -4)
+
+
 class GridEncoder(nn.Module):
     """``levels`` strided convolutions, then residual blocks: a code that keeps its place in the image.
 
@@ -443,10 +569,19 @@ def grid_size(shape: tuple[int, int, int], config: NetworkConfig, classes: int =
     """
     if classes:
         raise ConfigError("a code on a grid is not conditional: set conditional = false and quadrants = 0")
+    return halved(shape, config.levels)
+
+
+def halved(shape: tuple[int, int, int], levels: int) -> tuple[int, int]:
+    """Height and width after ``levels`` halvings.
+
+    Raises:
+        ConfigError: sides that cannot be halved so often.
+    """
     _, height, width = shape
-    step = 2**config.levels
+    step = 2**levels
     if height % step or width % step:
-        raise ConfigError(f"{config.levels} levels need sides that are multiples of {step}, not {height} x {width}")
+        raise ConfigError(f"{levels} levels need sides that are multiples of {step}, not {height} x {width}")
     return height // step, width // step
 
 
@@ -463,6 +598,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ConvEncoder,
     "broadcast": ConvEncoder,
     "slots": SlotEncoder,
+    "monet": MonetEncoder,
     "grid": GridEncoder,
     "layered": LayeredEncoder,
 }
@@ -472,6 +608,9 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet": ConvDecoder,
     "broadcast": BroadcastDecoder,
     "slots": SlotDecoder,
+    "monet": MonetDecoder,
     "grid": GridDecoder,
     "layered": LayeredDecoder,
 }
+SLOTTED = ("slots", "monet")
+"""Kinds whose code is a set of ``NetworkConfig.slots`` slots."""

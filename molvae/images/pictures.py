@@ -122,7 +122,8 @@ def traversal_panel(model: ImageVAE, data: ImageSplit, row: int, steps: int = 9,
 
 
 def slot_panel(model: ImageVAE, pixels: Tensor, name: str = "slots") -> Panel:
-    """Each image, what it is rebuilt as, what each slot contributes, and the slots' masks.
+    """Each image, what it is rebuilt as, what each slot contributes, and the slots' masks; of MONet also what each slot
+    draws behind its mask.
 
     Raises:
         ConfigError: the model has no slots.
@@ -131,9 +132,11 @@ def slot_panel(model: ImageVAE, pixels: Tensor, name: str = "slots") -> Panel:
     rebuilt = model.decode(model.encode(pixels))
     parts = (pictures * masks).unbind(1)
     shades = masks.expand_as(pictures).unbind(1)
-    table = torch.stack([pixels, rebuilt, *parts, *shades], 1).flatten(0, 1)
-    slots = masks.shape[1]
-    heads = ["image", "rebuilt", *(f"slot {k + 1}" for k in range(slots)), *(f"mask {k + 1}" for k in range(slots))]
+    # with slot attention the decoder is never told what a slot draws where its mask is empty
+    whole = pictures.unbind(1) if model.config.network.kind == "monet" else ()
+    table = torch.stack([pixels, rebuilt, *parts, *shades, *whole], 1).flatten(0, 1)
+    shown = ["slot", "mask", "component"] if whole else ["slot", "mask"]
+    heads = ["image", "rebuilt", *(f"{what} {k + 1}" for what in shown for k in range(masks.shape[1]))]
     return Panel(
         name,
         "images",

@@ -16,6 +16,7 @@ from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_
 from molvae.core.fit import FitConfig, fit
 from molvae.core.objectives import mmd_of_classes
 from molvae.core.schedules import Schedule, in_steps
+from molvae.core.slot_mixture import MASKS
 from molvae.core.terms import Terms
 from molvae.core.training import WAKE_SLEEP, Addition, BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
@@ -33,7 +34,8 @@ from molvae.run.progress import Progress, on_stderr, track
 class ImageTrainConfig(TrainingConfig):
     """One training run. Of a model that completes images, the plain network is trained with weight 1
     (``objective.weights.guess``); of one with a codebook, the commitment term has weight 0.25 (``commitment``), and the
-    codebook term, where no running mean moves the codes, 1 (``codebook``).
+    codebook term, where no running mean moves the codes, 1 (``codebook``); of MONet, the agreement of the masks has
+    weight 0.5 (``masks``).
     """
 
     batch_size: int = Field(100, ge=1, le=100_000)
@@ -108,7 +110,7 @@ class ImageValidator(BoundValidator):
         self.masks = masks
 
     def measure(self, model: ImageVAE) -> dict[str, float]:
-        if self.masks is None or model.config.network.kind != "slots":
+        if self.masks is None or not model.config.slotted:
             return {}
         pixels = torch.cat([batch.pixels for batch in self.batches])
         return {"foreground_ari": foreground_ari(model, pixels, self.masks)}
@@ -153,6 +155,9 @@ def train_images(
     if config.model.codebook is not None:
         learned = {} if config.model.codebook.average else {CODEBOOK: Schedule()}
         weights = {COMMITMENT: Schedule(value=0.25), **learned, **config.objective.weights}
+        config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
+    if config.model.network.kind == "monet":
+        weights = {MASKS: Schedule(value=0.5), **config.objective.weights}
         config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
     masks = data.valid[: config.validation_images].masks
     additions = [styles_of_classes(config.style_mmd, data.classes)] if config.style_mmd else []
@@ -201,7 +206,7 @@ def evaluate_images(
         result["likelihood"] = {"nll": estimate.nll, "standard_error": estimate.standard_error}
         if model.completion is not None:
             result["completion"] = _completion(model, part, config, progress)
-    if test.masks is not None and model.config.network.kind == "slots":
+    if test.masks is not None and model.config.slotted:
         result["segmentation"] = {"foreground_ari": foreground_ari(model, test.pixels, test.masks)}
     result["protocol"] = {
         "data": data.name,
@@ -325,7 +330,7 @@ def training_panels(model: ImageVAE, data: ImageData, config: ImageTrainConfig) 
         ),
         *_uniform_samples(model, 4 * columns, columns, config.fit.seed),
         *([manifold_panel(model)] if is_plane(model) else []),
-        *([slot_panel(model, data.test.pixels[:6])] if model.config.network.kind == "slots" else []),
+        *([slot_panel(model, data.test.pixels[:6])] if model.config.slotted else []),
         *([traversal_panel(model, data.test, 0)] if data.test.factors is not None else []),
     ]
 

@@ -21,13 +21,14 @@ from molvae.core.heads import LIKELIHOODS, POSTERIORS
 from molvae.core.pretrained import Pretrained
 from molvae.core.priors import PRIORS
 from molvae.core.sampling import interpolate
+from molvae.core.slot_mixture import MASKS, AttendedSlots, SlotMixture
 from molvae.core.terms import Terms
 from molvae.errors import ConfigError, InputError
 from molvae.images.batches import ImageBatch, in_order
 from molvae.images.codebooks import CodebookConfig, CodePriorConfig, code_prior
 from molvae.images.completion import GUESS, Completion, HiddenPart
 from molvae.images.datasets import ImageSplit
-from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, grid_size
+from molvae.images.networks import DECODERS, ENCODERS, SLOTTED, NetworkConfig, grid_size
 from molvae.run.config import Config, one_of
 
 
@@ -49,6 +50,10 @@ class ImageVAEConfig(Config):
     """A name of ``core.heads.LIKELIHOODS``."""
     sigma: float = Field(0.1, gt=0, le=1000)
     """Standard deviation of a pixel: fixed, or to begin with, for the Gaussian likelihoods that have one."""
+    background_sigma: float | None = Field(None, gt=0, le=1000)
+    """Of the first slot of the network ``monet``, which takes the background if this is the smaller; default: as the
+    others.
+    """
     conditional: bool = False
     """Give the class to encoder and decoder (CVAE: Sohn et al. 2015)."""
 
@@ -100,24 +105,36 @@ class ImageVAEConfig(Config):
             raise ValueError(
                 "a discrete code needs all of posterior = 'categorical', prior = 'uniform_categorical' and categories"
             )
-        slots = self.network.slots if self.network.kind == "slots" else 1
-        if self.network.kind == "slots" and (self.conditional or self.quadrants):
+        slots = self.network.slots if self.slotted else 1
+        if self.slotted and (self.conditional or self.quadrants):
             raise ValueError("slots are not conditional: leave out conditional and quadrants")
         if self.latent_size % slots or (slots > 1 and self.posterior not in ("diagonal_gaussian", "point_mass")):
             raise ValueError(
                 f"{slots} slots need a latent_size that is a multiple of their number, and the posterior "
                 "diagonal_gaussian or point_mass"
             )
+        monet = self.network.kind == "monet"
+        if monet and (self.posterior != "diagonal_gaussian" or not self.likelihood.startswith("gaussian")):
+            raise ValueError("the network monet has the posterior diagonal_gaussian and a Gaussian likelihood")
+        if self.background_sigma is not None and not (monet and self.likelihood == "gaussian_fixed_sigma"):
+            raise ValueError(
+                "background_sigma is of the network monet with the likelihood gaussian_fixed_sigma: leave it out"
+            )
         if self.categories is not None and self.latent_size % self.categories:
             raise ValueError(f"latent_size {self.latent_size} is not a multiple of categories, {self.categories}")
         return self
+
+    @property
+    def slotted(self) -> bool:
+        """Whether a code is a set of slots."""
+        return self.network.kind in SLOTTED
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Of a code: (D,), (N, C) if it is discrete, or (K, D) if it is a set of slots."""
         if self.categories is not None:
             return self.latent_size // self.categories, self.categories
-        if self.network.kind == "slots":
+        if self.slotted:
             return self.network.slots, self.latent_size // self.network.slots
         return (self.latent_size,)
 
@@ -127,7 +144,8 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, config: ImageVAEConfig, shape: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        self.parts = config.event_shape if config.network.kind == "slots" else None
+        self.parts = config.event_shape if config.slotted else None
+        self.attends = config.network.kind == "monet"
         if config.network.kind == "grid":
             height, width = grid_size(shape, config.network, classes)
             if config.latent_size % (height * width):
@@ -149,15 +167,18 @@ class ImageEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(shape))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Posterior:
-        raw = self.network(x - self.get_buffer("mean"), c)
+        x = x - self.get_buffer("mean")
+        network: Any = self.network
+        log_masks = network.attend(x) if self.attends else None
+        raw = network(x, c) if log_masks is None else network.describe(x, log_masks)
         if self.codebook is not None and self.parts is not None:
             quantised: Posterior = self.codebook(raw.float().unflatten(-1, self.parts))
             return quantised
         if self.parts is not None:
             # slot by slot, or position by position, as it comes; the head wants each parameter of all of them
             raw = raw.unflatten(-1, (self.parts[0], -1, self.parts[1])).transpose(-3, -2).flatten(-3)
-        q: Posterior = self.head(raw)
-        return q
+        q = self.head(raw)
+        return q if log_masks is None else AttendedSlots(q.mu, q.log_var, q.shape, log_masks=log_masks)
 
 
 class ImageDecoder(nn.Module):
@@ -174,12 +195,21 @@ class ImageDecoder(nn.Module):
         self.head = LIKELIHOODS[config.likelihood](config.sigma)
         raw = (self.head.channels * shape[0], *shape[1:])
         self.network = DECODERS[config.network.kind](raw, config.latent_size, config.network, classes)
+        self.mixes = config.network.kind == "monet"
+        narrower = torch.zeros(config.network.slots, 1, 1, 1)  # log sigma^2 of each slot, less that of the others
+        if config.background_sigma is not None:
+            narrower[0] = 2 * math.log(config.background_sigma / config.sigma)
+        self.register_buffer("narrower", narrower, persistent=False)
 
     def set_mean(self, raw: Tensor) -> None:
         """Start from these raw parameters (channels, H, W), whatever z is."""
         self.network.set_mean(raw)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Likelihood:
+        if self.mixes:
+            pictures, log_masks = self.network.parts(z)
+            slots = self.head(pictures)
+            return SlotMixture(slots.mu, slots.log_var + self.get_buffer("narrower"), log_masks)
         raw = self.network(z, c)
         px: Likelihood = self.head(raw if self.hidden is None else self.hidden(raw))
         return px
@@ -246,9 +276,16 @@ class ImageVAE(Pretrained):
 
     def terms(self, x: Any, *args: Any, **kwargs: Any) -> Terms:
         terms = super().terms(x, *args, **kwargs)
-        if not isinstance(terms.q, Quantised):
-            return terms
-        return replace(terms, aux={**terms.aux, **terms.q.losses()})
+        if isinstance(terms.q, Quantised):
+            return replace(terms, aux={**terms.aux, **terms.q.losses()})
+        if isinstance(terms.q, AttendedSlots):
+            aux = {**terms.aux, MASKS: terms.q.mask_agreement(terms.px)}
+            if not self.training:
+                return replace(terms, aux=aux)  # p(x|z) with the decoder's own masks: the bound is one
+            # the masks of the encoder learn from what each slot explains (Burgess et al. 2019, eq. 3)
+            px = terms.px.with_masks(terms.q.log_masks)
+            return replace(terms, px=px, log_px=px.log_prob(self.target(x)), aux=aux)
+        return terms
 
     def _condition(self, labels: Tensor | None, pixels: Tensor | None) -> Tensor | None:
         if self.completion is not None:
@@ -402,7 +439,7 @@ class ImageVAE(Pretrained):
         Raises:
             ConfigError: a model without slots.
         """
-        if self.config.network.kind != "slots":
+        if not self.config.slotted:
             raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
         network = self.config.network.model_copy(update={"slots": slots})
         latent_size = self.latent_size // self.config.network.slots * slots
@@ -413,17 +450,23 @@ class ImageVAE(Pretrained):
 
     @torch.no_grad()
     def components(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """What each slot draws of images (n, C, H, W): (n, K, C, H, W), and its mask (n, K, 1, H, W).
+        """What each slot draws of images (n, C, H, W): (n, K, C, H, W), and its mask (n, K, 1, H, W): the decoder's, or
+        where the encoder attends to one slot after the other (``monet``), its own.
 
         Raises:
             ConfigError: a model without slots.
         """
-        if self.config.network.kind != "slots":
+        if not self.config.slotted:
             raise ConfigError(f"this model has no slots: its network is {self.config.network.kind!r}")
         network: Any = self.decoder.get_submodule("network")
-        parts = [network.components(z.to(self.device)) for z in self.encode(pixels).split(250)]
-        pictures, masks = (torch.cat([part[side].cpu() for part in parts]) for side in (0, 1))
-        return pictures[:, :, : self.shape[0]], masks
+        parts = []
+        for batch in in_order(ImageSplit(pixels), 250):
+            q = self.posterior(batch.to(self.device))
+            drawn, masks = network.components(q.mean)
+            masks = q.log_masks.exp() if isinstance(q, AttendedSlots) else masks
+            parts.append((drawn[:, :, : self.shape[0]].cpu(), masks.cpu()))
+        pictures, masks = (torch.cat(side) for side in zip(*parts, strict=True))
+        return pictures, masks
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 

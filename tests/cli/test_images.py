@@ -155,10 +155,15 @@ def test_a_model_that_completes_images_is_trained_measured_and_draws(tmp_path, m
         images("manifold", "half")
 
 
-def test_scenes_are_drawn_and_taken_apart(few_scenes, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("kind", ["slots", "monet"])
+def test_scenes_are_drawn_and_taken_apart(kind, few_scenes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("slots.toml").write_text(SLOTS)
+    Path("slots.toml").write_text(SLOTS.replace('kind = "slots"', f'kind = "{kind}"'))
     images("train", "slots.toml", "-o", "slots", "-q")
+    assert "foreground ARI of the slots" in capsys.readouterr().out
+    images(
+        *["evaluate", "slots", "-d", "tetrominoes", "--nll-images", "2", "--nll-samples", "5", "-o", "measured", "-q"]
+    )
     assert "foreground ARI of the slots" in capsys.readouterr().out
     images(*["scenes", "-k", "4", "-o", "scenes.png"])
     images(*["scenes", "slots", "-k", "2", "--slots", "5", "-o", "apart.png"])

@@ -8,7 +8,7 @@ from molvae.images.networks import DECODERS, ENCODERS, NetworkConfig, ResidualBl
 from molvae.images.vae import ImageVAEConfig
 
 SHAPE = (1, 8, 12)
-CONDITIONAL = [kind for kind in ENCODERS if kind not in ("slots", "grid")]
+CONDITIONAL = [kind for kind in ENCODERS if kind not in ("slots", "monet", "grid")]
 
 
 def config(kind: str, activation: str = "silu") -> NetworkConfig:
@@ -81,11 +81,12 @@ def test_a_broadcast_decoder_draws_what_its_tiled_form_would():
     torch.testing.assert_close(decoder(z), decoder.last(decoder.layers(expected)), atol=1e-5, rtol=1e-4)
 
 
-def test_slots_are_refused_a_condition_and_their_masks_cover_every_pixel_once():
+@pytest.mark.parametrize("kind", ["slots", "monet"])
+def test_slots_are_refused_a_condition_and_their_masks_cover_every_pixel_once(kind):
     with pytest.raises(ConfigError, match="not conditional"):
-        ENCODERS["slots"](SHAPE, 8, config("slots"), classes=3)
+        ENCODERS[kind](SHAPE, 8, config(kind), classes=3)
     torch.manual_seed(0)
-    decoder = DECODERS["slots"]((3, 8, 12), 4 * 2, config("slots"))
+    decoder = DECODERS[kind]((3, 8, 12), 4 * 2, config(kind))
     pictures, masks = decoder.components(torch.randn(5, 8))
     assert pictures.shape == (5, 4, 3, 8, 12) and masks.shape == (5, 4, 1, 8, 12)
     torch.testing.assert_close(masks.sum(1), torch.ones(5, 1, 8, 12))

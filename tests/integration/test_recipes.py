@@ -199,6 +199,13 @@ SMALL: dict[str, dict[str, Any]] = {
             "shown": 3,
         }
     },
+    "tetrominoes_monet": {
+        "train": {
+            **SCENES,
+            "model": {"latent_size": 16, "network": {"hidden_size": 8, "channels": 8, "depth": 1}},
+        },
+        "evaluation": {"images": 50},
+    },
     "attributes": {"settings": ATTRIBUTES},
     "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "attributes_celeba_layers": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},

@@ -58,8 +58,9 @@ def test_nothing_to_compare_is_refused(name, lists):
 
 
 def test_a_code_that_is_a_set_is_not_compared_by_its_places():
-    with pytest.raises(ConfigError, match="there are mlp, cnn, resnet, broadcast"):
-        study_settings("broadcast", {"decoders": ["slots"]})
+    for kind in ("slots", "monet"):
+        with pytest.raises(ConfigError, match="there are mlp, cnn, resnet, broadcast"):
+            study_settings("broadcast", {"decoders": [kind]})
 
 
 def test_a_notebook_gets_the_panels_of_a_study():
