@@ -9,7 +9,7 @@ just been trained on. The sum is no bound on log p(x), and no density has D in i
 alone, and the trained model is a VAE like any other.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -24,6 +24,9 @@ from molvae.images.vae import ImageVAE
 from molvae.run.config import Config
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
 class AdversaryConfig(Config):
     """Another network, which learns to tell reconstructions from real images."""
 
@@ -35,7 +38,7 @@ class AdversaryConfig(Config):
     """How often sides are halved: a patch has 10, 22, 46, ... pixels a side."""
     learning_rate: float = Field(1e-4, gt=0, le=10)
     """Peak of its schedule; that of the VAE is ``fit.learning_rate``."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
     """Of both optimizers (Adam): against an opponent that changes, old gradients are forgotten sooner."""
 
 
