@@ -5,7 +5,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
 
     distributions   z = mu + sigma eps, eps ~ N(0, I)                                 [AEVB] eq. 10
                     z = mu + L eps                                                    Kingma & Welling 2019, 2.5.1
-                    Bernoulli, Gaussian log p(x|z), constants included                [AEVB] appendix C
+                    Bernoulli, Gaussian, Laplace log p(x|z), constants included       [AEVB] appendix C
     mixtures        sum_m w_m N(x, y; mu_m, Sigma_m), the next point of a pen         Graves 2013, eq. 23 to 25
     slot_mixture    sum_i log sum_k m_ik N(x_i; mu_ik, s_k^2), KL(q(c|x) || p(c|z))   Burgess et al. 2019, eq. 3
     categorical     one-hot argmax(log pi + g), g ~ Gumbel(0, 1)                      Maddison et al. 2014
@@ -26,6 +26,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
                     InfoVAE: beta KL + w MMD(q(z), p(z)) in the place of the KL       Zhao et al. 2019, eq. 6
                     the same for the codes of each class                              Louizos et al. 2016, section 2.4
                     wake-sleep: log p(x, z), z ~ q; log q(z|x), (x, z) ~ p            Hinton et al. 1995
+                    population: KL of the moments of a batch + w KL of each variance  Rivera 2023
                     score function (f - b) grad log q(z|x)                            Mnih & Gregor 2014, eq. 5-8
                     leave-one-out baseline b_s = mean of f over the other samples     Mnih & Rezende 2016, eq. 7
     evaluate        log p(x) by importance sampling from q                            Burda et al. 2016, section 5
@@ -40,6 +41,7 @@ variational Bayes", arXiv 1312.6114; all quantities are nats per example.
     sampling        great circle between two points                                   Shoemake 1985; White 2016
                     the plane through the inverse Gaussian CDF                        [AEVB] appendix A
     images          M2: -L(x, y), -U(x), J                                            Kingma et al. 2014, eq. 6, 7, 9
+                    + w mean over patches of log s(D(x^)), D a PatchGAN               Isola et al. 2017; Rivera 2023
                     log p(x|z) of a sketch: places and states of the pen              Ha & Eck 2017, eq. 9
     nn              p(k) = prod_i p(k_i | k_<i) on a grid, tanh(a) s(b) of both stacks van den Oord et al. 2016, eq. 2
                     h_i = GRU(x_i, sum of the children's h), and from the parent      Jin et al. 2018, section 2.3

@@ -268,3 +268,33 @@ class Gaussian:
     @property
     def mode(self) -> Tensor:
         return self.mu
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """Independent real values of density exp(-|x - mu| / b) / 2b; ``mu`` (S, B, *event), ``log_scale`` = log b.
+
+    Its log-density is an absolute error of weight 1 / b; the standard deviation is b sqrt(2).
+    """
+
+    mu: Tensor
+    log_scale: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """x (B, *event) -> (S, B)"""
+        log_scale = self.log_scale.expand_as(self.mu)
+        return _sum_event(-math.log(2) - log_scale - (x - self.mu).abs() * torch.exp(-log_scale), x)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        u = uniform_like(self.mu, tuple(self.mu.shape), generator)
+        # the inverse of the distribution function; a u of zero, which may be drawn, is no infinite value
+        tail = (1 - (2 * u - 1).abs()).clamp(min=torch.finfo(u.dtype).tiny)
+        return self.mu - torch.exp(self.log_scale) * (u - 0.5).sign() * tail.log()
+
+    @property
+    def mean(self) -> Tensor:
+        return self.mu
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mu

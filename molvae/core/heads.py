@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from molvae.core.categorical import Categorical
 from molvae.core.discretised import DiscretisedLogistic
-from molvae.core.distributions import Bernoulli, DiagonalGaussian, FullGaussian, Gaussian, PointMass
+from molvae.core.distributions import Bernoulli, DiagonalGaussian, FullGaussian, Gaussian, Laplace, PointMass
 
 MIN_LOG_VAR, MAX_LOG_VAR = -14.0, 10.0
 """Bounds of log sigma^2 that networks predict: beyond them a density overflows before it means anything."""
@@ -130,6 +130,36 @@ class FixedSigmaHead(nn.Module):
         return Gaussian(raw.float(), self.get_buffer("log_var"))
 
 
+class FixedScaleLaplaceHead(nn.Module):
+    """(..., C, H, W) -> Laplace densities with a standard deviation sigma that the user chose, b = sigma / sqrt(2).
+
+    The absolute error of one value has the weight 1 / b beside the KL term; a loss w MAE, the mean over n values, is
+    b = n / w.
+    """
+
+    channels = 1
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+        self.register_buffer("log_scale", torch.tensor(math.log(sigma / math.sqrt(2))))
+
+    def forward(self, raw: Tensor) -> Laplace:
+        return Laplace(raw.float(), self.get_buffer("log_scale"))
+
+
+class SharedScaleLaplaceHead(nn.Module):
+    """(..., C, H, W) -> Laplace densities with one learned scale for all pixels, which becomes their mean error."""
+
+    channels = 1
+
+    def __init__(self, sigma: float = 0.1) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(sigma / math.sqrt(2))))
+
+    def forward(self, raw: Tensor) -> Laplace:
+        return Laplace(raw.float(), self.log_scale.clamp(MIN_LOG_VAR / 2, MAX_LOG_VAR / 2))
+
+
 class DiscretisedLogisticHead(nn.Module):
     """(..., 2 C, H, W) -> logistic densities of 256 grey values, mean and scale of every pixel from the network."""
 
@@ -158,5 +188,7 @@ LIKELIHOODS: dict[str, Callable[[float], nn.Module]] = {
     "gaussian": GaussianHead,
     "gaussian_shared_sigma": SharedSigmaHead,
     "gaussian_fixed_sigma": FixedSigmaHead,
+    "laplace_shared_scale": SharedScaleLaplaceHead,
+    "laplace_fixed_scale": FixedScaleLaplaceHead,
     "discretised_logistic": DiscretisedLogisticHead,
 }

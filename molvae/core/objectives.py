@@ -6,6 +6,7 @@
     in total    E_q[log p(x|z)] - beta max(lambda, KL)                Ha & Eck 2017, eq. 11
     IWAE        E[log 1/S sum_s p(x|z_s) p(z_s) / q(z_s|x)]           Burda et al. 2016, eq. 8
     InfoVAE     E_q[log p(x|z)] - beta KL - w MMD(q(z), p(z))         Zhao et al. 2019, eq. 6
+    population  E_q[log p(x|z)] - beta (KL_pop + w KL_ind)            Rivera 2023
     score       (log p(x, z) - log q(z|x) - b) grad log q(z|x)        Williams 1992; Mnih & Gregor 2014, eq. 5
     wake-sleep  log p(x, z), z ~ q;  log q(z|x), (x, z) ~ p           Hinton et al. 1995
 
@@ -19,6 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from molvae.core.distributions import DiagonalGaussian
 from molvae.core.priors import StandardNormal
 from molvae.core.terms import Terms
 from molvae.errors import ConfigError
@@ -145,6 +147,44 @@ def _discrepancy(z: Tensor, weights: Tensor) -> Tensor:
     return among - 2 * across + (scale / (scale + 2)) ** (size / 2)
 
 
+def population(terms: Terms, beta: float = 1.0, individual: float = 1.0) -> PerExample:
+    """The codes of a batch taken together are to be N(0, I), and no single posterior may shrink to a point, (B,).
+
+    After Rivera 2023 ("How to train your VAE"): E_q[log p(x|z)] - beta (KL_pop + w KL_ind), w = ``individual``, with
+
+        KL_pop = KL(N(m, v) || N(0, I)),  m = mean_i mu_i,  v = mean_i (s_i^2 + (mu_i - m)^2)     of the batch
+        KL_ind = KL(N(mu_i, s_i^2) || N(mu_i, I)) = 1/2 sum_j (s_ij^2 - 1 - log s_ij^2)           of each example
+
+    m and v are the moments of the mixture of all posteriors of the batch. This is no bound on log p(x): with beta and w
+    of 1 it lies 1/2 sum_j (log v_j + 1 - mean_i s_ij^2) nats above the ELBO on average over the batch, about half a nat
+    for each dimension that is used. (With the KL of each posterior from N(m, v) in the place of KL_ind it would be the
+    ELBO again.) Samples are drawn from N(0, I) all the same.
+
+    Raises:
+        ConfigError: another posterior than a diagonal Gaussian, or another prior than N(0, I).
+    """
+    pop, ind = population_kl(terms)
+    return terms.log_px.mean(0) - beta * (pop + individual * ind)
+
+
+def population_kl(terms: Terms) -> tuple[Tensor, PerExample]:
+    """KL_pop of the batch, a scalar, and KL_ind of each example, (B,); see :func:`population`.
+
+    Raises:
+        ConfigError: another posterior than a diagonal Gaussian, or another prior than N(0, I).
+    """
+    q = terms.q
+    if not isinstance(q, DiagonalGaussian) or not isinstance(terms.p, StandardNormal):
+        raise ConfigError(
+            "the objective population needs the posterior diagonal_gaussian and the prior standard_normal"
+        )
+    variance = q.log_var.exp()
+    mean = q.mu.mean(0)
+    spread = (variance + (q.mu - mean) ** 2).mean(0)
+    pop = 0.5 * (spread + mean**2 - 1 - spread.log()).sum()
+    return pop, 0.5 * (variance - 1 - q.log_var).sum(-1)
+
+
 def reconstruction(terms: Terms, beta: float = 0.0) -> PerExample:
     """E_q[log p(x|z)] alone, (B,): the objective of a plain autoencoder; no bound on log p(x)."""
     return terms.log_px.mean(0)
@@ -206,6 +246,7 @@ OBJECTIVES: dict[str, Callable[[Terms, float], Tensor]] = {
     "total_free_bits": total_free_bits,
     "iwae": iwae,
     "info_vae": info_vae,
+    "population": population,
     "reconstruction": reconstruction,
     "score_function": _score_function,
     "wake_sleep": wake,

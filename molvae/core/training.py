@@ -16,7 +16,14 @@ from molvae.core.categorical import Categorical, RelaxedCategorical, StraightThr
 from molvae.core.distributions import Posterior
 from molvae.core.evaluate import evaluate_bounds, parts_of_bound
 from molvae.core.fit import FitConfig, Objective
-from molvae.core.objectives import OBJECTIVES, free_bits, info_vae, mmd_to_standard_normal, total_free_bits
+from molvae.core.objectives import (
+    OBJECTIVES,
+    free_bits,
+    info_vae,
+    mmd_to_standard_normal,
+    population,
+    total_free_bits,
+)
 from molvae.core.pretrained import Pretrained
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
@@ -50,6 +57,9 @@ class ObjectiveConfig(Config):
     """Nats for nothing: of each dimension for the objective ``free_bits``, of a whole code for ``total_free_bits``."""
     mmd: float = Field(100.0, ge=0, le=1e6)
     """Weight of the maximum mean discrepancy of the codes from the prior, for the objective ``info_vae``."""
+    individual: float = Field(1.0, ge=0, le=1e6)
+    """Weight of the KL of each posterior's variances beside that of the whole batch, for the objective ``population``.
+    """
     weights: dict[str, Schedule] = Field(default_factory=dict)
     """Weights of auxiliary terms by name (``properties`` for molecules), added to the bound whichever it is."""
     prior_share: float = Field(0.0, ge=0, le=1)
@@ -69,6 +79,8 @@ class ObjectiveConfig(Config):
         floored = {"free_bits": free_bits, "total_free_bits": total_free_bits}
         if self.name in floored:
             return partial(floored[self.name], floor=self.free_bits)
+        if self.name == "population":
+            return partial(population, individual=self.individual)
         return partial(info_vae, mmd=self.mmd) if self.name == "info_vae" else OBJECTIVES[self.name]
 
     @property

@@ -16,7 +16,7 @@ from molvae.errors import ConfigError
 from molvae.images.batches import ImageBatch, ImageBatches
 from molvae.images.celeba import ATTRIBUTES
 from molvae.images.datasets import ImageData, ImageSplit
-from molvae.images.networks import ENCODERS, NetworkConfig
+from molvae.images.networks import ENCODERS, ConvEncoder, NetworkConfig
 from molvae.images.scenes import SHAPES, SPRITE_FACTORS
 from molvae.run.progress import silent
 
@@ -94,6 +94,16 @@ class AttributeJudge(nn.Module):
         """Whether each image (n, C, H, W) has each attribute, (n, A) of zeros and ones."""
         target = next(self.parameters()).device
         return torch.cat([(self(part.to(target)) > 0).float().cpu() for part in pixels.split(500)])
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the last layer of a convolutional network sees of images (n, C, H, W): (n, hidden_size).
+
+        Raises:
+            ConfigError: a network of another kind.
+        """
+        if not isinstance(self.network, ConvEncoder):
+            raise ConfigError("features are told of the networks cnn and resnet")
+        return self.network.hidden(pixels)
 
 
 def train_judge(

@@ -40,7 +40,6 @@ class Classifier(nn.Module):
         target = next(self.parameters()).device
         return torch.cat([self(part.to(target)).argmax(-1).cpu() for part in pixels.split(1000)])
 
-    @torch.no_grad()
     def features(self, pixels: Tensor) -> Tensor:
         """What the last layer of a convolutional network sees of images (n, C, H, W): (n, hidden_size).
 
@@ -49,11 +48,7 @@ class Classifier(nn.Module):
         """
         if not isinstance(self.network, ConvEncoder):
             raise ConfigError("features are told of the networks cnn and resnet")
-        network, target, parts = self.network, next(self.parameters()).device, []
-        for part in pixels.split(1000):
-            hidden = network.first(network.features(part.to(target)).flatten(-3), None)
-            parts.append(network.last[0](hidden).cpu())
-        return torch.cat(parts)
+        return self.network.hidden(pixels)
 
 
 def train_classifier(

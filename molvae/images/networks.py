@@ -178,6 +178,15 @@ class ConvEncoder(nn.Module):
         features = self.features(x.to(memory_format=torch.channels_last)).flatten(-3)
         return self.last(self.first(features, c))
 
+    @torch.no_grad()
+    def hidden(self, pixels: Tensor) -> Tensor:
+        """What the last layer sees of images (n, C, H, W): (n, hidden_size)."""
+        target, parts = self.first.linear.weight.device, []
+        for part in pixels.split(1000):
+            features = self.features(part.to(target)).flatten(-3)
+            parts.append(self.last[0](self.first(features, None)).cpu())
+        return torch.cat(parts)
+
 
 class ConvDecoder(nn.Module):
     """A linear layer, then two transposed convolutions with residual blocks before each if ``kind`` is ``resnet``.

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from molvae.core.codebook import CODEBOOK, COMMITMENT, perplexity
 from molvae.core.discretised import bits_per_dimension
 from molvae.core.evaluate import LogLikelihood, evaluate_bounds, importance_log_likelihood, prior_log_likelihood
-from molvae.core.fit import FitConfig, fit
+from molvae.core.fit import FitConfig, Validation, fit
 from molvae.core.objectives import mmd_of_classes
 from molvae.core.schedules import Schedule, in_steps
 from molvae.core.slot_mixture import MASKS
 from molvae.core.terms import Terms
 from molvae.core.training import WAKE_SLEEP, Addition, BoundValidator, TrainingConfig, initial_model, vae_objective
 from molvae.errors import ConfigError
+from molvae.images.adversary import AdversarialPair, AdversaryConfig, validated_to_the_end
 from molvae.images.batches import Binarisation, ImageBatch, ImageBatches, in_order
 from molvae.images.completion import GUESS
 from molvae.images.datasets import ImageData
@@ -48,6 +49,10 @@ class ImageTrainConfig(TrainingConfig):
     nothing of its class (Louizos et al. 2016).
     """
     fit: FitConfig = FitConfig(epochs=200, learning_rate=2e-3)
+    adversary: AdversaryConfig | None = None
+    """A network that tells reconstructions from real images, which the VAE is to deceive (Rivera 2023); default: none.
+    It stays in the training checkpoint; the weights of the last step are kept, not the best of the validation.
+    """
     validation_images: int = Field(1000, ge=1, le=1_000_000)
     """Held-out images that are measured while training."""
 
@@ -65,6 +70,11 @@ def check(config: ImageTrainConfig) -> None:
         raise ConfigError("a discretised logistic likelihood is of grey values: set binarisation to none")
     if config.model.posterior == "point_mass" and config.objective.name != "reconstruction":
         raise ConfigError("a point mass has no density, so no bound: set the objective to reconstruction")
+    if config.adversary is not None and (config.binarisation != "none" or config.model.quadrants):
+        raise ConfigError(
+            "an adversary compares whole images of grey values: set binarisation to none, with another likelihood than "
+            "bernoulli, and leave out quadrants"
+        )
     if config.objective.prior_share and not config.model.quadrants:
         raise ConfigError(
             "objective.prior_share is for models that complete images (model.quadrants): a prior that does not see "
@@ -161,9 +171,17 @@ def train_images(
         config = config.model_copy(update={"objective": config.objective.model_copy(update={"weights": weights})})
     masks = data.valid[: config.validation_images].masks
     additions = [styles_of_classes(config.style_mmd, data.classes)] if config.style_mmd else []
-    objective = vae_objective(config.objective, additions=additions)
-    validate = ImageValidator(config, held_out, masks)
-    fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+    validate: Validation = ImageValidator(config, held_out, masks)
+    if config.adversary is None:
+        objective = vae_objective(config.objective, additions=additions)
+        fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log)
+        return model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pair = AdversarialPair(model, config.adversary)
+    players = pair.players(config.objective, config.fit.learning_rate, additions)
+    settings = config.fit.model_copy(update={"monitor": "steps"})
+    fit(pair, batches, players, settings, folder, validated_to_the_end(validate), device, progress, on_log)
     return model
 
 

@@ -45,7 +45,7 @@ REFUSED = "refused.csv"
 TOKENS = "tokens"
 """Where a run folder keeps the tokens of a large data set; of use only while it is trained on."""
 _IN_MEMORY = 1_000_000  # molecules whose tokens are not kept on disk
-OF_WHOLE_BATCHES = ("free_bits", "total_free_bits", "info_vae")
+OF_WHOLE_BATCHES = ("free_bits", "total_free_bits", "info_vae", "population")
 """Objectives that are no mean over the examples of a batch: processes that share it would each compute another one."""
 _MOST_NOISE = 0.6  # the largest a
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from molvae.core.distributions import Bernoulli, DiagonalGaussian, Gaussian
+from molvae.core.distributions import Bernoulli, DiagonalGaussian, Gaussian, Laplace
 from molvae.errors import InputError
 
 S, B, D = 3, 4, 2
@@ -22,6 +22,7 @@ def posterior() -> DiagonalGaussian:
 LIKELIHOODS = {
     "bernoulli": Bernoulli(torch.randn(S, B, 5, generator=generator(2))),
     "gaussian": Gaussian(torch.randn(S, B, 5, generator=generator(3)), torch.randn(S, B, 5, generator=generator(4))),
+    "laplace": Laplace(torch.randn(S, B, 5, generator=generator(3)), torch.tensor(-0.7)),
     "gaussian with shared sigma": Gaussian(torch.randn(S, B, 5, generator=generator(3)), torch.tensor(0.3)),
 }
 
@@ -61,6 +62,17 @@ def test_gaussian_density_integrates_to_one():
     grid = torch.linspace(-8, 8, 4001)
     density = torch.stack([likelihood.log_prob(x.view(1, 1)).exp().squeeze() for x in grid])
     assert torch.trapezoid(density, grid).item() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_laplace_agrees_with_torch_and_draws_have_its_spread():
+    likelihood = Laplace(torch.full((1, 50_000, 1), 0.3), torch.tensor(0.4))
+    reference = torch.distributions.Laplace(0.3, math.exp(0.4))
+    x = torch.linspace(-3, 3, 50_000).unsqueeze(-1)
+    torch.testing.assert_close(likelihood.log_prob(x)[0], reference.log_prob(x)[:, 0])
+    draws = likelihood.sample(generator())
+    assert draws.mean().item() == pytest.approx(0.3, abs=0.03)
+    assert draws.std().item() == pytest.approx(math.sqrt(2) * math.exp(0.4), abs=0.05)
+    assert (draws - 0.3).abs().mean().item() == pytest.approx(math.exp(0.4), abs=0.03)
 
 
 def test_bernoulli_refuses_grey_pixels():

@@ -17,7 +17,7 @@ SHAPES = {"categorical": (3, 4)}
 EVENT = (1, 2, 2)
 
 
-LIKELIHOODS = {**REGISTERED, "laplace": make_module("molvae/core/laplace.py").LaplaceHead}
+LIKELIHOODS = {**REGISTERED, "logistic": make_module("molvae/core/logistic.py").LogisticHead}
 """With the example of CONTRIBUTING.md, so that what it teaches is tested like all the others."""
 GAUSSIANS = ["diagonal_gaussian", "full_gaussian"]
 
@@ -143,3 +143,24 @@ def test_leading_axes_are_kept(name):
     x = px.sample(generator())[0, 0]
     assert px.log_prob(x).shape == (2, 5, B)
     torch.testing.assert_close(px.log_prob(x)[1, 3], head(raw[1, 3].unsqueeze(0)).log_prob(x)[0])
+
+
+def test_a_fixed_laplace_scale_is_the_weight_of_the_mean_absolute_error():
+    """sigma = sqrt(2) n / w makes -log p(x|z) = w MAE + constant."""
+    number, weight = 4, 500.0
+    px = LIKELIHOODS["laplace_fixed_scale"](math.sqrt(2) * number / weight)(torch.full((1, 2, *EVENT), 0.5))
+    x = torch.rand(2, *EVENT, generator=generator())
+    perfect = px.log_prob(torch.full((2, *EVENT), 0.5))
+    error = (x - 0.5).abs().flatten(1).mean(1)
+    torch.testing.assert_close((perfect - px.log_prob(x))[0], weight * error)
+
+
+def test_a_shared_laplace_scale_is_learned_as_the_mean_absolute_error():
+    head = LIKELIHOODS["laplace_shared_scale"](0.5)
+    x = 0.2 * torch.randn(50, *EVENT, generator=generator())
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        (-head(torch.zeros(1, 50, *EVENT)).log_prob(x).mean()).backward()
+        optimizer.step()
+    assert head.log_scale.exp().item() == pytest.approx(x.abs().mean().item(), rel=0.01)

@@ -1,5 +1,7 @@
 """The bounds, checked on a linear-Gaussian model whose log p(x) is known in closed form."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -16,11 +18,13 @@ from molvae.core.objectives import (
     leave_one_out,
     mmd_of_classes,
     mmd_to_standard_normal,
+    population,
+    population_kl,
     sampled_elbo,
     score_function,
     total_free_bits,
 )
-from molvae.core.priors import StandardNormal
+from molvae.core.priors import GaussianPrior, StandardNormal
 from molvae.core.terms import Terms
 from molvae.core.training import ObjectiveConfig, sleep
 from molvae.core.vae import VAE
@@ -99,7 +103,7 @@ def test_evaluate_bounds_weighs_batches_by_their_size():
     assert abs(whole["nll"] + true_log_p(X).mean().item()) < 1e-4
 
 
-NO_BOUNDS = ("reconstruction", "free_bits", "total_free_bits", "info_vae", "wake_sleep")
+NO_BOUNDS = ("reconstruction", "free_bits", "total_free_bits", "info_vae", "wake_sleep", "population")
 
 
 @pytest.mark.parametrize("name", [name for name in OBJECTIVES if name not in NO_BOUNDS])
@@ -161,6 +165,46 @@ def test_info_vae_wants_the_codes_of_a_batch_to_look_like_the_prior():
     assert values[0] == max(values) and values[0] == pytest.approx(0, abs=0.5)
     with pytest.raises(ConfigError, match="two examples"):
         info_vae(codes(like[:1]))
+
+
+def many_posteriors() -> Terms:
+    """A batch of a hundred different posteriors of three dimensions, of which only q and p matter."""
+    generator = torch.Generator().manual_seed(0)
+    mu, log_var = torch.randn(2, 100, 3, generator=generator, dtype=torch.float64)
+    return replace(codes(mu), q=DiagonalGaussian(0.3 + mu, log_var - 1))
+
+
+def test_the_population_kl_is_of_the_moments_of_all_posteriors_together():
+    some = many_posteriors()
+    pop, ind = population_kl(some)
+    draws = some.q.rsample(20_000, torch.Generator().manual_seed(1)).flatten(0, 1)
+    moments = DiagonalGaussian(draws.mean(0, keepdim=True), draws.var(0, keepdim=True).log())
+    assert pop.item() == pytest.approx(StandardNormal(3).kl_from(moments).item(), abs=2e-3)
+    narrow = DiagonalGaussian(torch.zeros_like(some.q.mu), some.q.log_var)
+    torch.testing.assert_close(ind, StandardNormal(3).kl_from(narrow))
+
+
+def test_the_elbo_has_the_kl_of_each_posterior_from_the_population_where_this_objective_has_that_of_its_variances():
+    """KL(q_i || N(0, I)) = KL(q_i || N(m, v)) + KL(N(m, v) || N(0, I)) on average over the batch: exactly."""
+    some = many_posteriors()
+    pop, ind = population_kl(some)
+    variance = some.q.log_var.exp()
+    mean = some.q.mu.mean(0)
+    spread = (variance + (some.q.mu - mean) ** 2).mean(0)
+    whole = StandardNormal(3).kl_from(some.q).mean()
+    torch.testing.assert_close(whole, pop + GaussianPrior(mean, spread.log()).kl_from(some.q).mean())
+    gap = 0.5 * (spread.log() + 1 - variance.mean(0)).sum()
+    torch.testing.assert_close(whole, pop + ind.mean() + gap)
+
+
+def test_the_population_objective_weighs_its_two_parts():
+    some = replace(many_posteriors(), log_px=torch.zeros(1, 100, dtype=torch.float64))
+    pop, ind = population_kl(some)
+    torch.testing.assert_close(population(some, 0.5, 3.0), -0.5 * (pop + 3.0 * ind))
+    config = ObjectiveConfig(name="population", individual=3.0)
+    torch.testing.assert_close(config.bound(some, 0.5), population(some, 0.5, 3.0))
+    with pytest.raises(ConfigError, match="needs the posterior diagonal_gaussian"):
+        population(replace(some, p=GaussianPrior(torch.zeros(3), torch.zeros(3))))
 
 
 class LearnableModel(VAE):
@@ -240,5 +284,7 @@ def test_the_discrepancy_of_classes_is_that_of_the_codes_of_each():
     assert apart > 0.1 > spread.abs()
     whole = torch.cat([torch.ones(60, 1), torch.zeros(60, 1)], 1)  # a class that does not occur counts for nothing
     torch.testing.assert_close(mmd_of_classes(codes(z), whole), mmd_to_standard_normal(codes(z)))
-    every = Terms(**{**vars(codes(z)), "z": codes(z).z.unsqueeze(1).expand(1, 2, 60, 2)})  # encoded once for each class
+    each = z.expand(2, 60, 2)  # encoded once for each class
+    nothing = torch.zeros(1, 2, 60)
+    every = Terms(nothing, nothing, nothing, nothing[0], codes(z).q, codes(z).p, None, each.unsqueeze(0))
     torch.testing.assert_close(mmd_of_classes(every, one_hot), mmd_of_classes(codes(z), one_hot))

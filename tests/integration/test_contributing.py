@@ -32,7 +32,7 @@ def test_every_example_is_used_here_and_is_one_line():
         "molvae/experiments/studies/rate_distortion.py",
         "my_oracle.py",
         "dock.py",
-        "molvae/core/laplace.py",
+        "molvae/core/logistic.py",
     }
     assert all(len(code.splitlines()) < 60 for code in FILES.values())
     for code in LINES.values():
@@ -151,10 +151,10 @@ def test_an_oracle(molvae, monkeypatch, tmp_path, oracle, file):
 
 def test_a_likelihood(monkeypatch, tmp_path):
     """That its density is one, and its draws are of it, is tested with all others in ``tests/core/test_heads.py``."""
-    add(monkeypatch, "molvae/core/laplace.py", "LIKELIHOODS", "molvae/core/heads.py")
-    model = {"latent_size": 3, "likelihood": "laplace", "network": {"hidden_size": 16, "depth": 1}}
+    add(monkeypatch, "molvae/core/logistic.py", "LIKELIHOODS", "molvae/core/heads.py")
+    model = {"latent_size": 3, "likelihood": "logistic", "network": {"hidden_size": 16, "depth": 1}}
     train = {"fit": {"epochs": 3, "warmup_steps": 5}, "binarisation": "none", "model": model}
     recipe = make_recipe({"kind": "images", "train": train, "evaluation": {"images": 50, "nll_images": 0}})
     result = recipe.execute(Context(tmp_path / "run", "cpu", progress=silent))
-    assert json.loads((result.folder / "model" / "config.json").read_text())["model"]["likelihood"] == "laplace"
+    assert json.loads((result.folder / "model" / "config.json").read_text())["model"]["likelihood"] == "logistic"
     assert load_model(result.folder, "cpu").sample(2, noise=True).shape == (2, 1, 8, 8)

@@ -85,6 +85,10 @@ ATTRIBUTES = {
     "judge_fit": {"epochs": 1, "warmup_steps": 1},
     "images": 20,
 }
+ADVERSARY = {
+    **{name: ATTRIBUTES[name] for name in ("train", "judge_fit", "images")},
+    "epochs": {"plain VAE": 1, "absolute error": 1, "with an adversary": 1},
+}
 SMALL: dict[str, dict[str, Any]] = {
     "design": {"model": "zinc250k-small", "campaign": {**CAMPAIGN, "baselines": ["screening"]}},
     "train": {"train": MOLECULES},
@@ -209,6 +213,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "attributes": {"settings": ATTRIBUTES},
     "attributes_celeba": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
     "attributes_celeba_layers": {"data": "sprites", "settings": {**ATTRIBUTES, "attributes": []}},
+    "adversary": {"settings": ADVERSARY},
+    "adversary_celeba": {"data": "sprites", "settings": ADVERSARY},
+    "blur": {"settings": {"train": SCENES, "widths": [8], "images": 50}},
+    "blur_celeba": {"data": "sprites", "settings": {"train": SCENES, "widths": [8], "images": 50}},
     "broadcast": {"settings": {"train": SCENES, "images": 300, "steps": 2, "middle": 0.2}},
     "slots": {
         "settings": {

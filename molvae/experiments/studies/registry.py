@@ -43,6 +43,11 @@ STUDIES: "Registry[Study]" = Registry(
             "images drawn from attributes, and a judge of them (Yan et al. 2016)",
         ),
         "generators": (f"{_HERE}.generators:STUDY", "VAE, GAN and diffusion after equal minutes of training"),
+        "adversary": (
+            f"{_HERE}.adversary:ADVERSARY",
+            "sharp images: a VAE with an adversary beside plain ones (Rivera 2023)",
+        ),
+        "blur": (f"{_HERE}.adversary:BLUR", "sharpness and error of reconstructions against the width of the networks"),
         "semi_supervised": (f"{_HERE}.labels:STUDY", "test error of M1, M2 and M1+M2 against the number of labels"),
     },
 )

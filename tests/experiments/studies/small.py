@@ -111,6 +111,16 @@ SMALL = {
         "bound_images": 5,
         "shown": 3,
     },
+    "adversary": {
+        "train": {**SCENES, "model": {"latent_size": 4, "network": {"hidden_size": 16, "channels": 8}}},
+        "epochs": {"plain VAE": 1, "absolute error": 1, "with an adversary": 1},
+        "adversary": {"channels": 8},
+        "judge": {"kind": "cnn", "hidden_size": 8, "channels": 8},
+        "judge_fit": {**FIT, "epochs": 1},
+        "images": 100,
+        "columns": 3,
+    },
+    "blur": {"train": SCENES, "widths": [8, 16], "images": 50, "columns": 3},
     "semi_supervised": {
         "labels": [20],
         "seeds": 2,

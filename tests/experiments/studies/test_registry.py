@@ -48,6 +48,8 @@ def test_a_partial_table_keeps_the_settings_of_the_study():
         ("discrete", {"estimators": [], "codes": []}),
         ("class_sampling", {"ways": [], "classes": []}),
         ("broadcast", {"decoders": []}),
+        ("adversary", {"epochs": {}}),
+        ("blur", {"widths": []}),
         ("completion", {"prior_shares": {}, "quadrants": []}),
     ],
 )
