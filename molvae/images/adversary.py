@@ -23,7 +23,6 @@ from molvae.images.batches import ImageBatch
 from molvae.images.vae import ImageVAE
 from molvae.run.config import Config
 
-
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
