@@ -179,8 +179,11 @@ def _waves(t: Tensor, size: int) -> Tensor:
 def _log_mass(x: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
     """log of the mass of N(mean, sigma^2) around each of 256 levels from -1 to 1, all that lies beyond at the ends."""
     half = 1 / (_LEVELS - 1)
-    normal = torch.distributions.Normal(mean.double(), sigma.double())
     x = ((x.double() + 1) / 2 * (_LEVELS - 1)).round() / (_LEVELS - 1) * 2 - 1
-    above = torch.where(x > 1 - half, torch.ones_like(x), normal.cdf(x + half))
-    below = torch.where(x < -1 + half, torch.zeros_like(x), normal.cdf(x - half))
-    return (above - below).clamp(min=1e-12).log().float()
+    infinity = torch.full_like(x, math.inf)
+    low = torch.where(x < -1 + half, -infinity, (x - half - mean.double()) / sigma.double())
+    high = torch.where(x > 1 - half, infinity, (x + half - mean.double()) / sigma.double())
+    # in the lower tail log masses stay exact however small they are: a floor under them would not leave a bound
+    low, high = torch.where(low > 0, -high, low), torch.where(low > 0, -low, high)
+    below, above = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+    return (above + torch.log1p(-torch.exp(below - above))).float()

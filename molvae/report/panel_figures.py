@@ -84,7 +84,8 @@ def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
     figure, (axis,) = axes_in_rows(1, 3.4)
     x = frame.columns[0]
     for place, name in enumerate(frame.columns[1:]):
-        axis.plot(frame[x], frame[name], color=_LINES[place % len(_LINES)], lw=1.8, label=str(name))
+        colour, marker = _LINES[place % len(_LINES)], "o" if panel.options.get("points") else None
+        axis.plot(frame[x], frame[name], color=colour, lw=1.8, marker=marker, ms=4, label=str(name))
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", ""))
     if panel.options.get("log_x"):
         axis.set_xscale("log")
@@ -107,11 +108,16 @@ def _scatter(panel: Panel, frame: pd.DataFrame) -> Figure:
         ordered = pd.api.types.is_numeric_dtype(frame[label])  # names keep the order of the table
         for place, (name, part) in enumerate(frame.groupby(label, sort=ordered)):
             colour = matplotlib.colormaps["tab10"](place % 10)
-            axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=_plain(name))
+            if panel.options.get("joined"):
+                axis.plot(part[x], part[y], color=colour, lw=1.8, marker="o", ms=4, label=_plain(name))
+            else:
+                axis.scatter(part[x], part[y], s=5, lw=0, alpha=0.7, color=colour, label=_plain(name))
         axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         axis.scatter(frame[x], frame[y], s=4, lw=0, alpha=0.6, color=_LINES[0])
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", y))
+    axis.set(xscale="log" if panel.options.get("log_x") else "linear")
+    axis.set(yscale="log" if panel.options.get("log_y") else "linear")
     axis.set_aspect(panel.options.get("aspect", "equal"))
     return figure
 

@@ -39,7 +39,8 @@ class Panel:
         array: of images.
         options: ``log_x``, ``log_y``, ``x``, ``y`` (labels), ``columns`` and ``rows`` (names beside
             images or sketches), ``aspect`` (of a scatter: ``auto``; default ``equal``), ``tight`` (no gaps between
-            images), ``facets`` (a scatter for each class).
+            images), ``facets`` (a scatter for each class), ``points`` (lines: each of their points is marked),
+            ``joined`` (a scatter of few points: a line goes through those of a class, in the order of the table).
     """
 
     name: str
