@@ -28,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from molvae.core.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from molvae.core.processes import Processes, SharedNoise, here, part_of_batch
 from molvae.core.schedules import warmup_cosine
-from molvae.errors import MolvaeError
+from molvae.errors import ConfigError, MolvaeError
 from molvae.run.config import Config, Seed
 from molvae.run.device import choose_device, gains_from_bfloat16
 from molvae.run.files import atomic_path
@@ -149,6 +149,7 @@ def fit(
 
     Raises:
         MolvaeError: an objective became NaN or infinite.
+        ConfigError: two players of one name, or without one.
     """
     target, group = choose_device(device), here()
     model.to(target)
@@ -156,6 +157,11 @@ def fit(
         players = [Player("", list(model.parameters()), objective, config.learning_rate)]
     else:
         players = list(objective)
+        names = [player.name for player in players]
+        if not all(names) or len({*names}) < len(names) or any("." in name for name in names):
+            raise ConfigError(
+                f"players need a name each, without dots, not {names}: a checkpoint tells them apart by it"
+            )
     optimizers = {
         player.name: torch.optim.AdamW(
             player.parameters,

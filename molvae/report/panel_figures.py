@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from molvae.errors import ConfigError
 from molvae.report.alignment_figures import alignment
@@ -29,6 +30,7 @@ _ELEMENTS = {  # of a ligand, as chemists colour them
     "I": "#6A1B9A",
 }
 _POLAR = {"N": "#9FB3F5", "O": "#EFA3A3", "S": "#DCC873"}  # the same atoms of a receptor
+_FEW = 12  # points whose places on a logarithmic axis are all labelled
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#777777")
 
 
@@ -89,6 +91,9 @@ def _lines(panel: Panel, frame: pd.DataFrame) -> Figure:
     axis.set(xlabel=panel.options.get("x", x), ylabel=panel.options.get("y", ""))
     if panel.options.get("log_x"):
         axis.set_xscale("log")
+        if len(frame) <= _FEW:  # 2 x 10^1 between two powers of ten is hard to read
+            axis.set_xticks(frame[x], [f"{value:g}" for value in frame[x]])
+            axis.xaxis.set_minor_locator(NullLocator())
     if panel.options.get("log_y"):
         axis.set_yscale("log")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(4, len(frame.columns) - 1), fontsize=8)

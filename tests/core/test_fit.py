@@ -25,7 +25,7 @@ from molvae.core.fit import FitConfig, Player, fit
 from molvae.core.objectives import elbo
 from molvae.core.priors import StandardNormal
 from molvae.core.vae import VAE
-from molvae.errors import MolvaeError
+from molvae.errors import ConfigError, MolvaeError
 from molvae.run.progress import silent
 
 
@@ -210,6 +210,14 @@ def test_players_that_were_stopped_go_on_to_the_very_weights(tmp_path):
     assert load_tensors(tmp_path / "stopped" / "last.safetensors")[1]["step"] == 35
     train_players(tmp_path / "stopped")
     assert same_weights(tmp_path / "whole", tmp_path / "stopped")
+
+
+@pytest.mark.parametrize("names", [("", "judge"), ("judge", "judge"), ("judge", "judge.two")])
+def test_players_are_told_apart_by_their_names(tmp_path, names):
+    model = Judged()
+    players = [Player(name, list(model.judge.parameters()), judging, 1e-3) for name in names]
+    with pytest.raises(ConfigError, match="a name each, without dots"):
+        fit(model, DigitBatches(digits()), players, FitConfig(), tmp_path, device="cpu", progress=silent)
 
 
 def test_the_player_whose_objective_diverges_is_named(tmp_path):
