@@ -80,6 +80,6 @@ def tell(
     options.write(told, output)
     counts = told["status"].value_counts()
     print(", ".join(f"{number} {status}" for status, number in counts.items()), file=sys.stderr)
-    print(f"{awaited} molecules are still awaited\nreport: {build(folder)}", file=sys.stderr)
+    print(f"still awaited: {awaited}\nreport: {build(folder)}", file=sys.stderr)
     if len(told) and (told["status"] == "refused").all():
         raise InputError(f"no row of {results} could be used")

@@ -16,7 +16,7 @@ def test_a_laboratory_is_asked_and_answers(molvae, tmp_path):
     told = molvae("tell", "lab", "results.csv", "--score-column", "yield", "-o", "verdicts.csv")
     assert told.returncode == 0, told.stderr
     assert pd.read_csv(tmp_path / "verdicts.csv")["status"].tolist() == ["ok", "failed", "ok", "refused"]
-    assert "1 molecules are still awaited" in told.stderr
+    assert "still awaited: 1" in told.stderr
     assert (tmp_path / "lab" / "report.html").exists()
     again = molvae("suggest", "lab", "-k", "3")
     assert again.stdout.splitlines()[1].startswith(plate["smiles"].iloc[2])
