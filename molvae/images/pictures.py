@@ -132,10 +132,10 @@ def slot_panel(model: ImageVAE, pixels: Tensor, name: str = "slots") -> Panel:
     rebuilt = model.decode(model.encode(pixels))
     parts = (pictures * masks).unbind(1)
     shades = masks.expand_as(pictures).unbind(1)
-    # with slot attention the decoder is never told what a slot draws where its mask is empty
+    # slots of slot attention are free to draw anything behind an empty mask
     whole = pictures.unbind(1) if model.config.network.kind == "monet" else ()
     table = torch.stack([pixels, rebuilt, *parts, *shades, *whole], 1).flatten(0, 1)
-    shown = ["slot", "mask", "component"] if whole else ["slot", "mask"]
+    shown = ["slot", "mask", "whole"] if whole else ["slot", "mask"]
     heads = ["image", "rebuilt", *(f"{what} {k + 1}" for what in shown for k in range(masks.shape[1]))]
     return Panel(
         name,
