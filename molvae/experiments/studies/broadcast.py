@@ -22,7 +22,7 @@ from molvae.run.panels import Panel
 from molvae.run.progress import Progress
 
 NAMES = {"broadcast": "spatial broadcast", "cnn": "transposed convolutions"}
-COMPARED = tuple(kind for kind in DECODERS if kind not in SLOTTED)
+COMPARED = tuple(kind for kind in DECODERS if kind not in (*SLOTTED, "grid"))
 _CERTAIN = ("shape", "size", "x", "y", "hue")  # a square looks the same after a quarter turn: the angle is not certain
 
 
@@ -42,7 +42,7 @@ class BroadcastConfig(Config):
         validation_images=200,
     )
     decoders: tuple[Annotated[str, one_of(COMPARED)], ...] = Field(("broadcast", "cnn"), min_length=1)
-    """Kinds of network whose code is a vector: not ``slots`` or ``monet``."""
+    """Kinds of network whose code is a vector: not ``slots``, ``monet`` or ``grid``."""
     images: Count = 8000
     """Training images, the first of the data."""
     middle: float = Field(0.08, gt=0, lt=0.25)
