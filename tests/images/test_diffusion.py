@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from molvae.errors import ConfigError
-from molvae.images.diffusion import Diffusion
+from molvae.images.diffusion import Diffusion, _log_mass
 
 SHAPE = (1, 8, 8)
 
@@ -60,6 +60,34 @@ def test_the_bound_of_a_model_that_knows_nothing_is_what_its_terms_say():
     mass = normal.cdf(data + 1 / 255) - normal.cdf(data - 1 / 255)
     total += mass.clamp(min=1e-12).log().flatten(1).sum(-1).mean()
     assert bound == pytest.approx(float(total), rel=0.01)
+
+
+def test_the_bound_lies_below_log_p_where_that_is_known():
+    """eps = 0: every p(x_(t-1)|x_t) only scales and adds noise, so p(x) is Gaussian and its pixels independent."""
+    model = small()
+    a, beta, variance = model.alpha_bar.double(), model.beta.double(), torch.tensor(1.0, dtype=torch.float64)
+    for t in range(model.steps - 1, 0, -1):
+        variance = variance / (1 - beta[t]) + beta[t] * (1 - a[t - 1]) / (1 - a[t])
+    normal = torch.distributions.Normal(0, (variance / (1 - beta[0]) + beta[0]).sqrt())
+    levels = torch.randint(1, 255, (200, *SHAPE), generator=generator())  # the ends also have all that lies beyond
+    data = 2 * levels.double() / 255 - 1
+    exact = (normal.cdf(data + 1 / 255) - normal.cdf(data - 1 / 255)).log().flatten(1).sum(-1)
+    bound = model.bound(levels / 255, generator(1))
+    assert bound.mean() < exact.mean()
+
+
+def test_no_floor_holds_up_the_mass_of_a_value_far_off():
+    """A hundred standard deviations away a mass is no float any more; its logarithm is."""
+    x = torch.tensor([0.5, -0.5, 1.0, -1.0])
+    mean, sigma = torch.tensor([-0.5, 0.5, 0.9, -0.9]), torch.tensor(0.01)
+    found = _log_mass(x, mean, sigma)
+    assert torch.isfinite(found).all()
+    assert found[0].item() == pytest.approx(-0.5 * 99.6**2, rel=0.02)
+    assert found[0].item() == pytest.approx(found[1].item(), rel=0.02)
+    levels = torch.linspace(-1, 1, 256)
+    for middle in (-1.0, 0.3, 2.0):
+        total = _log_mass(levels, torch.tensor(middle), torch.tensor(0.2)).exp().sum()
+        assert total.item() == pytest.approx(1), "all levels together"
 
 
 def test_it_learns_where_there_is_ink():

@@ -32,6 +32,17 @@ def test_the_judge_learns_nothing_of_the_generator_and_the_generator_through_the
     assert any(bool((weight.grad != 0).any()) for weight in model.generator.parameters())
 
 
+def test_a_player_moves_its_own_weights_only(digits, tmp_path):
+    for place, (moved, kept) in enumerate([("judge", "generator"), ("generator", "judge")]):
+        model = small(digits)
+        before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+        config = FitConfig(epochs=1, precision="float32", warmup_steps=0)
+        batches = ImageBatches(digits.train[:100], 50)
+        fit(model, batches, [players(model, 1e-3)[place]], config, tmp_path / moved, device="cpu", progress=silent)
+        changed = {name.split(".")[0] for name, weight in model.named_parameters() if not weight.equal(before[name])}
+        assert changed == {moved} and kept not in changed
+
+
 def test_what_it_draws_comes_to_look_like_the_digits(digits, tmp_path):
     def distance(model: GAN) -> float:
         drawn = model.eval().sample(500, torch.Generator().manual_seed(1))

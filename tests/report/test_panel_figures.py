@@ -46,6 +46,11 @@ def test_options_change_the_picture():
     plain = panel_svg(Panel("p", "lines", "", frame=LINES))
     for options in ({"log_x": True}, {"log_y": True}, {"x": "another name"}, {"y": "nats"}):
         assert panel_svg(Panel("p", "lines", "", frame=LINES, options=options)) != plain
+    assert panel_svg(Panel("p", "lines", "", frame=LINES, options={"points": True})) != plain
+    cloud = panel_svg(Panel("p", "scatter", "", frame=CLOUD))
+    for options in ({"log_x": True}, {"log_y": True}, {"joined": True}):
+        drawn = panel_svg(Panel("p", "scatter", "", frame=CLOUD, options={"aspect": "auto", **options}))
+        assert drawn != cloud
     images = [panel_svg(Panel("p", "images", "", array=IMAGES, options={"tight": tight})) for tight in (True, False)]
     assert images[0] != images[1]
 
