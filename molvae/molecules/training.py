@@ -32,6 +32,7 @@ from molvae.errors import ConfigError, InputError
 from molvae.molecules.dataset import BucketedBatches, MoleculeDataset, TokenBatch
 from molvae.molecules.distillation import Distillation, DistillationConfig
 from molvae.molecules.growing import with_shape, with_tokens
+from molvae.molecules.likelihood import sequence_log_prob
 from molvae.molecules.predictor import absolute_errors
 from molvae.molecules.property_fit import PredictorFitConfig, fit_predictor
 from molvae.molecules.vae import MoleculeVAE, MoleculeVAEConfig
@@ -48,6 +49,7 @@ _IN_MEMORY = 1_000_000  # molecules whose tokens are not kept on disk
 OF_WHOLE_BATCHES = ("free_bits", "total_free_bits", "info_vae", "population")
 """Objectives that are no mean over the examples of a batch: processes that share it would each compute another one."""
 _MOST_NOISE = 0.6  # the largest a
+_DENOISED = 3  # every third molecule of a batch
 
 
 class BoundOfMolecules(ObjectiveConfig):
@@ -76,6 +78,10 @@ class MoleculeObjectiveConfig(BoundOfMolecules):
     """Share of the molecules whose z is mixed with a draw e from the prior before it is decoded,
     z' = sqrt(1 - a^2) z + a e with a uniform in [0, 0.6]. The decoder then learns to write a molecule from points that
     no molecule is encoded to.
+    """
+    denoising_weight: Schedule = Schedule(value=0.0)
+    """Weight of the log-likelihood of every third molecule of a batch at a point that is corrupted as above. Unlike
+    ``corruption`` it teaches the decoder alone, so that codes stay as precise as the bound makes them.
     """
 
 
@@ -157,12 +163,32 @@ def corruption(config: MoleculeObjectiveConfig) -> Perturbation:
 
 
 def corrupt(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Some of the points z (S, B, D) mixed with draws from the prior: what was N(0, I) still is."""
+    """Some of the points z (..., D) mixed with draws from the prior: what was N(0, I) still is."""
     shape = (*z.shape[:-1], 1)
     chosen = uniform_like(z, shape, generator) < share
     mixing = torch.where(chosen, _MOST_NOISE * uniform_like(z, shape, generator), 0.0)
     noise = standard_normal_like(z, tuple(z.shape), generator)
     return (1 - mixing.square()).sqrt() * z + mixing * noise
+
+
+def denoising(config: MoleculeObjectiveConfig) -> Addition:
+    """log p(x|c) at codes c of corrupted points, both of which are constants for the gradient."""
+
+    def addition(
+        model: MoleculeVAE, terms: Terms, batch: TokenBatch, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        weight = config.denoising_weight.at(step)
+        if not weight:
+            return torch.zeros((), device=model.device), {}
+        # batches are sorted by length: other molecules of it at each step
+        rows = torch.arange(step % _DENOISED % len(batch), len(batch), _DENOISED, device=model.device)
+        with torch.no_grad():
+            codes = model.decoder.codes(corrupt(terms.z[0, rows], 1.0, generator))
+        logits = model.decoder.logits_of_codes(codes, batch.inputs[rows])
+        denoised = sequence_log_prob(logits, batch.tokens[rows]).mean()
+        return weight * denoised, {"denoised": denoised}
+
+    return addition
 
 
 def density(config: MoleculeObjectiveConfig) -> Addition:
@@ -234,6 +260,8 @@ def train(
     additions: list[Addition] = []
     if config.model.flow_layers:
         additions.append(density(config.objective))
+    if config.objective.denoising_weight.used:
+        additions.append(denoising(config.objective))
     distillation = None
     if config.distillation.used:
         distillation = Distillation(config.distillation, config.objective.beta, dataset, config.fit.seed)

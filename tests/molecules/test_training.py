@@ -16,6 +16,7 @@ from molvae.molecules.training import (
     TrainConfig,
     corrupt,
     corruption,
+    denoising,
     density,
     fine_tuning,
     train,
@@ -52,6 +53,30 @@ def test_corruption_changes_what_is_decoded_and_nothing_else(model):
     assert not torch.allclose(logged[0.0]["reconstruction"], logged[1.0]["reconstruction"])
     for name in ("kl", "properties"):
         torch.testing.assert_close(logged[0.0][name], logged[1.0][name])
+
+
+@pytest.mark.parametrize("shape", ("flow", "both"))
+def test_denoising_teaches_the_decoder_and_leaves_the_codes_alone(shape):
+    model = small_model(**SHAPES[shape])
+    batch = MoleculeDataset.build(MOLECULES, model.vocabulary)[0].batch(np.arange(len(MOLECULES)))
+    config = MoleculeObjectiveConfig.create({"denoising_weight": 0.5, "weights": {}})
+    terms = model.terms(batch, 1, generator())
+    value, logged = denoising(config)(model, terms, batch, 0, generator())
+    assert value.item() == pytest.approx(0.5 * logged["denoised"].item())
+    assert logged["denoised"] < 0  # a log-likelihood, of tokens
+    value.backward()
+    learnt = {name.split(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
+    assert learnt == {"decoder"}
+    assert not any(weight.grad is not None for weight in model.decoder.flow.parameters())
+
+
+def test_denoising_of_a_batch_of_one_molecule_is_of_that_molecule_at_every_step(model):
+    batch = MoleculeDataset.build(MOLECULES[:1], model.vocabulary)[0].batch(np.arange(1))
+    config = MoleculeObjectiveConfig.create({"denoising_weight": 1.0, "weights": {}})
+    terms = model.terms(batch, 1, generator())
+    values = [denoising(config)(model, terms, batch, step, generator())[0].item() for step in range(3)]
+    assert np.isfinite(values).all()
+    assert len(set(values)) == 1
 
 
 def test_the_property_predictor_is_part_of_the_objective_unless_its_weight_is_zero(model):
