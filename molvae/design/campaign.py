@@ -165,7 +165,13 @@ class Campaign:
         filters = domain.filters(domain.filter_settings.create(config.filters))
         self.validator = Validator(domain, model.known, filters, config.require_novel)
         self.space = LatentSpace(
-            model, self.objective, config.n_decodings, config.temperature, config.seed, filters.fitting
+            model,
+            self.objective,
+            config.n_decodings,
+            config.temperature,
+            config.seed,
+            filters.fitting,
+            refine=config.refine,
         )
         begun = (folder / CONFIG).exists()
         if isinstance(start, Start):

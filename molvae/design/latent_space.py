@@ -11,8 +11,9 @@ from torch import Tensor
 from molvae.core.candidates import Candidate, PointCandidates
 from molvae.core.pretrained import load_model
 from molvae.design.objective import Objective
-from molvae.design.protocols import Fitting, Model
+from molvae.design.protocols import Fitting, Model, RefiningModel
 from molvae.errors import ConfigError
+from molvae.run.progress import silent
 from molvae.run.seeds import step_seed
 
 
@@ -41,6 +42,11 @@ class LatentSpace:
         seed: of the decodings.
         fitting: what makes candidates fit, if they must be like something, or None.
         parents: items that fit, best first, which candidates are made to fit on; set before each step.
+        refine: move the encoding of an item until it decodes to it (semi-amortised inference, Kim et al. 2018), so that
+            what is learnt of a point is true of what it decodes to (the inversion of Chu et al. 2024).
+
+    Raises:
+        ConfigError: encodings are to be refined and the model cannot do that.
     """
 
     model: Model
@@ -50,7 +56,12 @@ class LatentSpace:
     seed: int = 0
     fitting: Fitting | None = None
     parents: Sequence[Any] = ()
+    refine: bool = False
     _cache: dict[Any, Tensor] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.refine and not isinstance(self.model, RefiningModel):
+            raise ConfigError(f"refine: encodings of {self.model.name} cannot be refined: leave it out")
 
     @property
     def dimension(self) -> int:
@@ -63,16 +74,22 @@ class LatentSpace:
         return float(self.dimension**0.5)
 
     def encode(self, items: Sequence[Any]) -> tuple[Tensor, np.ndarray]:
-        """Items to posterior means: the points (m, D) of those that the model can hold, and a mask (n,)."""
+        """Items to their points: the points (m, D) of those that the model can hold, and a mask (n,)."""
         # one at a time: the rounding of a batched product depends on its shape, and so would a resumed run
         for item in items:
             if item not in self._cache:
                 refused = self.model.accepts(item) is not None
-                z = torch.full((self.dimension,), torch.nan) if refused else self.model.encode([item])[0]
-                self._cache[item] = z
+                self._cache[item] = torch.full((self.dimension,), torch.nan) if refused else self._encode(item)
         points = torch.stack([self._cache[item] for item in items]) if items else torch.empty(0, self.dimension)
         mask = torch.isfinite(points).all(-1)
         return points[mask], mask.numpy()
+
+    def _encode(self, item: Any) -> Tensor:
+        z = self.model.encode([item])
+        if self.refine:
+            assert isinstance(self.model, RefiningModel)
+            z = self.model.refine([item], z, progress=silent)
+        return z[0]
 
     def forget(self) -> None:
         """The model has changed: encode everything anew."""

@@ -19,6 +19,7 @@ from molvae.core.candidates import PointCandidates, Prediction
 from molvae.core.distributions import Prior
 from molvae.core.terms import Terms
 from molvae.run.panels import Panel
+from molvae.run.progress import Progress
 
 
 class Fitting(Protocol):
@@ -244,6 +245,14 @@ class Model(Protocol):
 
     def predict(self, z: Tensor) -> Prediction | None:
         """Properties at points (n, D), differentiable in z; None without a predictor."""
+
+
+@runtime_checkable
+class RefiningModel(Model, Protocol):
+    """A model that can move an encoding until it decodes to its item."""
+
+    def refine(self, items: Sequence[Any], z: Tensor, *, progress: Progress) -> Tensor:
+        """Points (n, D), moved until they decode to their accepted items, each as if it were alone."""
 
 
 @runtime_checkable

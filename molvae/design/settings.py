@@ -71,6 +71,8 @@ class CampaignConfig(Config):
     """Of the sampled decodings."""
     oversample: int = Field(4, ge=1, le=100)
     """Latent points decoded for each candidate that is scored; the acquisition picks among what they decode to."""
+    refine: bool = False
+    """Whether a score is told to the search at a point that decodes to its molecule, instead of the posterior mean."""
     use_predictor: bool = True
     """Whether the property predictor's guess is the Gaussian process' prior mean, where it knows the objective."""
     require_novel: bool = False

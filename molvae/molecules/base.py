@@ -215,8 +215,11 @@ class MolecularModel(Pretrained):
             log_q[rows] = q.log_prob(points[rows].unsqueeze(0))[0].cpu()
         return log_q
 
-    def refine(self, smiles: Sequence[str], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr) -> Tensor:
-        """Points (n, D) moved until they decode to their n canonical SMILES, see :mod:`molvae.molecules.refinement`.
+    def refine(
+        self, smiles: Sequence[str | Molecule], z: Tensor, steps: int = STEPS, progress: Progress = on_stderr
+    ) -> Tensor:
+        """Points (n, D) moved until they decode to their n canonical SMILES, or molecules, see
+        :mod:`molvae.molecules.refinement`.
 
         Rows that are not finite, or whose molecule the model cannot hold, stay as they are.
 
@@ -226,7 +229,8 @@ class MolecularModel(Pretrained):
         if z.ndim != 2 or len(z) != len(smiles):
             raise InputError(f"refine takes as many points as molecules, {len(smiles)}, not {tuple(z.shape)}")
         finite = torch.nonzero(torch.isfinite(z).all(-1)).flatten().tolist()
-        dataset, refused = self.dataset([smiles[row] for row in finite])
+        strings, _ = _strings(smiles, canonicalise=False)
+        dataset, refused = self.dataset([strings[row] for row in finite])
         rows = [row for index, row in enumerate(finite) if index not in refused]
         refined = z.detach().float().cpu().clone()
         refined[rows] = self.refine_points(dataset, refined[rows].to(self.device), steps, progress)

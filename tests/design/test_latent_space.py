@@ -34,6 +34,21 @@ def test_an_item_is_encoded_once_until_the_model_changes(monkeypatch):
     assert len(asked) == 4
 
 
+def test_refined_encodings_decode_to_their_molecules_and_are_a_matter_of_molecules():
+    smiles = ["CC(C)Cc1ccc(C(C)C(=O)O)cc1", "CC(=O)Nc1ccc(O)cc1", "CN1CCC[C@H]1c1cccnc1", "COc1ccc(CCN)cc1"]
+    model = load_searchable("zinc250k-small", "cpu")
+    items = [model.domain.parse(text)[0] for text in smiles]
+
+    def rebuilt(refine):
+        points, mask = LatentSpace(model, refine=refine).encode(items)
+        assert mask.all()
+        return sum(a == item.smiles for a, item in zip(model.generate(points, mask="none")[0], items, strict=True))
+
+    assert rebuilt(True) > rebuilt(False)
+    with pytest.raises(ConfigError, match="encodings of rounding cannot be refined"):
+        LatentSpace(DigitModel(), refine=True)
+
+
 def test_decoding_is_a_function_of_seed_and_step():
     space, z = LatentSpace(DigitModel(), n_decodings=30, seed=5), torch.zeros(3, 6, dtype=torch.double)
     assert space.decode(z, 1) == space.decode(z, 1) != space.decode(z, 2)
