@@ -75,21 +75,18 @@ class LatentSpace:
 
     def encode(self, items: Sequence[Any]) -> tuple[Tensor, np.ndarray]:
         """Items to their points: the points (m, D) of those that the model can hold, and a mask (n,)."""
+        fresh = [item for item in dict.fromkeys(items) if item not in self._cache]
+        held = [item for item in fresh if self.model.accepts(item) is None]
+        self._cache |= dict.fromkeys(fresh, torch.full((self.dimension,), torch.nan))
         # one at a time: the rounding of a batched product depends on its shape, and so would a resumed run
-        for item in items:
-            if item not in self._cache:
-                refused = self.model.accepts(item) is not None
-                self._cache[item] = torch.full((self.dimension,), torch.nan) if refused else self._encode(item)
+        self._cache |= {item: self.model.encode([item])[0] for item in held}
+        if self.refine and held:
+            assert isinstance(self.model, RefiningModel)
+            z = torch.stack([self._cache[item] for item in held])
+            self._cache |= zip(held, self.model.refine(held, z, progress=silent), strict=True)
         points = torch.stack([self._cache[item] for item in items]) if items else torch.empty(0, self.dimension)
         mask = torch.isfinite(points).all(-1)
         return points[mask], mask.numpy()
-
-    def _encode(self, item: Any) -> Tensor:
-        z = self.model.encode([item])
-        if self.refine:
-            assert isinstance(self.model, RefiningModel)
-            z = self.model.refine([item], z, progress=silent)
-        return z[0]
 
     def forget(self) -> None:
         """The model has changed: encode everything anew."""
