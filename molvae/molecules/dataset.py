@@ -4,6 +4,7 @@ They lie in memory or, where a folder is given, in ``.npy`` files that are mappe
 used, and the system drops it when it is short.
 """
 
+import functools
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -118,10 +119,16 @@ class MoleculeDataset:
             rows = order[start : start + size]
             yield rows, self.batch(rows)
 
-    def batch(self, rows: np.ndarray) -> TokenBatch:
-        """Gather rows into a padded batch."""
-        longest = int((self.offsets[np.asarray(rows) + 1] - self.offsets[rows]).max(initial=0))
-        tokens = np.full((len(rows), longest + 1), PAD_INDEX, dtype=np.int64)
+    @functools.cached_property
+    def longest(self) -> int:
+        """Tokens of the longest molecule, ``<eos>`` not counted."""
+        return int(self.lengths().max(initial=0))
+
+    def batch(self, rows: np.ndarray, multiple: int = 1) -> TokenBatch:
+        """Gather rows into a padded batch, whose width is a multiple of a number or that of the longest of all."""
+        width = int((self.offsets[np.asarray(rows) + 1] - self.offsets[rows]).max(initial=0)) + 1
+        width = max(width, min(-(-width // multiple) * multiple, self.longest + 1))
+        tokens = np.full((len(rows), width), PAD_INDEX, dtype=np.int64)
         for padded, row in zip(tokens, rows, strict=True):
             molecule = self.flat[self.offsets[row] : self.offsets[row + 1]]
             padded[: len(molecule)] = molecule
@@ -158,6 +165,9 @@ def _on_disk(
     return flat, offsets
 
 
+WIDTHS = 4
+"""Batches of a training are padded to a multiple of this: libraries compile matrix products for each shape that they
+meet, and keep only so many."""
 _BUCKET = 50  # batches that are sorted by length together: more pad less and shuffle less
 
 
@@ -190,4 +200,4 @@ class BucketedBatches:
             rows = rows[np.argsort(lengths[rows], kind="stable")]
             batches += [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
         for index in random.permutation(len(batches))[skip:]:
-            yield self.dataset.batch(batches[index])
+            yield self.dataset.batch(batches[index], WIDTHS)

@@ -28,7 +28,7 @@ from molvae.core.objectives import elbo
 from molvae.core.sampling import slerp
 from molvae.core.schedules import Schedule
 from molvae.core.terms import Terms
-from molvae.molecules.dataset import MoleculeDataset, TokenBatch
+from molvae.molecules.dataset import WIDTHS, MoleculeDataset, TokenBatch
 from molvae.molecules.likelihood import sequence_log_prob
 from molvae.molecules.vae import MoleculeVAE
 from molvae.run.config import Config
@@ -142,7 +142,7 @@ class Distillation:
         turn, index = divmod(step - pool.step, len(parts))
         order = np.random.default_rng([self.seed, pool.step, turn, use]).permutation(len(parts))
         rows = parts[order[index]]
-        return pool.codes[rows].to(model.device), pool.molecules.batch(rows).to(model.device)
+        return pool.codes[rows].to(model.device), pool.molecules.batch(rows, WIDTHS).to(model.device)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint must hold."""

@@ -38,7 +38,7 @@ def test_an_item_is_encoded_once_until_the_model_changes(monkeypatch):
 def test_refined_encodings_decode_to_their_molecules_and_are_a_matter_of_molecules():
     model = load_searchable("zinc250k-small", "cpu")
     items = [model.domain.parse(text)[0] for text in nci_molecules()["smiles"][:60]]
-    items = [item for item in items if model.accepts(item) is None][:12]
+    items = [item for item in items if model.accepts(item) is None][:8]
 
     def encoded(refine):
         points, mask = LatentSpace(model, refine=refine).encode(items)
