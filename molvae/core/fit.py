@@ -35,7 +35,7 @@ from molvae.run.files import atomic_path
 from molvae.run.progress import Event, Progress, on_stderr
 from molvae.run.seeds import step_seed
 
-LAST, BEST = "last.safetensors", "best.safetensors"
+LAST, BEST, METRICS = "last.safetensors", "best.safetensors", "metrics.csv"
 
 Objective = Callable[[nn.Module, Any, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 """(model, batch, step, generator) -> objective to maximise (B,) in nats per example, and further terms to log (B,)."""
@@ -179,7 +179,7 @@ def fit(
     if (folder / LAST).is_file():
         state, pending = _resume(folder, model, optimizers, average, memory)
     group.wait()  # all have read the checkpoint before it is replaced
-    log = _MetricsLog(folder / "metrics.csv", state.step, total, progress, on_log)
+    log = _MetricsLog(folder / METRICS, state.step, total, progress, on_log)
     if pending:
         log.sums, log.count = pending["sums"], pending["count"]
     interval = config.validate_every or len(batches)

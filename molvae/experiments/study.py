@@ -10,6 +10,11 @@ from molvae.images.datasets import load_images
 from molvae.run.config import Seed
 from molvae.run.panels import save_panels
 from molvae.run.recipe import Context, Recipe, Result
+from molvae.run.trainings import kept
+
+TRAININGS = "trainings"
+"""Where a run folder keeps what is trained, until the study is done: one that was stopped goes on from there, and the
+seconds that it tells of the trainings before are then those of finding them."""
 
 
 class StudyRecipe(Recipe):
@@ -44,5 +49,6 @@ class StudyRecipe(Recipe):
         settings = study_settings(self.study, self.settings)
         data = load_images(self.data or STUDIES[self.study].data, context.mirror)
         folder = self.open_folder(context)
-        save_panels(folder, run_study(self.study, settings, data, self.seed, context.device, context.progress))
+        with kept(folder / TRAININGS):
+            save_panels(folder, run_study(self.study, settings, data, self.seed, context.device, context.progress))
         return Result(folder, files={"tables and arrays": folder / "panels"})

@@ -5,8 +5,6 @@ Attributes are numbers from 0 to 1, as many as there are names; they take the pl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +17,7 @@ from molvae.images.datasets import ImageData, ImageSplit
 from molvae.images.networks import ENCODERS, ConvEncoder, NetworkConfig
 from molvae.images.scenes import SHAPES, SPRITE_FACTORS
 from molvae.run.progress import silent
+from molvae.run.trainings import training_folder
 
 FACES = ("Male", "Smiling", "Eyeglasses", "Blond_Hair", "Black_Hair", "Bangs", "Young", "No_Beard")
 """Attributes of CelebA that are seen in a face of 32 x 32 pixels."""
@@ -125,9 +124,9 @@ def train_judge(
         return -(weight * loss).sum(-1), {}
 
     fitting = settings.model_copy(update={"seed": seed})
-    with TemporaryDirectory() as folder:
+    with training_folder() as folder:
         batches = ImageBatches(images, batch_size, seed)
-        fit(judge, batches, objective, fitting, Path(folder), device=device, progress=silent)
+        fit(judge, batches, objective, fitting, folder, device=device, progress=silent)
     return judge.eval()
 
 

@@ -1,8 +1,6 @@
 """Classifiers of images: discriminative, q(y|x) of a network, and generative, argmax_y of the bound of log p(x, y)."""
 
 import math
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +13,7 @@ from molvae.images.datasets import ImageSplit
 from molvae.images.networks import ENCODERS, ConvEncoder, NetworkConfig
 from molvae.images.vae import ImageVAE
 from molvae.run.progress import silent
+from molvae.run.trainings import training_folder
 
 
 class Classifier(nn.Module):
@@ -76,8 +75,8 @@ def train_classifier(
         return network(batch.pixels).gather(-1, batch.labels.unsqueeze(-1)).squeeze(-1), {}
 
     settings = settings.model_copy(update={"seed": seed})
-    with TemporaryDirectory() as folder:
-        fit(model, batches, objective, settings, Path(folder), device=device, progress=silent)
+    with training_folder() as folder:
+        fit(model, batches, objective, settings, folder, device=device, progress=silent)
     return model
 
 

@@ -1,10 +1,11 @@
 """One study as a recipe: its settings are those of the study, all of them written down."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from molvae.errors import ConfigError, RunFolderError
-from molvae.experiments.study import StudyRecipe
+from molvae.experiments.study import TRAININGS, StudyRecipe
 from molvae.run.folder import read_run
 from molvae.run.panels import load_panels
 from molvae.run.progress import silent
@@ -41,3 +42,23 @@ def test_the_data_of_the_study_is_taken_when_none_is_named(tmp_path):
         Context(tmp_path / "run", "cpu", progress=silent)
     )
     assert load_panels(folder.folder)[0].name == "half-rings-density"
+
+
+def test_a_study_that_was_stopped_goes_on_with_the_training_that_it_was_stopped_in(tmp_path):
+    recipe, whole, told, again = StudyRecipe(study="collapse", settings=SMALL["collapse"]), [], [], []
+    expected = load_panels(recipe.execute(Context(tmp_path / "whole", "cpu", progress=whole.append)).folder)
+    assert not (tmp_path / "whole" / TRAININGS).exists()
+
+    def stopping(event):
+        told.append(event)
+        if len(told) == len(whole) // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recipe.execute(Context(tmp_path / "run", "cpu", progress=stopping))
+    panels = load_panels(recipe.execute(Context(tmp_path / "run", "cpu", progress=again.append)).folder)
+    assert len(again) < len(whole), "what was trained is not trained again"
+    for one, other in zip(panels, expected, strict=True):
+        assert one.name == other.name
+        pd.testing.assert_frame_equal(one.frame, other.frame)
+    assert not (tmp_path / "run" / TRAININGS).exists()

@@ -9,7 +9,7 @@ from pydantic import Field
 from molvae.core.evaluate import evaluate_bounds, importance_log_likelihood
 from molvae.core.fit import FitConfig
 from molvae.core.training import WAKE_SLEEP
-from molvae.experiments.studies.common import Study, kept_in, trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import in_order
 from molvae.images.datasets import ImageData
 from molvae.images.training import ImageTrainConfig
@@ -46,7 +46,7 @@ def run(config: AEVBConfig, data: ImageData, seed: int, device: str, progress: P
         for name, title in (("elbo", "AEVB"), (WAKE_SLEEP, "wake-sleep")):
             log: list[dict[str, float]] = []
             settings = _with(config.train, objective={"name": name})
-            model = trained(settings, data, seed, device, progress, kept_in(log), latent_size=size)
+            model = trained(settings, data, seed, device, progress, log, latent_size=size)
             curves[f"{title}, {size} dimensions"] = [row["valid_elbo"] for row in log]
             seen = [row["epoch"] * len(data.train) for row in log]
             rows.append({"objective": title, "dimensions": size, **_numbers(model, data, config, seed)})

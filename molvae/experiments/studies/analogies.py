@@ -1,7 +1,5 @@
 """Analogies of fonts, which have a right answer: the style of one glyph in other classes, and arithmetic of styles."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -35,6 +33,7 @@ from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Count, one_of
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
+from molvae.run.trainings import training_folder
 
 MODELS = ("conditional VAE", "pairs of a font")
 
@@ -144,8 +143,8 @@ def _model(
     batches = PairBatches(train, config.train.batch_size, seed)
     settings = config.train.fit.model_copy(update={"seed": seed})
     objective = pair_objective(in_steps(config.train, settings.steps(batches)).objective)
-    with TemporaryDirectory() as folder:
-        fit(model, batches, objective, settings, Path(folder), device=device, progress=progress)
+    with training_folder() as folder:
+        fit(model, batches, objective, settings, folder, device=device, progress=progress)
     return model.eval()
 
 

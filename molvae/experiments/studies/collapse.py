@@ -7,7 +7,7 @@ import pandas as pd
 from molvae.core.fit import FitConfig
 from molvae.core.schedules import Schedule
 from molvae.core.training import ObjectiveConfig
-from molvae.experiments.studies.common import Study, kept_in, trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
 from molvae.images.training import ImageTrainConfig
@@ -43,7 +43,7 @@ def run(config: CollapseConfig, data: ImageData, seed: int, device: str, progres
     logs: dict[str, list[dict[str, float]]] = {name: [] for name in schedules}
     for name, objective in schedules.items():
         settings = config.train.model_copy(update={"objective": objective})
-        trained(settings, data, seed, device, progress, kept_in(logs[name]))
+        trained(settings, data, seed, device, progress, logs[name])
     final: list[dict[str, Any]] = [
         {
             "schedule": name,

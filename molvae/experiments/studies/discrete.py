@@ -15,7 +15,7 @@ from molvae.core.fit import FitConfig
 from molvae.core.gradients import Estimator, gradient_moments, score
 from molvae.core.schedules import Schedule, in_steps
 from molvae.core.training import ObjectiveConfig, vae_objective
-from molvae.experiments.studies.common import Study, kept_in, trained
+from molvae.experiments.studies.common import Study, trained
 from molvae.images.batches import ImageBatches, in_order
 from molvae.images.datasets import ImageData
 from molvae.images.networks import NetworkConfig
@@ -92,7 +92,7 @@ def run(config: DiscreteConfig, data: ImageData, seed: int, device: str, progres
             settings = config.train.model_copy(update={"objective": _objective(config, name)})
             log: list[dict[str, float]] = []
             begun = time.monotonic()
-            model = trained(settings, data, seed, device, progress, kept_in(log), **_code(variables, classes))
+            model = trained(settings, data, seed, device, progress, log, **_code(variables, classes))
             minutes = (time.monotonic() - begun) / 60
             bounds = evaluate_bounds(model, in_order(data.test, 250, config.train.binarisation, seed), seed=seed)
             rows.append(_row(code, name, bounds, minutes, data, classes))

@@ -4,10 +4,8 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import pandas as pd
@@ -15,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from molvae.core.checkpoint import load_tensors, save_tensors
 from molvae.core.discretised import bits_per_dimension
 from molvae.core.evaluate import evaluate_bounds
 from molvae.core.fit import FitConfig, Objective, fit
@@ -34,6 +33,7 @@ from molvae.run.config import Config, Count
 from molvae.run.device import choose_device
 from molvae.run.panels import Panel
 from molvae.run.progress import Event, Progress, silent
+from molvae.run.trainings import training_folder
 
 MODELS = ("VAE", "GAN", "diffusion")
 _LOOK = 25  # steps between looks at the clock
@@ -91,6 +91,34 @@ class _Enough(Exception):
     """The last mark has been passed."""
 
 
+class _Clock:
+    """Processor time of one training; it is part of every checkpoint.
+
+    Attributes:
+        spent: seconds up to the last look.
+    """
+
+    def __init__(self) -> None:
+        self.spent, self._since = 0.0, time.process_time()
+
+    def look(self) -> float:
+        """Seconds up to now."""
+        self.spent += time.process_time() - self._since
+        self.go_on()
+        return self.spent
+
+    def go_on(self) -> None:
+        """What happened since the last look does not count."""
+        self._since = time.process_time()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"spent": torch.tensor(self.spent, dtype=torch.float64)}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        self.spent = float(tensors["spent"])
+        self.go_on()
+
+
 def run(config: GeneratorsConfig, data: ImageData, seed: int, device: str, progress: Progress) -> list[Panel]:
     """Train each model by the clock; measure every snapshot."""
     if data.train.labels is None or data.train.labels.is_floating_point():
@@ -146,22 +174,42 @@ def _trained(
     name: str, config: GeneratorsConfig, data: ImageData, seed: int, device: str, progress: Progress
 ) -> list[Snapshot]:
     """Snapshots of one model at every mark."""
+    marks = sorted(config.minutes)
+    with training_folder() as folder:
+        files = [folder / f"{place}.safetensors" for place in range(len(marks))]
+        if not files[-1].is_file():
+            _train(name, config, data, seed, device, progress, folder, files)
+        return [
+            _snapshot(_begun(name, config, data)[0].to(choose_device(device)), mark, file)
+            for mark, file in zip(marks, files, strict=True)
+        ]
+
+
+def _train(
+    name: str,
+    config: GeneratorsConfig,
+    data: ImageData,
+    seed: int,
+    device: str,
+    progress: Progress,
+    folder: Path,
+    files: list[Path],
+) -> None:
+    """Train one model by the clock, and keep its weights in a file at every mark."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, objective, rate = _begun(name, config, data)
-    model.to(choose_device(device))
-    marks, snapshots = sorted(config.minutes), list[Snapshot]()
-    spent, since = 0.0, time.process_time()
+    marks, clock = sorted(config.minutes), _Clock()
 
     def look(current: nn.Module, step: int) -> dict[str, float]:
-        nonlocal spent, since
-        spent += time.process_time() - since
-        if spent >= 60 * marks[len(snapshots)]:
-            snapshots.append(Snapshot(marks[len(snapshots)], step, deepcopy(current).eval()))
-            if len(snapshots) == len(marks):
-                raise _Enough
+        before, spent = clock.spent, clock.look()
+        for mark, file in zip(marks, files, strict=True):
+            if before < 60 * mark <= spent:
+                save_tensors(file, current.state_dict(), {"step": step})
+        if spent >= 60 * marks[-1]:
+            raise _Enough
         progress(Event(f"{name}, seconds", int(spent), int(60 * marks[-1])))
-        since = time.process_time()
+        clock.go_on()
         return {"objective": 0.0}  # no weights are better than others: a snapshot is of the last ones
 
     batches = ImageBatches(data.train, config.batch_size, seed)
@@ -177,9 +225,14 @@ def _trained(
         validate_every=_LOOK,
         checkpoint_every=1_000_000_000,
     )
-    with TemporaryDirectory() as folder, suppress(_Enough):
-        fit(model, batches, objective, fitting, Path(folder), look, device, silent)
-    return snapshots
+    with suppress(_Enough):
+        fit(model, batches, objective, fitting, folder, look, device, silent, memory=clock)
+
+
+def _snapshot(model: nn.Module, minutes: float, file: Path) -> Snapshot:
+    weights, header = load_tensors(file)
+    model.load_state_dict(weights)
+    return Snapshot(minutes, int(header["step"]), model.eval())
 
 
 def _begun(name: str, config: GeneratorsConfig, data: ImageData) -> tuple[nn.Module, Any, float]:

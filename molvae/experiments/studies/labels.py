@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import pandas as pd
@@ -37,6 +35,7 @@ from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Count, one_of
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress, silent, track
+from molvae.run.trainings import training_folder
 
 PUBLISHED: dict[str, dict[str, dict[int, float]]] = {
     "mnist": {
@@ -187,8 +186,8 @@ def _fitted(
     model.vae.set_mean(unlabelled.pixels)
     batches = SemiBatches(labelled, unlabelled, config)
     validate = ErrorValidator(test, config.binarisation)
-    with TemporaryDirectory() as folder:
-        fit(model, batches, objective, config.fit, Path(folder), validate, device, progress)
+    with training_folder() as folder:
+        fit(model, batches, objective, config.fit, folder, validate, device, progress)
     return model, validate(model, 0)["error"]
 
 

@@ -1,8 +1,6 @@
 """A vector-quantised VAE with a learned prior beside a Gaussian VAE of the same networks (van den Oord et al. 2017)."""
 
 import math
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import pandas as pd
@@ -25,6 +23,7 @@ from molvae.images.vae import ImageVAE, ImageVAEConfig
 from molvae.run.config import Config, Count, one_of
 from molvae.run.panels import Panel
 from molvae.run.progress import Progress
+from molvae.run.trainings import training_folder
 
 CODEBOOKS = ("running means", "codebook loss")
 """How the codes move: as running means of what is assigned to them, or by a term of the objective."""
@@ -67,8 +66,8 @@ def run(config: VectorQuantisedConfig, data: ImageData, seed: int, device: str, 
         book = config.train.model.codebook.model_copy(update={} if name == CODEBOOKS[0] else {"average": 0.0})
         model = trained(config.train, data, seed, device, progress, codebook=book)
         settings = config.prior.model_copy(update={"fit": config.prior.fit.model_copy(update={"seed": seed})})
-        with TemporaryDirectory() as folder:
-            learned = learn_prior(model, settings, data, Path(folder), device, progress)
+        with training_folder() as folder:
+            learned = learn_prior(model, settings, data, folder, device, progress)
         rows.append({"model": f"VQ-VAE, {name}", **_numbers(learned, model, test, seed)})
         pictures.append(model.reconstruct(test.pixels[:columns]))
         names.append(f"VQ, {name}")

@@ -5,11 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from molvae.core.checkpoint import load_tensors
 from molvae.errors import ConfigError
-from molvae.experiments.studies.generators import GeneratorsConfig, _spread
+from molvae.experiments.studies.generators import GeneratorsConfig, _Clock, _spread
 from molvae.experiments.studies.registry import STUDIES, run_study, study_settings
+from molvae.experiments.study import TRAININGS, StudyRecipe
 from molvae.images.datasets import ImageSplit, load_images
+from molvae.run.panels import load_panels
 from molvae.run.progress import silent
+from molvae.run.recipe import Context
 
 from .small import SMALL, run
 
@@ -44,6 +48,31 @@ def test_pictures_show_every_row_of_the_table(panels):
     assert len(panels["samples"].options["rows"]) == rows + 1
     assert len(panels["generators-costs"].frame) == rows
     assert "training images" in panels["generators-curve"].frame
+
+
+def test_what_was_trained_by_the_clock_is_kept_when_the_study_is_stopped(tmp_path):
+    recipe = StudyRecipe(study="generators", settings=SMALL["generators"])
+
+    def stopping(event):
+        if event.what == "GAN, samples":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recipe.execute(Context(tmp_path, "cpu", progress=stopping))
+    files = sorted((tmp_path / TRAININGS / "001").glob("?.safetensors"))  # the judge comes before the VAE
+    steps = [load_tensors(file)[1]["step"] for file in files]
+    assert len(steps) == len(SMALL["generators"]["minutes"])
+    table = load_panels(recipe.execute(Context(tmp_path, "cpu", progress=silent)).folder)[2].frame
+    assert table["steps"][table["model"] == "VAE"].tolist() == steps
+
+
+def test_the_clock_of_a_training_goes_on_where_its_checkpoint_was():
+    clock, other = _Clock(), _Clock()
+    sum(range(1_000_000))
+    spent = clock.look()
+    assert spent > 0
+    other.restore(clock.tensors())
+    assert other.spent == spent <= other.look()
 
 
 def test_the_recipe_is_five_fifteen_and_thirty_minutes():
