@@ -1,14 +1,8 @@
 """Where to compute and in which precision, chosen from what the machine has."""
 
-import os
-
 import torch
 
 from molvae.errors import ConfigError
-
-# oneDNN compiles every product of matrices for its shape and keeps the last 1,024. Batches of many lengths have more:
-# without this up to a fifth of a training is spent on compiling them again. It is read at the first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
 
 
 def choose_device(name: str = "auto") -> torch.device:
