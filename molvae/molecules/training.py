@@ -107,6 +107,10 @@ class TrainConfig(TrainingConfig):
     further ``dilations``, which begin as the identity; default: random weights. Tokens of the data that it does not
     know are added to its vocabulary.
     """
+    initial_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the initial weights in the final ones, which then lie on the line between what was known and what was
+    learnt (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): of each more is kept than its share.
+    """
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()
     fit: FitConfig = FitConfig(average=0.999, clip_norm=20.0)
     distillation: DistillationConfig = DistillationConfig()
@@ -119,6 +123,12 @@ class TrainConfig(TrainingConfig):
         weight = self.objective.density_weight
         if weight is not None and weight.used and not self.model.flow_layers:
             raise ValueError("objective.density_weight is for a learned prior: set model.flow_layers, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_initial_weights(self) -> Self:
+        if self.initial_share and self.initial is None:
+            raise ValueError("initial_share is a share of the weights of initial: name a model, or leave it out")
         return self
 
 
@@ -267,10 +277,21 @@ def train(
         distillation = Distillation(config.distillation, config.objective.beta, dataset, config.fit.seed)
         additions.append(distillation)
     objective = vae_objective(config.objective, corruption(config.objective), additions)
+    initial = {name: value.clone() for name, value in model.state_dict().items()} if config.initial_share else {}
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
+    model.load_state_dict(between(model.state_dict(), initial, config.initial_share), strict=False)
     if group.first and _final_weight_of_properties(config.objective) > 0:
         fit_predictor(model, dataset, validate.dataset, config.predictor, progress)
     return model
+
+
+def between(weights: Mapping[str, Tensor], others: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The point on the line from ``weights`` to ``others`` at ``share`` of it, for every name that both have."""
+    return {
+        name: torch.lerp(weights[name], other.to(weights[name].device), share)
+        for name, other in others.items()
+        if other.is_floating_point()
+    }
 
 
 def _final_weight_of_properties(objective: ObjectiveConfig) -> float:

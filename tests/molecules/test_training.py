@@ -184,6 +184,28 @@ def test_what_the_vocabulary_refuses_is_counted_said_and_written_down(tmp_path):
         train(TrainConfig.create(settings), alone, alone, tmp_path / "none", "cpu", silent)
 
 
+def test_final_weights_lie_between_those_that_were_given_and_those_that_were_learnt(model, tmp_path):
+    model.save_pretrained(tmp_path / "initial")
+    settings = {
+        "initial": str(tmp_path / "initial"),
+        "model": model.config.model_dump(),
+        "fit": {"epochs": 2, "precision": "float32"},
+        "predictor": {"epochs": 0},
+        "validation": {"prior_samples": 2},
+    }
+    learnt, mixed = (
+        train(
+            TrainConfig.create({**settings, "initial_share": share}), DATA, DATA, tmp_path / f"{share}", "cpu", silent
+        )
+        for share in (0.0, 0.25)
+    )
+    for name, value in model.state_dict().items():
+        expected = 0.75 * learnt.state_dict()[name] + 0.25 * value if value.is_floating_point() else value
+        torch.testing.assert_close(mixed.state_dict()[name], expected)
+    with pytest.raises(ConfigError, match="initial_share is a share of the weights of initial"):
+        TrainConfig.create({"initial_share": 0.2})
+
+
 @pytest.mark.parametrize("name", ("beta", "corruption"))
 @pytest.mark.parametrize("knots", ([], [[5, 0.1], [2, 0.2]], [[0, -0.1]]))
 def test_schedules_go_forward_and_are_not_negative(name, knots):
