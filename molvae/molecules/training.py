@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -107,9 +107,10 @@ class TrainConfig(TrainingConfig):
     further ``dilations``, which begin as the identity; default: random weights. Tokens of the data that it does not
     know are added to its vocabulary.
     """
-    initial_share: float = Field(0.0, ge=0, lt=1)
-    """Share of the initial weights in the final ones, which then lie on the line between what was known and what was
-    learnt (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): of each more is kept than its share.
+    soup: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
+    """Shares of other models in the final weights, a weighted mean (Wortsman et al. 2022, "Model soups"): shipped names
+    or folders of models that this one descends from. Models of one descent lie in one valley, and their mean keeps more
+    of what each can do than its share.
     """
     objective: MoleculeObjectiveConfig = MoleculeObjectiveConfig()
     fit: FitConfig = FitConfig(average=0.999, clip_norm=20.0)
@@ -126,9 +127,11 @@ class TrainConfig(TrainingConfig):
         return self
 
     @model_validator(mode="after")
-    def _has_initial_weights(self) -> Self:
-        if self.initial_share and self.initial is None:
-            raise ValueError("initial_share is a share of the weights of initial: name a model, or leave it out")
+    def _leaves_a_share(self) -> Self:
+        if sum(self.soup.values()) >= 1:
+            raise ValueError(
+                f"the shares of soup sum to {sum(self.soup.values()):g}, and leave nothing to what is trained"
+            )
         return self
 
 
@@ -277,21 +280,42 @@ def train(
         distillation = Distillation(config.distillation, config.objective.beta, dataset, config.fit.seed)
         additions.append(distillation)
     objective = vae_objective(config.objective, corruption(config.objective), additions)
-    initial = {name: value.clone() for name, value in model.state_dict().items()} if config.initial_share else {}
+    others = {name: _of_one_shape(name, model) for name in config.soup}  # what is wrong with them shows at once
     fit(model, batches, objective, config.fit, folder, validate, device, progress, on_log, distillation)
-    model.load_state_dict(between(model.state_dict(), initial, config.initial_share), strict=False)
+    if others:
+        model.load_state_dict(
+            mean_weights(model.state_dict(), [(others[name], share) for name, share in config.soup.items()])
+        )
     if group.first and _final_weight_of_properties(config.objective) > 0:
         fit_predictor(model, dataset, validate.dataset, config.predictor, progress)
     return model
 
 
-def between(weights: Mapping[str, Tensor], others: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """The point on the line from ``weights`` to ``others`` at ``share`` of it, for every name that both have."""
+def mean_weights(
+    weights: Mapping[str, Tensor], others: Sequence[tuple[Mapping[str, Tensor], float]]
+) -> dict[str, Tensor]:
+    """The weighted mean of the weights of models of one shape.
+
+    Args:
+        weights: has what the others leave of 1.
+        others: further weights of the same names and shapes, and their shares; what is not a float is not averaged.
+    """
+    own = 1 - sum(share for _, share in others)
     return {
-        name: torch.lerp(weights[name], other.to(weights[name].device), share)
-        for name, other in others.items()
-        if other.is_floating_point()
+        name: own * value + sum((share * other[name].to(value) for other, share in others), torch.zeros_like(value))
+        if value.is_floating_point()
+        else value
+        for name, value in weights.items()
     }
+
+
+def _of_one_shape(name: str, model: MoleculeVAE) -> dict[str, Tensor]:
+    """Weights of another model, as those of a model of this architecture."""
+    other = MoleculeVAE.from_pretrained(name, "cpu")
+    grown = other if other.config == model.config else with_shape(other, model.config)
+    if grown is None or other.vocabulary != model.vocabulary:
+        raise ConfigError(f"train.soup: {name} is of another architecture or vocabulary than the model that is trained")
+    return grown.state_dict()
 
 
 def _final_weight_of_properties(objective: ObjectiveConfig) -> float:

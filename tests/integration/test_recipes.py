@@ -102,7 +102,7 @@ SMALL: dict[str, dict[str, Any]] = {
         }
     },
     "graph_beside_smiles": merged(BENCHMARK, {"benchmark": {"objectives": ["zaleplon_mpo"]}}),
-    "zinc250k_long_second": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
+    "zinc250k_flow_fourth": {"train": {**MOLECULES, "distillation": {"pool": 40, "batch_size": 8}}},
     "ablations": {"ablations": {"base": {**MOLECULES, "batch_size": 32}}},
     "evaluate": {
         "model": "zinc250k-small",
@@ -284,8 +284,8 @@ FIRST = {
     "mnist_quadrants_2_second": "mnist_quadrants_2",
     "mnist_quadrants_3_second": "mnist_quadrants_3",
     "zinc250k_flow_second": "zinc250k_flow",
-    "zinc250k_long": "zinc250k_flow",
-    "zinc250k_long_second": "zinc250k_long",
+    "zinc250k_flow_third": "zinc250k_flow_second",
+    "zinc250k_flow_fourth": "zinc250k_flow_third",
 }
 """Recipes that begin with the weights of another."""
 

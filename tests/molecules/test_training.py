@@ -184,7 +184,7 @@ def test_what_the_vocabulary_refuses_is_counted_said_and_written_down(tmp_path):
         train(TrainConfig.create(settings), alone, alone, tmp_path / "none", "cpu", silent)
 
 
-def test_final_weights_lie_between_those_that_were_given_and_those_that_were_learnt(model, tmp_path):
+def test_final_weights_are_a_mean_with_those_of_models_of_one_descent(model, tmp_path):
     model.save_pretrained(tmp_path / "initial")
     settings = {
         "initial": str(tmp_path / "initial"),
@@ -193,17 +193,23 @@ def test_final_weights_lie_between_those_that_were_given_and_those_that_were_lea
         "predictor": {"epochs": 0},
         "validation": {"prior_samples": 2},
     }
-    learnt, mixed = (
-        train(
-            TrainConfig.create({**settings, "initial_share": share}), DATA, DATA, tmp_path / f"{share}", "cpu", silent
-        )
-        for share in (0.0, 0.25)
-    )
+
+    def trained(share):
+        soup = {str(tmp_path / "initial"): share} if share else {}
+        return train(TrainConfig.create({**settings, "soup": soup}), DATA, DATA, tmp_path / f"{share}", "cpu", silent)
+
+    learnt, mixed = trained(0.0).state_dict(), trained(0.25).state_dict()
     for name, value in model.state_dict().items():
-        expected = 0.75 * learnt.state_dict()[name] + 0.25 * value if value.is_floating_point() else value
-        torch.testing.assert_close(mixed.state_dict()[name], expected)
-    with pytest.raises(ConfigError, match="initial_share is a share of the weights of initial"):
-        TrainConfig.create({"initial_share": 0.2})
+        expected = 0.75 * learnt[name] + 0.25 * value if value.is_floating_point() else value
+        torch.testing.assert_close(mixed[name], expected)
+
+
+def test_a_soup_leaves_a_share_to_what_is_trained_and_is_of_one_shape(model, tmp_path):
+    with pytest.raises(ConfigError, match=r"the shares of soup sum to 1\.1"):
+        TrainConfig.create({"soup": {"zinc250k": 0.5, "zinc250k-flow": 0.6}})
+    config = TrainConfig.create({"model": model.config.model_dump(), "soup": {"zinc250k-small": 0.5}})
+    with pytest.raises(ConfigError, match="zinc250k-small is of another architecture or vocabulary"):
+        train(config, DATA, DATA, tmp_path, "cpu", silent)
 
 
 @pytest.mark.parametrize("name", ("beta", "corruption"))
