@@ -15,7 +15,6 @@ DESCRIPTIONS = {
     "zinc250k": "CNN encoder, GRU decoder, 64 dimensions; the default of campaigns",
     "zinc250k-flow": "the same with position features and a learned map of the code; the default elsewhere",
     "zinc250k-graph": "junction trees: every point is a valid molecule, without a mask; no stereo marks",
-    "zinc250k-long": "zinc250k-flow trained on without corruption: rebuilds the most; a less valid prior",
     "zinc250k-small": "32 dimensions, 1.9 MB, for trials",
     "sh3": "proteins: SH3 domains, 16 dimensions, with a model of their measured function",
 }

@@ -100,7 +100,7 @@ def test_examples_of_images_run(molvae, tmp_path):
         ("design --objective osim", "osimertinib_mpo", "perindopril_mpo"),
         ("sample -m zinc250k-", "zinc250k-flow", "plate.csv"),
         ("sample -m runs/f", "runs/first", "runs/other"),
-        ("evaluate zinc250k-l", "zinc250k-long", "zinc250k-flow"),
+        ("evaluate zinc250k-f", "zinc250k-flow", "zinc250k-graph"),
         ("train -i mi", "mine.csv", "zinc250k"),
         ("data fetch m", "mnist", "zinc250k"),
         ("list stra", "strategies", "models"),

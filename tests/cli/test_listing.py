@@ -9,7 +9,6 @@ import pytest
     ("what", "name", "words"),
     [
         ("models", "zinc250k-flow", "learned map"),
-        ("models", "zinc250k-long", "rebuilds the most"),
         ("properties", "TPSA", "Å²"),
         ("properties", "similarity('...')", "drug or SMILES"),
         ("objectives", "perindopril_mpo", "Brown et al. 2019"),

@@ -344,6 +344,11 @@ def execute(stem: str, place: Path, mirror: Path | None) -> Result:
     if stem in FIRST:
         first = execute(FIRST[stem], place, mirror)
         values["train"]["initial"] = str(first.files["model"])
+    if "soup" in values.get("train", {}):  # of stages that have just been run
+        values["train"]["soup"] = {
+            str(place / Path(name).parent.name.replace("-", "_") / "model"): share
+            for name, share in values["train"]["soup"].items()
+        }
     recipe = make_recipe(values)
     context = Context(place / stem, device="cpu", workers=1, mirror=mirror, progress=silent)
     result = recipe.execute(context)

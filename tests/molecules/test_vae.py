@@ -179,7 +179,7 @@ def test_a_shipped_model_loads_knows_its_card_and_finds_its_way_back(name):
 
 def test_the_models_that_ship_are_small():
     sizes = {name: sum(path.stat().st_size for path in weights_folder(name).iterdir()) for name in shipped_models()}
-    assert set(sizes) == {"sh3", "zinc250k", "zinc250k-flow", "zinc250k-graph", "zinc250k-long", "zinc250k-small"}
+    assert set(sizes) == {"sh3", "zinc250k", "zinc250k-flow", "zinc250k-graph", "zinc250k-small"}
     assert max(sizes.values()) < 16e6 and sizes["zinc250k-small"] < 2e6
 
 
