@@ -55,9 +55,10 @@ def fitted_gaussian(
 
     The aggregate posterior differs from the prior; its own Gaussian is closer to where the decoder was trained.
     """
-    centred = encodings - encodings.mean(0)
+    # fewer encodings than dimensions leave a covariance without full rank: the jitter must not drown in the rounding
+    centred = (encodings - encodings.mean(0)).double()
     covariance = centred.t() @ centred / max(1, len(encodings) - 1)
-    factor = torch.linalg.cholesky(covariance + jitter * torch.eye(covariance.shape[0], device=encodings.device))
+    factor = torch.linalg.cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance)).to(encodings)
     noise = standard_normal_like(encodings, (number, encodings.shape[1]), generator)
     return encodings.mean(0) + noise @ factor.t()
 

@@ -43,6 +43,15 @@ def test_fitted_gaussian_has_the_moments_of_the_encodings():
     torch.testing.assert_close(torch.cov(drawn.t()), torch.cov(encodings.t()), atol=0.08, rtol=0)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_fewer_encodings_than_dimensions_are_a_gaussian_as_well(seed):
+    encodings = 30 * torch.randn(6, 64, generator=torch.Generator().manual_seed(seed))
+    drawn = fitted_gaussian(encodings, 100, torch.Generator().manual_seed(seed))
+    centred, basis = drawn - encodings.mean(0), torch.linalg.qr((encodings - encodings.mean(0))[:5].t())[0]
+    # in the five dimensions that six encodings span
+    torch.testing.assert_close(centred @ basis @ basis.t(), centred, atol=0.02, rtol=0)
+
+
 def test_a_mixture_finds_both_clouds_where_one_gaussian_fills_the_gap():
     generator = torch.Generator().manual_seed(0)
     clouds = torch.cat([torch.randn(400, 2, generator=generator) * 0.2 + centre for centre in (-3.0, 3.0)])
