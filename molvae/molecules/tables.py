@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from molvae.chemistry.tables import beside
+from molvae.core.point_tables import point_columns, points_of
 from molvae.errors import ConfigError, InputError
 from molvae.molecules.base import MolecularModel, decoded_together
 from molvae.molecules.refinement import rebuilt
@@ -34,7 +35,7 @@ def encode_table(
     """
     smiles = table["smiles"].astype(str).tolist()
     z, problems = model.encode_with_errors(smiles, refine=refine, progress=progress)
-    points = pd.DataFrame(z.numpy(), columns=point_columns(model))
+    points = pd.DataFrame(z.numpy(), columns=point_columns(model.latent_size))
     name = model_name(model.folder) if model.folder else ""
     errors = [problems.get(row, "") for row in range(len(table))]
     result = table.reset_index(drop=True).assign(
@@ -63,10 +64,11 @@ def decode_table(
         InputError: a coordinate is missing.
         ConfigError: more decodings than memory holds.
     """
-    z = points_of(model, table)
-    check_decodings(int(np.isfinite(z).all(1).sum()), n_decodings)
+    z, problems = points_of(table, model.latent_size)
+    check_decodings(len(z) - len(problems), n_decodings)
     decoded = model.decode(z, n_decodings=n_decodings, mask=mask, seed=seed, choose=choose, generator=generator)
-    return beside(decoded, table.drop(columns=[*point_columns(model), MODEL_COLUMN], errors="ignore"))
+    decoded["error"] = [problems.get(row, error) for row, error in enumerate(decoded["error"])]
+    return beside(decoded, table.drop(columns=[*point_columns(model.latent_size), MODEL_COLUMN], errors="ignore"))
 
 
 def decode_tables(
@@ -90,31 +92,13 @@ def _in_whole_batches(model: MolecularModel, tables: Iterable[pd.DataFrame], siz
     waiting: pd.DataFrame | None = None
     for table in tables:
         waiting = table if waiting is None else pd.concat([waiting, table], ignore_index=True)
-        finite = np.flatnonzero(np.isfinite(points_of(model, waiting)).all(1))
+        finite = np.flatnonzero(np.isfinite(points_of(waiting, model.latent_size)[0]).all(1))
         while len(finite) > size:
             end = int(finite[size])
             yield waiting[:end].reset_index(drop=True)
             waiting, finite = waiting[end:].reset_index(drop=True), finite[size:] - end
     if waiting is not None:
         yield waiting
-
-
-def points_of(model: MolecularModel, table: pd.DataFrame) -> np.ndarray:
-    """Latent points (n, D) float32 in columns ``z0, z1, ...``; what is no number is NaN.
-
-    Raises:
-        InputError: a coordinate is missing.
-    """
-    names = point_columns(model)
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise InputError(f"there is no column {missing[0]!r}: decoding needs z0 to {names[-1]}, as encode writes them")
-    return table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
-
-
-def point_columns(model: MolecularModel) -> list[str]:
-    """Names of the coordinates of a latent point in a table."""
-    return [f"z{index}" for index in range(model.latent_size)]
 
 
 def only_model(named: Sequence[str]) -> str:

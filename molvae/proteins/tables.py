@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from molvae.core.point_tables import point_columns, points_of
 from molvae.core.sampling import fitted_gaussian, interpolate
 from molvae.errors import ConfigError, InputError
 from molvae.proteins.alignment import against, identity
@@ -31,7 +32,7 @@ def encode_table(model: ProteinVAE, table: pd.DataFrame) -> pd.DataFrame:
         item, _ = Protein.parse(table["sequence"].iloc[row])
         assert item is not None, "what was encoded is a protein"
         shares[row] = identity(item.sequence, text) if text else 0.0
-    points = pd.DataFrame(z.numpy(), columns=point_columns(model))
+    points = pd.DataFrame(z.numpy(), columns=point_columns(model.latent_size))
     result = table.reset_index(drop=True).assign(
         **{
             MODEL_COLUMN: model.name,
@@ -56,14 +57,12 @@ def decode_table(model: ProteinVAE, table: pd.DataFrame, n_decodings: int = 50, 
         InputError: a coordinate is missing.
         ConfigError: more decodings than memory holds.
     """
-    names = point_columns(model)
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise InputError(f"there is no column {missing[0]!r}: decoding needs z0 to {names[-1]}, as encode writes them")
-    check_decodings(len(table), n_decodings)
-    z = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
+    z, problems = points_of(table, model.latent_size)
+    check_decodings(len(z) - len(problems), n_decodings)
     decoded = first_of_each(candidates_of(model, z, n_decodings, seed))
-    others = table.drop(columns=[*names, MODEL_COLUMN], errors="ignore").reset_index(drop=True)
+    decoded["error"] = [problems.get(row, error) for row, error in enumerate(decoded["error"])]
+    others = table.drop(columns=[*point_columns(model.latent_size), MODEL_COLUMN], errors="ignore")
+    others = others.reset_index(drop=True)
     others = others.rename(columns={name: f"{name}_before" for name in others if name in decoded})
     return pd.concat([decoded, others], axis=1)
 
@@ -140,11 +139,6 @@ def with_properties(model: ProteinVAE, table: pd.DataFrame) -> pd.DataFrame:
     items = [Protein.parse(text)[0] for text in table["sequence"]]
     rows = [dict.fromkeys(names, float("nan")) if item is None else model.domain.compute(item, names) for item in items]
     return table.assign(**{name: [row[name] for row in rows] for name in names})
-
-
-def point_columns(model: ProteinVAE) -> list[str]:
-    """Names of the coordinates of a latent point in a table."""
-    return [f"z{index}" for index in range(model.latent_size)]
 
 
 def check_decodings(points: int, n_decodings: int) -> None:
