@@ -38,6 +38,7 @@ class MoleculeDomain:
     properties: Collection[str] = PROPERTIES
     tasks: Mapping[str, str] = {name: task.formula for name, task in TASKS.items()}
     default_objective = "5*QED - SAS"  # Gomez-Bombarelli et al. 2018
+    default_strategy = "hybrid"
     reported: tuple[str, ...] = ("QED", "SAS", "logP", "MW")
     state = ""
     filter_settings: type[Any] = FilterConfig

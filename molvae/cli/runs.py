@@ -40,7 +40,9 @@ def design(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="latent (default), or another: molvae list strategies.", autocompletion=complete.strategies),
+        typer.Option(
+            help="Default: hybrid (proteins: latent); see molvae list strategies.", autocompletion=complete.strategies
+        ),
     ] = None,
     pareto: Annotated[
         list[str] | None, typer.Option(help="One of several formulas to maximise at once: give it for each.")

@@ -123,7 +123,7 @@ class Flight:
                 problem = error  # what came beside it is paid for, and kept
                 continue
             step, record = self.asked[item]
-            origin = "start" if record is None else self.campaign.config.strategy
+            origin = "start" if record is None else self.campaign.config.chosen_strategy
             self.campaign.oracle.take(item, answer, origin, step)
         if problem is not None:
             raise problem

@@ -180,7 +180,7 @@ class Campaign:
             self.start = Start.read(folder, domain)
         else:
             self.start = select_start(model, start, config, filters, progress)
-        self.strategy = STRATEGIES[config.strategy](Setup(self.space, self.start.pool, config))
+        self.strategy = STRATEGIES[config.chosen_strategy](Setup(self.space, self.start.pool, config))
         self.scorer = make_scorer(config, self.objective, domain, oracle, workers or _workers(config), executor)
         self._items: dict[str, Any] = {item.identity: item for item in self.start.items}
         self._verdicts: dict[Any, tuple[str, str]] = {}  # validation searches for patterns and is slow
@@ -281,7 +281,7 @@ class Campaign:
     def _report(self) -> None:
         best, done = self.best, self.finished
         text = "" if best is None else f"best {best.score:.4f}  {best.identity}"
-        name, calls, budget = self.config.strategy, self.oracle.calls, self.config.budget
+        name, calls, budget = self.config.chosen_strategy, self.oracle.calls, self.config.budget
         self.progress(Event(name, calls, budget, text, milestone=done, ended=done))
 
     @property
@@ -306,7 +306,7 @@ class Campaign:
         batch = self._candidates(min(self.config.batch, self.oracle.calls_left + paid))
         due = [self._item(record) for record in batch if record.status == "valid"]
         if due:
-            self.oracle.evaluate(due, self.config.strategy, self.step)
+            self.oracle.evaluate(due, self.config.chosen_strategy, self.step)
         self._tell_strategy(batch, self.step)
         self._close_step()
 
@@ -387,7 +387,7 @@ class Campaign:
         if repeated and not pd.isna(value) and self.oracle.tell_again(item, float(value), self.step):
             every = self.oracle.measured(item)
             return item.identity, float(np.mean(every)), "replicate", asked, f"measurement {len(every)}"
-        origin = ("start" if self.step == 0 else self.config.strategy) if asked else TOLD
+        origin = ("start" if self.step == 0 else self.config.chosen_strategy) if asked else TOLD
         answer = self.oracle.tell(item, float(value), origin, self.step)
         remembered = np.nan if answer.score is None else answer.score
         if repeated:

@@ -109,6 +109,7 @@ class Domain(Protocol):
         targets: kinds of properties that are made for an argument, ``similarity`` in ``similarity('celecoxib')``.
         tasks: named objectives, name -> formula.
         default_objective: what is optimised when nobody says otherwise.
+        default_strategy: how it is searched when nobody says otherwise.
         reported: properties that are recorded beside every score.
         filter_settings: class of the settings of :meth:`filters`, a :class:`~molvae.run.config.Config`.
     """
@@ -120,6 +121,7 @@ class Domain(Protocol):
     targets: Collection[str]
     tasks: Mapping[str, str]
     default_objective: str
+    default_strategy: str
     reported: tuple[str, ...]
     filter_settings: type[Any]
 

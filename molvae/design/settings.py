@@ -58,10 +58,10 @@ class CampaignConfig(Config):
     """
     start_size: int = Field(100, ge=1, le=1_000_000)
     """What the campaign begins with, drawn from the start file."""
-    strategy: StrategyName = "latent"
+    strategy: StrategyName | None = None
     """``latent`` is the Gaussian process search of the latent space, ``tanimoto``, ``gpbo`` and ``evolved`` those on
     fingerprints, ``hybrid`` both in turn; the others are baselines, or methods of the literature
-    (:data:`~molvae.design.strategies.registry.STRATEGIES`).
+    (:data:`~molvae.design.strategies.registry.STRATEGIES`). Default: that of the domain (``hybrid`` of molecules).
     """
     baselines: tuple[StrategyName, ...] = ()
     """Strategies to run beside it, each with the same budget of its own."""
@@ -141,12 +141,24 @@ class CampaignConfig(Config):
             filters = domain.filter_settings.create(self.filters).model_dump(mode="json")
         except ConfigError as error:
             raise ConfigError("\n".join(f"filters: {line}" for line in str(error).splitlines())) from None
-        config = self.replace(objective=objective, filters=filters)
+        strategy = self.strategy or domain.default_strategy
+        config = self.replace(objective=objective, filters=filters, strategy=strategy)
         config.parsed_objective(domain)
         config.parsed_preselect(domain)
         for formula in config.pareto:
             Objective.parse(formula, domain=domain)
         return config
+
+    @property
+    def chosen_strategy(self) -> str:
+        """The strategy, which :meth:`for_domain` has filled in.
+
+        Raises:
+            ConfigError: it has not.
+        """
+        if self.strategy is None:
+            raise ConfigError("these settings name no strategy: they are not yet those of a domain")
+        return self.strategy
 
     def parsed_objective(self, domain: Domain | None = None) -> Objective | None:
         """The objective; names that the domain does not know are allowed only beside an oracle that may give them."""

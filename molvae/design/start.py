@@ -67,7 +67,7 @@ class Start:
 def longest_pool(config: CampaignConfig) -> int:
     """How many items are drawn beside those that are scored first, if there are so many."""
     # screening never gets through more than the budget; a strategy may ask for a library
-    return max(_MIN_POOL, config.budget, int(getattr(STRATEGIES[config.strategy], "pool_size", 0)))
+    return max(_MIN_POOL, config.budget, int(getattr(STRATEGIES[config.chosen_strategy], "pool_size", 0)))
 
 
 def select_start(

@@ -52,7 +52,7 @@ class BenchmarkConfig(Config):
     """Names of tasks (:mod:`molvae.chemistry.tasks`) or formulas; default: ``qed_sas``, or of proteins the objective
     that campaigns have.
     """
-    strategies: tuple[StrategyName, ...] = ("latent", "gradient", "genetic", "screening", "random")
+    strategies: tuple[StrategyName, ...] = ("hybrid", "latent", "gradient", "genetic", "screening", "random")
     seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
     """Each draws its own starting molecules."""
     at: tuple[Count, ...] = ()

@@ -36,6 +36,7 @@ class ProteinDomain:
     name = "proteins"
     column = "sequence"
     suffix = ".txt"
+    default_strategy = "latent"
     targets: Collection[str] = tuple(TARGETS)
     tasks: Mapping[str, str] = {}
     filter_settings: type[Any] = ProteinFilterConfig

@@ -106,8 +106,8 @@ class DigitBreeder:
 class DigitDomain:
     name, column, suffix = "digits", "digits", ".txt"
     properties, targets, tasks = ("sum", "ones"), (), {"two_ones": "sum - 3*abs(ones - 2)"}
-    default_objective, reported, filter_settings = "sum", ("sum", "ones"), DigitFilters
-    state = ""
+    default_objective, default_strategy = "sum", "latent"
+    reported, filter_settings, state = ("sum", "ones"), DigitFilters, ""
     evolution, breeder = staticmethod(DigitEvolution), staticmethod(DigitBreeder)
 
     def features(self, item):

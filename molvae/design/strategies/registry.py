@@ -14,6 +14,7 @@ _HERE = "molvae.design.strategies"
 STRATEGIES: Registry[Callable[..., Any]] = Registry(
     "strategy",
     {
+        "hybrid": (f"{_HERE}.alternating:Alternating", "latent and evolved in turn, each told what the other finds"),
         "latent": (f"{_HERE}.latent:LatentSearch", "Gaussian process search of the latent space"),
         "pareto": (
             f"{_HERE}.pareto:ParetoStrategy",
@@ -31,7 +32,6 @@ STRATEGIES: Registry[Callable[..., Any]] = Registry(
             f"{_HERE}.evolved:ScaledEvolution",
             "the same with less effort, mean and amplitude of the process following the scores",
         ),
-        "hybrid": (f"{_HERE}.alternating:Alternating", "latent and evolved in turn, each told what the other finds"),
         "reinvent": (
             f"{_HERE}.policy:PolicyGradient",
             "policy gradient on a GRU over SMILES, augmented memory (Olivecrona et al. 2017, Guo & Schwaller 2024)",
