@@ -18,6 +18,9 @@ from molvae.report.load import CampaignData
 
 # Okabe & Ito: distinguishable for colour-blind readers
 COLOURS = {
+    "hybrid": "#D55E00",
+    "evolved": "#56B4E9",
+    "gpbo": "#000000",
     "latent": "#0072B2",
     "random": "#999999",
     "screening": "#E69F00",
