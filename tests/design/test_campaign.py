@@ -23,7 +23,7 @@ def test_minimising_finds_small_values(model, tmp_path):
     with Campaign(model, objective="logP", direction="min", folder=tmp_path / "run", **SMALL) as campaign:
         table = campaign.run()
     assert table["score"].is_monotonic_increasing
-    assert table[table["origin"] == "latent"]["score"].mean() < table[table["origin"] == "start"]["score"].mean()
+    assert table[table["origin"] == "hybrid"]["score"].mean() < table[table["origin"] == "start"]["score"].mean()
 
 
 def test_ask_and_tell(model, tmp_path):
@@ -46,7 +46,7 @@ def test_ask_and_tell(model, tmp_path):
 
 def test_a_laboratory_answers_in_part_late_twice_and_unasked(model, tmp_path):
     start = pd.DataFrame({"smiles": ["CCO", "CC(=O)Nc1ccc(O)cc1", "c1ccccc1C(=O)O"], "score": [0.1, 0.4, 0.3]})
-    settings = SMALL | {"budget": 50, "oracle": "laboratory"}
+    settings = SMALL | {"budget": 50, "oracle": "laboratory", "strategy": "latent"}
     with Campaign(model, start=start, folder=tmp_path / "run", **settings) as campaign:
         campaign.tell(start)
         asked = campaign.ask(3)["smiles"].tolist()
@@ -156,7 +156,7 @@ def test_a_baseline_of_a_pareto_campaign_maximises_the_sum(model, tmp_path):
     [
         ({"objective": "5*QDE"}, "unknown property 'QDE'; did you mean 'QED'"),
         ({"strategy": "latnet"}, "no strategy 'latnet': did you mean 'latent'"),
-        ({"baselines": ("magic",)}, "no strategy 'magic': there are latent, "),
+        ({"baselines": ("magic",)}, "no strategy 'magic': there are hybrid, latent, "),
         ({"filters": {"require": ["(("]}}, "filters: setting 'require': '\\(\\(' is not a valid SMARTS"),
         ({"filters": {"forbidd": ["F"]}}, "filters: unknown setting 'forbidd'; did you mean 'forbid'"),
         ({"strategy": "pareto", "pareto": ("QED", "QDE")}, "unknown property 'QDE'"),

@@ -89,7 +89,7 @@ def test_a_model(monkeypatch, tmp_path):
     assert torch.allclose(points.std(0), torch.ones(8), atol=1e-4)  # as its prior
     nearest = model.propose(points[:20], 3, seed=0)
     assert [point.candidates[0].item for point in nearest] == model.items[:20]
-    recipe = make_recipe({"model": str(tmp_path / "model"), "campaign": SMALL})
+    recipe = make_recipe({"model": str(tmp_path / "model"), "campaign": SMALL | {"strategy": "latent"}})
     result = recipe.execute(Context(tmp_path / "run", "cpu", progress=silent))
     assert set(result.table["origin"]) == {"start", "latent"} and len(result.table) == 34
     proposed = result.table[result.table["origin"] == "latent"]["smiles"]
