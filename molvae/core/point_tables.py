@@ -28,9 +28,11 @@ def points_of(table: pd.DataFrame, latent_size: int) -> tuple[np.ndarray, Mappin
     # a number too large for float32 becomes infinite, and is named as what it is
     with np.errstate(over="ignore"):
         points = table[names].apply(pd.to_numeric, errors="coerce").to_numpy("float32", copy=True)
-    problems: dict[int, str] = {}
-    for row, column in np.argwhere(~np.isfinite(points)).tolist():
+    problems = {}
+    wrong = ~np.isfinite(points)
+    for row in np.flatnonzero(wrong.any(1)).tolist():
+        column = int(wrong[row].argmax())  # one coordinate of a point says enough
         cell = table[names[column]].iloc[row]
         value = "empty" if pd.isna(cell) or not str(cell).strip() else f"{str(cell)[:40]!r}, not a finite number"
-        problems.setdefault(row, f"no latent point: {names[column]} is {value}")
+        problems[row] = f"no latent point: {names[column]} is {value}"
     return points, problems
